@@ -1,0 +1,79 @@
+// One stream's audio on its way from the ingest thread to the tick thread: samples, the boundaries between segments,
+// and when the samples arrived. Wait-free on both sides.
+//
+// Positions are accepted indices: samples written so far, gaps not counted. A segment maps them to the 16 kHz
+// timeline, where gaps do count: timeline = segment.timeline_begin + (index - segment.begin).
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <span>
+
+#include "melstream/core/host_arena.hpp"
+#include "melstream/core/reasons.hpp"
+#include "melstream/core/sample_ring.hpp"
+#include "melstream/core/spsc_queue.hpp"
+#include "melstream/core/units.hpp"
+
+namespace melstream::core {
+
+/// An unbroken run of samples begins here.
+struct SegmentStart {
+  SampleIndex timeline_begin = 0;         ///< 16 kHz timeline position of its first sample
+  GapReason reason = GapReason::kNetLoss;  ///< why the samples before it are missing; unused for a stream's first segment
+  std::int64_t lost_source_samples = 0;   ///< at the source's rate, per channel
+  std::int64_t capture_mono_ns = 0;       ///< anchor: capture time of the first sample, both clocks
+  std::int64_t capture_wall_ns = 0;
+};
+
+/// What the consumer meets between samples, in order.
+struct Boundary {
+  enum class Kind : std::uint8_t { kSegmentStart, kEnd };
+  SampleIndex at = 0;  ///< accepted index: samples [.., at) come before it
+  Kind kind = Kind::kSegmentStart;
+  SegmentStart segment;
+  EndReason end_reason = EndReason::kCompleted;
+};
+
+class AudioFeed {
+ public:
+  /// @param memory power-of-two number of samples.
+  explicit AudioFeed(AudioMemory memory) : ring_(std::move(memory)) {}
+
+  // Producer: one thread at a time.
+  /// Samples that write() takes now; 0 too while the boundary queue has no room for a segment start.
+  std::size_t room() noexcept MELSTREAM_NONBLOCKING;
+  /// Starts a segment at the current position. Call before the first write and after each gap; needs room() > 0.
+  void begin_segment(const SegmentStart& segment) noexcept MELSTREAM_NONBLOCKING;
+  /// Appends samples. @param samples at most room(). @param received_mono_ns when the last of them reached the daemon.
+  void write(std::span<const float> samples, std::int64_t received_mono_ns) noexcept MELSTREAM_NONBLOCKING;
+  /// Nothing follows. Idempotent; the first reason counts.
+  void finish(EndReason reason) noexcept MELSTREAM_NONBLOCKING;
+
+  // Consumer: the tick thread.
+  const SampleRing& ring() const noexcept { return ring_; }
+  void release(SampleIndex index) noexcept MELSTREAM_NONBLOCKING { ring_.release(index); }
+  /// Oldest boundary not yet popped, or null. Read it before ring().written() and it is never missed.
+  const Boundary* boundary() const noexcept MELSTREAM_NONBLOCKING { return boundaries_.front(); }
+  void pop_boundary() noexcept MELSTREAM_NONBLOCKING { boundaries_.pop(); }
+  /// When sample `index` had arrived. Calls must not go backwards by more than the ring holds; the newest known time
+  /// for anything later, the oldest kept for anything older.
+  std::int64_t received_mono_ns(SampleIndex index) noexcept MELSTREAM_NONBLOCKING;
+
+ private:
+  struct Arrival {
+    SampleIndex end;  ///< accepted index after the write
+    std::int64_t mono_ns;
+  };
+  static constexpr std::size_t kBoundaries = 64;
+  static constexpr std::size_t kArrivals = 1024;
+
+  SampleRing ring_;
+  SpscQueue<Boundary, kBoundaries> boundaries_;
+  SpscQueue<Arrival, kArrivals> arrivals_;
+  bool finished_ = false;             // producer
+  Arrival last_arrival_{0, 0};        // consumer: the newest one popped
+};
+
+}  // namespace melstream::core
