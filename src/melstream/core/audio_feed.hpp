@@ -54,7 +54,7 @@ class AudioFeed {
   // Consumer: the tick thread.
   const SampleRing& ring() const noexcept { return ring_; }
   void release(SampleIndex index) noexcept MELSTREAM_NONBLOCKING { ring_.release(index); }
-  /// Oldest boundary not yet popped, or null. Read it before ring().written() and it is never missed.
+  /// Oldest boundary not yet popped, or null. Read ring().written() before it, and no boundary below that is missed.
   const Boundary* boundary() const noexcept MELSTREAM_NONBLOCKING { return boundaries_.front(); }
   void pop_boundary() noexcept MELSTREAM_NONBLOCKING { boundaries_.pop(); }
   /// When sample `index` had arrived. Calls must not go backwards by more than the ring holds; the newest known time
