@@ -20,10 +20,11 @@ namespace melstream::core {
 
 /// An unbroken run of samples begins here.
 struct SegmentStart {
-  SampleIndex timeline_begin = 0;         ///< 16 kHz timeline position of its first sample
-  GapReason reason = GapReason::kNetLoss;  ///< why the samples before it are missing; unused for a stream's first segment
-  std::int64_t lost_source_samples = 0;   ///< at the source's rate, per channel
-  std::int64_t capture_mono_ns = 0;       ///< anchor: capture time of the first sample, both clocks
+  SampleIndex timeline_begin = 0;  ///< 16 kHz timeline position of its first sample
+  GapReason reason =
+      GapReason::kNetLoss;               ///< why the samples before it are missing; unused for a stream's first segment
+  std::int64_t lost_source_samples = 0;  ///< at the source's rate, per channel
+  std::int64_t capture_mono_ns = 0;      ///< anchor: capture time of the first sample, both clocks
   std::int64_t capture_wall_ns = 0;
 };
 
@@ -72,8 +73,8 @@ class AudioFeed {
   SampleRing ring_;
   SpscQueue<Boundary, kBoundaries> boundaries_;
   SpscQueue<Arrival, kArrivals> arrivals_;
-  bool finished_ = false;             // producer
-  Arrival last_arrival_{0, 0};        // consumer: the newest one popped
+  bool finished_ = false;       // producer
+  Arrival last_arrival_{0, 0};  // consumer: the newest one popped
 };
 
 }  // namespace melstream::core

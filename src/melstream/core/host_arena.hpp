@@ -39,7 +39,8 @@ class AudioMemory {
   std::span<float> samples_;
 };
 
-/// Thread-safe; take() and the destructor of AudioMemory hold one mutex. take() maps slabs: never call it on the tick thread.
+/// Thread-safe; take() and the destructor of AudioMemory hold one mutex. take() maps slabs: never call it on the tick
+/// thread.
 class HostArena {
  public:
   struct Options {

@@ -41,12 +41,16 @@ struct PcmFormat {
 /// Bytes of one sample of one channel: 1..4.
 constexpr std::size_t bytes_per_sample(PcmEncoding encoding) noexcept {
   switch (encoding) {
-    case PcmEncoding::kLinear16: return 2;
-    case PcmEncoding::kLinear24: return 3;
+    case PcmEncoding::kLinear16:
+      return 2;
+    case PcmEncoding::kLinear24:
+      return 3;
     case PcmEncoding::kLinear32:
-    case PcmEncoding::kFloat32: return 4;
+    case PcmEncoding::kFloat32:
+      return 4;
     case PcmEncoding::kMulaw:
-    case PcmEncoding::kAlaw: return 1;
+    case PcmEncoding::kAlaw:
+      return 1;
   }
   return 0;
 }
@@ -58,22 +62,23 @@ void validate(const PcmFormat& format);
 struct IngestCounters {
   std::int64_t offered = 0;
   std::int64_t accepted = 0;
-  std::int64_t dropped = 0;            ///< the feed was full
-  std::int64_t nonfinite = 0;          ///< NaN or infinity in float input, became 0 (counted over all channels)
-  std::int64_t timeline_samples = 0;   ///< 16 kHz timeline length so far: written + gaps
-  std::int64_t gap_samples = 0;        ///< 16 kHz timeline samples lost in gaps
+  std::int64_t dropped = 0;           ///< the feed was full
+  std::int64_t nonfinite = 0;         ///< NaN or infinity in float input, became 0 (counted over all channels)
+  std::int64_t timeline_samples = 0;  ///< 16 kHz timeline length so far: written + gaps
+  std::int64_t gap_samples = 0;       ///< 16 kHz timeline samples lost in gaps
 };
 
-/// Turns one publisher's bytes into samples: decode, select channels, resample, account for gaps. One producer thread at
-/// a time. Implemented by audio::Ingest; tests of other folders use their own.
+/// Turns one publisher's bytes into samples: decode, select channels, resample, account for gaps. One producer thread
+/// at a time. Implemented by audio::Ingest; tests of other folders use their own.
 class PcmIngest {
  public:
   virtual ~PcmIngest() = default;
   /// True if push() of n_bytes (or, with 0, finish()) would lose nothing now. Never blocks.
   virtual bool has_room(std::size_t n_bytes) noexcept = 0;
   /// Takes a whole number of interleaved samples; what has no room is dropped whole and becomes a gap.
-  /// @param received_mono_ns when the bytes reached the daemon. @param capture_wall_ns Unix time of the first sample, 0 if unknown.
-  /// Throws Error(kInvalidArgument) for a partial sample or more than kMaxChunkBytes; nothing is taken then.
+  /// @param received_mono_ns when the bytes reached the daemon. @param capture_wall_ns Unix time of the first sample, 0
+  /// if unknown. Throws Error(kInvalidArgument) for a partial sample or more than kMaxChunkBytes; nothing is taken
+  /// then.
   virtual void push(std::span<const std::byte> bytes, std::int64_t received_mono_ns, std::int64_t capture_wall_ns) = 0;
   /// Flushes the resampler and ends all feeds. If the flush has no room, it is lost and counted. Idempotent.
   virtual void finish(EndReason reason) noexcept = 0;
@@ -81,6 +86,7 @@ class PcmIngest {
 };
 
 /// @param feeds format.n_feeds() feeds that outlive the ingest. Throws as validate().
-using PcmIngestFactory = std::function<std::unique_ptr<PcmIngest>(const PcmFormat& format, std::vector<AudioFeed*> feeds)>;
+using PcmIngestFactory =
+    std::function<std::unique_ptr<PcmIngest>(const PcmFormat& format, std::vector<AudioFeed*> feeds)>;
 
 }  // namespace melstream::core

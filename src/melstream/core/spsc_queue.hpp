@@ -19,7 +19,8 @@ class SpscQueue {
  public:
   // Producer.
   std::size_t room() const noexcept MELSTREAM_NONBLOCKING {
-    return kCapacity - static_cast<std::size_t>(pushed_.load(std::memory_order_relaxed) - popped_.load(std::memory_order_acquire));
+    return kCapacity -
+           static_cast<std::size_t>(pushed_.load(std::memory_order_relaxed) - popped_.load(std::memory_order_acquire));
   }
   /// False when full: nothing was pushed.
   bool push(const T& value) noexcept MELSTREAM_NONBLOCKING {
@@ -36,7 +37,9 @@ class SpscQueue {
     const std::uint64_t at = popped_.load(std::memory_order_relaxed);
     return at == pushed_.load(std::memory_order_acquire) ? nullptr : &slots_[at & (kCapacity - 1)];
   }
-  void pop() noexcept MELSTREAM_NONBLOCKING { popped_.store(popped_.load(std::memory_order_relaxed) + 1, std::memory_order_release); }
+  void pop() noexcept MELSTREAM_NONBLOCKING {
+    popped_.store(popped_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+  }
 
  private:
   std::array<T, kCapacity> slots_{};

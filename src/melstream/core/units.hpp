@@ -15,6 +15,8 @@ inline constexpr int kSampleRateHz = 16000;
 inline constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 
 /// Duration of n_samples at 16 kHz.
-constexpr std::int64_t samples_to_ns(std::int64_t n_samples) noexcept { return n_samples * (kNsPerSecond / kSampleRateHz); }
+constexpr std::int64_t samples_to_ns(std::int64_t n_samples) noexcept {
+  return n_samples * (kNsPerSecond / kSampleRateHz);
+}
 
 }  // namespace melstream::core
