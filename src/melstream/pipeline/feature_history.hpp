@@ -1,0 +1,156 @@
+// The newest rows of one front end (and smoothing) of one stream, kept for a number of seconds. The tick thread
+// appends; any number of subscriptions read at their own cursors. One plain mutex.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "melstream/core/reasons.hpp"
+#include "melstream/core/units.hpp"
+#include "melstream/engine/engine.hpp"
+#include "melstream/pipeline/segment.hpp"
+
+namespace melstream::pipeline {
+
+/// What goes with a row besides its values.
+struct RowInfo {
+  float max = 0.0F;                   ///< largest value of the row
+  float mean_square = 0.0F;           ///< of the samples that the row advances over, full scale 1
+  float peak = 0.0F;                  ///< largest magnitude of the same samples
+  std::int64_t received_mono_ns = 0;  ///< when the last sample that it needs had arrived
+};
+
+/// Rows copied out, adjacent frames of one segment.
+struct RowBatch {
+  core::FrameIndex first_frame = 0;
+  std::int32_t n_frames = 0;
+  core::SampleIndex first_sample = 0;  ///< timeline position of the first frame
+  std::int64_t capture_wall_ns = 0;    ///< capture time of first_sample
+  bool segment_start = false;          ///< holds the segment's first frame
+  bool segment_end = false;            ///< holds the segment's last frame
+  std::vector<float> values;           ///< [n_frames][n_bins], not normalised
+  std::vector<RowInfo> infos;          ///< [n_frames]
+};
+
+/// Where a reader stands.
+struct Cursor {
+  core::FrameIndex frame = 0;
+  std::int64_t segment_ordinal = -1;  ///< of the frame last read; -1 before the first
+};
+
+/// Why a cursor got no rows.
+struct Hole {
+  core::FrameIndex first_frame = 0;
+  std::int64_t n_frames = 0;  ///< 0: a discontinuity
+  core::GapReason reason = core::GapReason::kNetLoss;
+  bool reader_slow = false;  ///< the rows were there and are gone: the reader, not the stream, lost them
+  core::SampleIndex next_sample = 0;
+  core::SampleIndex lost_samples = 0;
+  std::int64_t lost_source_samples = 0;
+};
+
+class FeatureHistory {
+ public:
+  /// @param capacity_rows rows kept. Allocates everything here.
+  FeatureHistory(std::shared_ptr<const engine::Prepared> prepared, std::size_t slot, std::int64_t capacity_rows);
+
+  const engine::Prepared& prepared() const noexcept { return *prepared_; }
+  const engine::FrontEnd& front_end() const noexcept { return prepared_->front_end(); }
+  engine::Smoothing smoothing() const noexcept { return prepared_->smoothing(); }
+  const engine::RowGeometry& geometry() const noexcept { return geometry_; }
+  /// Slot in the stream's GeometryTable.
+  std::size_t slot() const noexcept { return slot_; }
+  int n_bins() const noexcept { return n_bins_; }
+  std::int64_t capacity_rows() const noexcept { return capacity_rows_; }
+  std::size_t bytes() const noexcept;
+
+  // Tick thread.
+  /// Rows follow from this frame on. Called once, before anything else, as soon as the tick thread knows it.
+  void attach(core::FrameIndex next_frame, core::SampleIndex next_sample);
+  /// Rows of `segment` follow, the first of them `first_frame` at the given row of the segment.
+  void begin_segment(const Segment& segment, core::FrameIndex first_frame, std::int64_t first_row);
+  /// @param values [infos.size()][n_bins]
+  void publish(std::span<const float> values, std::span<const RowInfo> infos);
+  /// No further rows in the current segment.
+  void end_segment();
+  void end(core::EndReason reason);
+  /// Rows that may be published before a blocking reader would lose one.
+  std::int64_t room_for_blockers() const;
+
+  // Any thread.
+  /// Frame that comes next; nothing before attach().
+  std::optional<core::FrameIndex> next_frame() const;
+  /// Timeline position of a frame, exact if held, else extrapolated from the nearest segment.
+  core::SampleIndex sample_of(core::FrameIndex frame) const;
+  /// First frame still held; next_frame() if none is.
+  core::FrameIndex oldest_frame() const;
+  std::optional<core::EndReason> ended() const;
+
+  struct ReadResult {
+    enum class Kind { kNothing, kRows, kHole, kEnd } kind = Kind::kNothing;
+    Hole hole;
+    core::EndReason end_reason = core::EndReason::kCompleted;
+  };
+  /// Reads at the cursor and moves it. Rows are given when block_frames of them are there, or the segment is closed, or
+  /// the oldest has waited since before `flush_before_mono_ns`.
+  ReadResult read(Cursor& cursor, std::int32_t block_frames, std::int64_t flush_before_mono_ns, RowBatch& out) const;
+
+  /// A blocking reader's cursor, so that the stream waits for it. Returns its key.
+  std::uint64_t add_blocker(core::FrameIndex frame);
+  void move_blocker(std::uint64_t key, core::FrameIndex frame);
+  void remove_blocker(std::uint64_t key);
+
+  /// Subscriptions that hold it; when the last left (monotonic), for forgetting idle front ends.
+  std::atomic<std::int32_t> n_readers{0};
+  std::atomic<std::int64_t> idle_since_mono_ns{0};
+  /// Set once nobody will read again: the tick thread lets go of it.
+  std::atomic<bool> retired{false};
+
+ private:
+  /// Adjacent frames of one segment. Row with sequence number q lies at slot q % capacity.
+  struct Run {
+    std::int64_t segment_ordinal;
+    core::FrameIndex first_frame;
+    std::int64_t first_row;  ///< of the segment
+    std::int64_t first_seq;
+    std::int64_t n_rows;
+    bool closed;
+    Segment segment;
+  };
+
+  const Run* run_of(core::FrameIndex frame) const;
+  std::int64_t oldest_seq() const noexcept;
+  core::SampleIndex sample_in(const Run& run, core::FrameIndex frame) const noexcept;
+  void copy_rows(const Run& run, core::FrameIndex frame, std::int64_t n, RowBatch& out) const;
+  void trim_runs();
+
+  const std::shared_ptr<const engine::Prepared> prepared_;
+  const engine::RowGeometry geometry_;
+  const std::size_t slot_;
+  const int n_bins_;
+  const int stride_;
+  const std::int64_t capacity_rows_;
+
+  mutable std::mutex mutex_;  // protects all below
+  std::vector<float> values_;
+  std::vector<RowInfo> infos_;
+  std::deque<Run> runs_;
+  std::int64_t next_seq_ = 0;
+  std::optional<core::FrameIndex> next_frame_;
+  core::SampleIndex next_sample_ = 0;
+  std::optional<core::EndReason> ended_;
+  struct Blocker {
+    std::uint64_t key;
+    core::FrameIndex frame;
+  };
+  std::vector<Blocker> blockers_;
+  std::uint64_t next_blocker_ = 1;
+};
+
+}  // namespace melstream::pipeline

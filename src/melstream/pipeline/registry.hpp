@@ -1,0 +1,96 @@
+// All streams by id, and the ways in: open a stream, subscribe to one. Thread-safe; one plain mutex.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "melstream/core/clock.hpp"
+#include "melstream/core/host_arena.hpp"
+#include "melstream/engine/engine.hpp"
+#include "melstream/engine/front_end.hpp"
+#include "melstream/pipeline/audio_history.hpp"
+#include "melstream/pipeline/counters.hpp"
+#include "melstream/pipeline/stream.hpp"
+
+namespace melstream::pipeline {
+
+struct RegistryOptions {
+  std::int32_t max_streams = 256;
+  std::size_t ring_samples = 16384;  ///< a power of two
+  double history_s = 30.0;           ///< rows kept of each front end, and how long an ended stream stays readable
+  double audio_history_s = 0.0;      ///< of streams from the network
+  std::size_t audio_history_bytes = std::size_t{64} << 20;  ///< for all streams together
+  std::vector<std::string> always;                          ///< front ends computed from a stream's opening on
+};
+
+class Registry {
+ public:
+  /// All references outlive the registry. Throws Error(kNotFound) for an unknown front end in `always`.
+  Registry(RegistryOptions options, core::HostArena& arena, const core::Clock& clock, engine::Engine& engine,
+           const engine::FrontEndCatalog& catalog);
+
+  /// Opens streams together, all or none (a split source opens several). Throws Error: kInvalidArgument (id),
+  /// kAlreadyExists, kResourceExhausted (max_streams, memory), kUnavailable (draining).
+  std::vector<std::shared_ptr<Stream>> open(std::vector<StreamOptions> options, bool takeover);
+  /// The live stream of this id, else the one that ended last; null if there is none.
+  std::shared_ptr<Stream> find(std::string_view id) const;
+  /// Live ones, then ended ones that are still readable.
+  std::vector<std::shared_ptr<Stream>> all() const;
+  /// The stream's history of a front end, made if it is missing. Throws Error(kInvalidArgument) for smoothing that the
+  /// front end does not allow, kFailedPrecondition if the stream has ended without it.
+  std::shared_ptr<FeatureHistory> history(Stream& stream, const std::shared_ptr<const engine::FrontEnd>& front_end,
+                                          engine::Smoothing smoothing);
+  /// Forgets ended streams and idle front ends whose time is over. Call about once a second, not on the tick thread.
+  void collect();
+  /// From now on open() throws kUnavailable.
+  void drain() noexcept { draining_.store(true, std::memory_order_relaxed); }
+  bool draining() const noexcept { return draining_.load(std::memory_order_relaxed); }
+  /// Changes whenever a stream opens, ends or is forgotten.
+  std::uint64_t generation() const noexcept { return generation_.load(std::memory_order_acquire); }
+  /// Streams that the tick thread has to look at. Copies only if `generation` is not the current one, and updates it.
+  bool live_streams(std::uint64_t& generation, std::vector<std::shared_ptr<Stream>>& out) const;
+  /// The tick thread has ended this stream: its id is free.
+  void stream_ended(const Stream& stream);
+
+  const RegistryOptions& options() const noexcept { return options_; }
+  const engine::FrontEndCatalog& catalog() const noexcept { return catalog_; }
+  const core::Clock& clock() const noexcept { return clock_; }
+  Counters& counters() noexcept { return counters_; }
+  std::int32_t n_live() const;
+
+ private:
+  std::shared_ptr<Stream> make_stream(StreamOptions options);
+  std::int64_t history_rows(const engine::RowGeometry& geometry) const noexcept;
+
+  const RegistryOptions options_;
+  core::HostArena& arena_;
+  const core::Clock& clock_;
+  engine::Engine& engine_;
+  const engine::FrontEndCatalog& catalog_;
+  const GeometryTable geometries_;
+  AudioHistoryPool audio_pool_;
+  Counters counters_;
+  // Writer: whoever holds mutex_ (release); readers: any (acquire).
+  std::atomic<std::uint64_t> generation_{1};
+  std::atomic<bool> draining_{false};
+
+  mutable std::mutex mutex_;  // protects all below
+  std::map<std::string, std::shared_ptr<Stream>, std::less<>> live_;
+  std::vector<std::shared_ptr<Stream>> closing_;  ///< taken over; the tick thread still has rows to publish
+  std::deque<std::shared_ptr<Stream>> ended_;     ///< oldest first
+  std::mt19937_64 epochs_;
+};
+
+/// Throws Error(kInvalidArgument, field stream) unless the id matches [A-Za-z0-9._-]{1,64}.
+void validate_stream_id(std::string_view id);
+
+}  // namespace melstream::pipeline

@@ -1,0 +1,124 @@
+// One live (or ended, still readable) channel of audio: identity, the feed that its publisher writes, its histories.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "melstream/core/audio_feed.hpp"
+#include "melstream/pipeline/audio_history.hpp"
+#include "melstream/pipeline/feature_history.hpp"
+
+namespace melstream::pipeline {
+
+enum class Pacing : std::uint8_t {
+  kLive,  ///< never held back; what does not fit becomes a gap
+  kFast,  ///< read only as its ring and its slowest blocking subscriber allow: lossless
+};
+
+struct StreamOptions {
+  std::string id;
+  std::map<std::string, std::string> labels;
+  Pacing pacing = Pacing::kLive;
+  std::int64_t resampler_delay_ns = 0;
+  /// Called once, from another publisher's thread, when that one takes the id over: end this one's feed soon.
+  std::function<void()> on_takeover;
+};
+
+/// A moment's view of a stream, for lists.
+struct StreamStatus {
+  std::string id;
+  std::uint64_t epoch = 0;
+  bool ended = false;
+  std::map<std::string, std::string> labels;
+  Pacing pacing = Pacing::kLive;
+  std::int64_t opened_wall_ns = 0;
+  core::SampleIndex timeline_samples = 0;
+  core::SampleIndex gap_samples = 0;
+  float rms = 0.0F;   ///< of the last 100 ms, full scale 1
+  float peak = 0.0F;  ///< of the last 100 ms
+  std::vector<std::string> front_ends;
+  std::int32_t n_subscribers = 0;
+  engine::IndexRange audio_held;  ///< timeline; empty without audio history
+};
+
+class Stream {
+ public:
+  Stream(StreamOptions options, std::uint64_t epoch, std::int64_t opened_wall_ns, const GeometryTable& geometries,
+         core::AudioMemory ring_memory, std::unique_ptr<AudioHistory> audio_history);
+
+  // Immutable.
+  const std::string& id() const noexcept { return options_.id; }
+  std::uint64_t epoch() const noexcept { return epoch_; }
+  Pacing pacing() const noexcept { return options_.pacing; }
+  const std::map<std::string, std::string>& labels() const noexcept { return options_.labels; }
+  std::int64_t resampler_delay_ns() const noexcept { return options_.resampler_delay_ns; }
+
+  /// Producer side for the publisher, consumer side for the tick thread.
+  core::AudioFeed& feed() noexcept { return feed_; }
+  /// Null without.
+  AudioHistory* audio_history() const noexcept { return audio_history_.get(); }
+
+  // Any thread.
+  StreamStatus status() const;
+  bool ended() const noexcept { return ended_.load(std::memory_order_acquire); }
+  std::vector<std::shared_ptr<FeatureHistory>> histories() const;
+  /// Increases whenever histories() changes.
+  std::uint64_t histories_version() const noexcept { return histories_version_.load(std::memory_order_acquire); }
+  /// The one of this front end (by hash) and smoothing; null if it is not computed.
+  std::shared_ptr<FeatureHistory> find_history(const engine::FrontEnd& front_end, engine::Smoothing smoothing) const;
+  void add_history(std::shared_ptr<FeatureHistory> history);
+  /// Retires the histories for which the predicate holds.
+  void retire_histories(const std::function<bool(const FeatureHistory&)>& idle);
+  /// Asks the publisher to end, because its id was taken over.
+  void take_over();
+  /// Segments whose samples may still be held, oldest first.
+  std::vector<Segment> segments() const;
+  /// Accepted samples that the tick thread has seen.
+  core::SampleIndex seen() const noexcept { return seen_.load(std::memory_order_acquire); }
+  /// Monotonic time of the end; nothing while live.
+  std::optional<std::int64_t> ended_mono_ns() const;
+
+  // Tick thread.
+  void begin_segment(const Segment& segment);
+  void close_segment(core::SampleIndex end);
+  /// Forgets segments that end at or before the accepted index, but never the newest.
+  void forget_segments(core::SampleIndex before);
+  void set_seen(core::SampleIndex seen) noexcept { seen_.store(seen, std::memory_order_release); }
+  void set_level(float rms, float peak) noexcept;
+  /// All rows are published: wipes the audio and marks the stream ended.
+  void finish(core::EndReason reason, std::int64_t now_mono_ns);
+  const GeometryTable& geometries() const noexcept { return geometries_; }
+
+ private:
+  const StreamOptions options_;
+  const std::uint64_t epoch_;
+  const std::int64_t opened_wall_ns_;
+  const GeometryTable& geometries_;
+  core::AudioFeed feed_;
+  const std::unique_ptr<AudioHistory> audio_history_;
+
+  // Writer: tick thread; readers: any. seen_ is stored after the samples' segment was recorded.
+  std::atomic<core::SampleIndex> seen_{0};
+  std::atomic<core::SampleIndex> gap_samples_{0};
+  std::atomic<float> rms_{0.0F};
+  std::atomic<float> peak_{0.0F};
+  std::atomic<bool> ended_{false};
+  // Writers: whoever holds mutex_; reader: tick thread, to notice a change without the lock.
+  std::atomic<std::uint64_t> histories_version_{0};
+
+  mutable std::mutex mutex_;  // protects all below
+  std::vector<std::shared_ptr<FeatureHistory>> histories_;
+  std::deque<Segment> segments_;
+  std::int64_t ended_mono_ns_ = 0;
+  bool taken_over_ = false;
+};
+
+}  // namespace melstream::pipeline

@@ -1,0 +1,75 @@
+// GetWindow's work: cut [a, b) out of a stream's audio history and compute its offline tensor on an engine of its own.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "melstream/core/error.hpp"
+#include "melstream/engine/engine.hpp"
+#include "melstream/engine/normalization.hpp"
+#include "melstream/pipeline/stream.hpp"
+
+namespace melstream::pipeline {
+
+struct WindowRequest {
+  core::SampleIndex begin = 0;  ///< timeline
+  core::SampleIndex end = 0;
+  std::shared_ptr<const engine::FrontEnd> front_end;
+  engine::Smoothing smoothing = engine::Smoothing::kNone;
+  engine::Normalization normalization = engine::Normalization::kNone;
+  float fixed_max = 0.0F;
+  std::optional<std::int64_t> pad_to_samples;
+  bool zero_fill = false;
+};
+
+struct Window {
+  std::int64_t n_frames = 0;
+  int n_bins = 0;
+  std::vector<float> values;  ///< [n_frames][n_bins], normalised
+  float max = 0.0F;           ///< before normalization
+  std::int64_t capture_wall_ns = 0;
+  std::vector<engine::IndexRange> filled;  ///< timeline, zeros in place of missing samples
+};
+
+/// Why a window cannot be had: kOutOfRange or kFailedPrecondition (gaps).
+class WindowError : public core::Error {
+ public:
+  WindowError(core::ErrorCode code, const std::string& message, engine::IndexRange held,
+              std::vector<engine::IndexRange> gaps)
+      : Error(code, message), held_(held), gaps_(std::move(gaps)) {}
+  engine::IndexRange held() const noexcept { return held_; }
+  const std::vector<engine::IndexRange>& gaps() const noexcept { return gaps_; }
+
+ private:
+  engine::IndexRange held_;
+  std::vector<engine::IndexRange> gaps_;
+};
+
+/// Values of one answer at most.
+inline constexpr std::int64_t kMaxWindowBytes = std::int64_t{4} << 20;
+
+/// Thread-safe; one window at a time.
+class WindowReader {
+ public:
+  explicit WindowReader(engine::EngineInstance instance, const engine::Limits& limits);
+
+  /// Throws Error(kInvalidArgument) for what can never be answered: an empty or negative range, a normalization that
+  /// the front end does not take, kRunningMax; kResourceExhausted for more than kMaxWindowBytes.
+  static void validate(const WindowRequest& request);
+  /// True if waiting for live audio could still make it answerable: `end` lies beyond what the stream holds so far.
+  static bool must_wait(const Stream& stream, const WindowRequest& request);
+  /// Throws WindowError, and Error as validate().
+  Window read(const Stream& stream, const WindowRequest& request);
+
+ private:
+  std::vector<float> compute(const WindowRequest& request, const std::vector<float>& clip);
+
+  engine::EngineInstance instance_;
+  const engine::Limits limits_;
+  std::mutex mutex_;  // protects the engine
+};
+
+}  // namespace melstream::pipeline

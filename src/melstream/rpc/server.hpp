@@ -1,0 +1,72 @@
+// The gRPC server: Asio accepts, connections are counted and handed to gRPC as descriptors (docs/architecture.md).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "melstream/core/pcm.hpp"
+#include "melstream/engine/engine.hpp"
+#include "melstream/pipeline/registry.hpp"
+#include "melstream/pipeline/window.hpp"
+
+namespace melstream::rpc {
+
+struct ServerOptions {
+  /// Path of the unix socket; empty: none. A stale socket file is replaced, a live one is an error.
+  std::string socket;
+  /// "HOST:PORT", "[::1]:PORT". Port 0 takes any; see Server::addresses().
+  std::vector<std::string> listen;
+  int max_connections = 0;  ///< 0: what RLIMIT_NOFILE leaves, at most 1024
+  int max_subscriptions = 4096;
+  std::chrono::milliseconds publisher_idle_timeout{30'000};  ///< then End(SOURCE_LOST)
+  std::string version;  ///< of the daemon
+  std::string build;    ///< version and commit
+  double tick_ms = 10;
+};
+
+/// What the server stands on. All references outlive it.
+struct ServerParts {
+  pipeline::Registry& registry;
+  pipeline::WindowReader& windows;
+  core::PcmIngestFactory make_ingest;
+  /// Delay that resampling adds, by source rate.
+  std::function<std::int64_t(int sample_rate_hz)> resampler_delay_ns;
+  engine::EngineInfo engine;
+  /// Asks for a tick now, because a fast stream has samples.
+  std::function<void()> poke;
+};
+
+/// Cannot listen: address in use, no permission, no such host. The message names the address and what to do.
+class BindError : public core::Error {
+ public:
+  BindError(const std::string& message, bool permission)
+      : Error(permission ? core::ErrorCode::kPermissionDenied : core::ErrorCode::kUnavailable, message) {}
+};
+
+class Server {
+ public:
+  /// Listens and serves from here on. Throws BindError.
+  Server(ServerOptions options, ServerParts parts);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  /// As drain() with no time left.
+  ~Server();
+
+  /// Wakes the readers: rows were published. Tick thread; never blocks, never calls gRPC.
+  void on_tick() noexcept;
+  /// Addresses that clients can use, with real port numbers: "unix:/run/x.sock", "127.0.0.1:50071".
+  std::vector<std::string> addresses() const;
+  /// Stops accepting and opening, ends all publishers (kShutdown), lets subscribers read to their End, then closes.
+  /// False if some were still there at the end of `patience` and were cut off. Call once, not on a gRPC thread.
+  bool drain(std::chrono::milliseconds patience);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace melstream::rpc
