@@ -48,7 +48,8 @@ struct Lane {
 /// One pass over all streams. Everything in it belongs to the caller and stays untouched until poll() says done.
 struct Tick {
   std::span<const Lane> lanes;
-  std::span<float> rows;    ///< rows of lane 0, then lane 1, ...; each [n_rows][n_bins(smoothing)] row-major, not normalised
+  std::span<float>
+      rows;  ///< rows of lane 0, then lane 1, ...; each [n_rows][n_bins(smoothing)] row-major, not normalised
   std::span<float> maxima;  ///< largest value of each row, in the same order
 };
 
@@ -58,9 +59,10 @@ using Ticket = std::uint64_t;
 class Engine {
  public:
   virtual ~Engine() = default;
-  /// Makes the tables of a front end, or finds them if they are in use. Allocates: not for the tick thread. Thread-safe.
-  /// Throws Error(kInvalidArgument, field smoothing) where the front end allows none.
-  virtual std::shared_ptr<const Prepared> prepare(const std::shared_ptr<const FrontEnd>& front_end, Smoothing smoothing) = 0;
+  /// Makes the tables of a front end, or finds them if they are in use. Allocates: not for the tick thread.
+  /// Thread-safe. Throws Error(kInvalidArgument, field smoothing) where the front end allows none.
+  virtual std::shared_ptr<const Prepared> prepare(const std::shared_ptr<const FrontEnd>& front_end,
+                                                  Smoothing smoothing) = 0;
   /// Starts a tick. Several may be under way. Allocates nothing; the tick must keep within the engine's Limits.
   virtual Ticket submit(const Tick& tick) = 0;
   /// Waits at most `wait` for the ticket; true once its rows and maxima are written.

@@ -10,7 +10,7 @@ namespace melstream::engine {
 
 /// What stands outside [0, N).
 enum class Edge : std::uint8_t {
-  kNone,       ///< frames never reach outside
+  kNone,  ///< frames never reach outside
   kZeros,
   kReflect,    ///< without repeating the edge: x[-i] = x[i], x[N-1+i] = x[N-1-i]; needs N > left, else 0 frames
   kSymmetric,  ///< repeating the edge: x[-1-i] = x[i], x[N+i] = x[N-1-i], bouncing until inside
@@ -43,7 +43,8 @@ enum class Smoothing : std::uint8_t {
   kBox3x3Valid,  ///< no borders: two frames and two bins fewer; row i is centred on frame i + 1
 };
 
-/// Low frame rate: row i stacks base frames clamp(n*i - floor(m/2) + k, 0, T-1), k = 0..m-1; ceil(T/n) rows. m = n = 1: off.
+/// Low frame rate: row i stacks base frames clamp(n*i - floor(m/2) + k, 0, T-1), k = 0..m-1; ceil(T/n) rows. m = n = 1:
+/// off.
 struct LowFrameRate {
   int m = 1;
   int n = 1;
@@ -78,7 +79,8 @@ std::int64_t frames_ready(const FrameGeometry& geometry, std::int64_t n_samples)
 
 /// Samples that frames [first, first + n) read, lead included and edges resolved, within [0, min(n_samples known)).
 /// @param segment_samples length of the segment, or kOpenEnd; then the frames must be ready.
-IndexRange samples_of_frames(const FrameGeometry& geometry, std::int64_t first, std::int64_t n, std::int64_t segment_samples) noexcept;
+IndexRange samples_of_frames(const FrameGeometry& geometry, std::int64_t first, std::int64_t n,
+                             std::int64_t segment_samples) noexcept;
 
 /// The sample in [0, n_samples) that stands for position `index` by the edge rule; -1 for a zero. O(1).
 std::int64_t resolve_edge(Edge edge, std::int64_t index, std::int64_t n_samples) noexcept;
@@ -88,13 +90,22 @@ std::int64_t row_count(const RowGeometry& geometry, std::int64_t n_samples) noex
 /// Rows [0, result) that may be computed while the segment grows.
 std::int64_t rows_ready(const RowGeometry& geometry, std::int64_t n_samples) noexcept;
 /// Base frames that rows [first, first + n) are made of, clamped to [0, frame_count).
-IndexRange frames_of_rows(const RowGeometry& geometry, std::int64_t first, std::int64_t n, std::int64_t segment_samples) noexcept;
+IndexRange frames_of_rows(const RowGeometry& geometry, std::int64_t first, std::int64_t n,
+                          std::int64_t segment_samples) noexcept;
 /// Samples that rows [first, first + n) read, as samples_of_frames.
-IndexRange samples_of_rows(const RowGeometry& geometry, std::int64_t first, std::int64_t n, std::int64_t segment_samples) noexcept;
+IndexRange samples_of_rows(const RowGeometry& geometry, std::int64_t first, std::int64_t n,
+                           std::int64_t segment_samples) noexcept;
+/// The smallest sample that any row >= first_row may read, wherever the segment ends: reflections at its end reach
+/// back further than the frame itself. Samples before it may be dropped. Not below 0; may lie beyond the samples so
+/// far.
+std::int64_t first_sample_needed(const RowGeometry& geometry, std::int64_t first_row) noexcept;
+/// Most samples that are waited for and kept at once to compute one row: what a sample ring must hold.
+std::int64_t row_span(const RowGeometry& geometry) noexcept;
 /// Samples between the starts of two rows: hop * lfr.n.
 int row_stride(const RowGeometry& geometry) noexcept;
 /// Samples that must have arrived after the nominal position row*stride before the row can be computed: the
-/// algorithmic delay told in Start, smoothing's look-ahead included.
+/// algorithmic delay told in Start, smoothing's look-ahead included. (Row 0 may wait for more: a reflection at the
+/// segment's start needs left + 1 samples.)
 int row_lookahead(const RowGeometry& geometry) noexcept;
 
 }  // namespace melstream::engine

@@ -98,9 +98,11 @@ class FrontEnd {
   /// Floats of one row after smoothing: two fewer for kBox3x3Valid.
   int n_bins(Smoothing smoothing) const noexcept;
   RowGeometry rows(Smoothing smoothing) const noexcept;
-  /// Smoothing exists for the Whisper, Kaldi, WeNet, FunASR and NeMo shapes: log mel, no cepstrum, no LFR, no CMVN.
+  /// Smoothing exists for the Whisper, Kaldi, WeNet, FunASR and NeMo shapes: log mel of 3 bins or
+  /// more, no cepstrum, no LFR, no CMVN.
   bool allows_smoothing() const noexcept;
-  /// True for log10 with floor kMax 1e-10 without LFR, cepstrum and CMVN: running_max, fixed_max and whisper_window make sense.
+  /// True for log10 with floor kMax 1e-10 without LFR, cepstrum and CMVN: running_max, fixed_max and whisper_window
+  /// make sense.
   bool is_whisper() const noexcept;
   /// Canonical text: sorted `key=value` lines, floats by shortest round trip, CMVN vectors included.
   const std::string& canonical_text() const noexcept { return text_; }
@@ -132,7 +134,7 @@ class FrontEndCatalog {
   std::vector<std::shared_ptr<const FrontEnd>> front_ends_;
 };
 
-/// A spec as text, for the config: sets one field by its canonical key, e.g. ("mel.n_mels", "64").
+/// A spec as text, for the config: sets one field by its canonical key, e.g. ("n_mels", "64").
 /// Throws Error(kInvalidArgument, field key) with the accepted values; unknown keys name the nearest known one.
 void set_field(FrontEndSpec& spec, std::string_view key, std::string_view value);
 /// Keys that set_field() takes, sorted.
