@@ -48,8 +48,8 @@ struct Lane {
 /// One pass over all streams. Everything in it belongs to the caller and stays untouched until poll() says done.
 struct Tick {
   std::span<const Lane> lanes;
-  std::span<float>
-      rows;  ///< rows of lane 0, then lane 1, ...; each [n_rows][n_bins(smoothing)] row-major, not normalised
+  /// Rows of lane 0, then lane 1, ...; each [n_rows][n_bins(smoothing)] row-major, not normalised.
+  std::span<float> rows;
   std::span<float> maxima;  ///< largest value of each row, in the same order
 };
 
