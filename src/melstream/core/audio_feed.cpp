@@ -33,13 +33,18 @@ void AudioFeed::finish(EndReason reason) noexcept {
 }
 
 std::int64_t AudioFeed::received_mono_ns(SampleIndex index) noexcept {
-  const Arrival* arrival = arrivals_.front();
-  while (arrival != nullptr && arrival->end <= index) {
-    last_arrival_ = *arrival;
+  for (const Arrival* arrival = arrivals_.front(); arrival != nullptr; arrival = arrivals_.front()) {
+    kept_[n_popped_++ % kKeptArrivals] = *arrival;
     arrivals_.pop();
-    arrival = arrivals_.front();
+    if (kept_[(n_popped_ - 1) % kKeptArrivals].end > index) break;
   }
-  return arrival != nullptr ? arrival->mono_ns : last_arrival_.mono_ns;
+  if (n_popped_ == 0) return 0;
+  // Backwards from the newest to the first write that reaches past the index: a few steps, since readers are near the
+  // head.
+  std::uint64_t at = n_popped_ - 1;
+  const std::uint64_t oldest = n_popped_ > kKeptArrivals ? n_popped_ - kKeptArrivals : 0;
+  while (at > oldest && kept_[(at - 1) % kKeptArrivals].end > index) --at;
+  return kept_[at % kKeptArrivals].mono_ns;
 }
 
 }  // namespace melstream::core

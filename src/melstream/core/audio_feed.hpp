@@ -58,8 +58,10 @@ class AudioFeed {
   /// Oldest boundary not yet popped, or null. Read ring().written() before it, and no boundary below that is missed.
   const Boundary* boundary() const noexcept MELSTREAM_NONBLOCKING { return boundaries_.front(); }
   void pop_boundary() noexcept MELSTREAM_NONBLOCKING { boundaries_.pop(); }
-  /// When sample `index` had arrived. Calls must not go backwards by more than the ring holds; the newest known time
-  /// for anything later, the oldest kept for anything older.
+  /// Overwrites all samples with zeros. After the end only: the producer must not write any more.
+  void wipe() noexcept { ring_.wipe(); }
+  /// When sample `index` had arrived: the newest known time for anything later, the oldest kept for anything older (256
+  /// writes behind the largest index asked for are kept).
   std::int64_t received_mono_ns(SampleIndex index) noexcept MELSTREAM_NONBLOCKING;
 
  private:
@@ -69,12 +71,14 @@ class AudioFeed {
   };
   static constexpr std::size_t kBoundaries = 64;
   static constexpr std::size_t kArrivals = 1024;
+  static constexpr std::size_t kKeptArrivals = 256;
 
   SampleRing ring_;
   SpscQueue<Boundary, kBoundaries> boundaries_;
   SpscQueue<Arrival, kArrivals> arrivals_;
-  bool finished_ = false;       // producer
-  Arrival last_arrival_{0, 0};  // consumer: the newest one popped
+  bool finished_ = false;                      // producer
+  std::array<Arrival, kKeptArrivals> kept_{};  // consumer: those popped last
+  std::uint64_t n_popped_ = 0;                 // consumer
 };
 
 }  // namespace melstream::core

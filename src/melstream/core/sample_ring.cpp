@@ -7,6 +7,8 @@
 #include <string>
 #include <utility>
 
+#include <string.h>  // explicit_bzero
+
 #include "melstream/core/error.hpp"
 
 namespace melstream::core {
@@ -51,5 +53,7 @@ void SampleRing::release(SampleIndex index) noexcept {
   assert(index <= written());
   if (index > released_.load(std::memory_order_relaxed)) released_.store(index, std::memory_order_release);
 }
+
+void SampleRing::wipe() noexcept { explicit_bzero(data_, capacity_ * sizeof(float)); }
 
 }  // namespace melstream::core
