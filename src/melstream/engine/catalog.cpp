@@ -151,7 +151,7 @@ std::shared_ptr<const FrontEnd> FrontEndCatalog::find(std::string_view name) con
   std::string listed;
   for (const auto& front_end : front_ends_) {
     names.emplace_back(front_end->name());
-    listed += (listed.empty() ? "" : ", ") + front_end->name();
+    listed.append(listed.empty() ? "" : ", ").append(front_end->name());
   }
   for (const auto& [alias, _] : kAliases) names.push_back(alias);
   const std::string_view nearest = nearest_name(name, names);

@@ -51,7 +51,7 @@ T to_number(std::string_view key, std::string_view value) {
 
 std::string to_text(const std::vector<float>& values) {
   std::string text;
-  for (const float v : values) text += (text.empty() ? "" : ",") + to_text(v);
+  for (const float v : values) text.append(text.empty() ? "" : ",").append(to_text(v));
   return text;
 }
 
@@ -101,10 +101,10 @@ std::string word_of(const WordTable<E, N>& words, E value) {
 
 template <typename E, std::size_t N>
 E value_of(const WordTable<E, N>& words, std::string_view key, std::string_view word) {
-  std::string accepted = "one of";
+  std::string accepted;
   for (const auto& [name, value] : words) {
     if (name == word) return value;
-    accepted += (accepted.size() > 6 ? ", " : " ") + std::string(name);
+    accepted.append(accepted.empty() ? "one of " : ", ").append(name);
   }
   refuse(key, word, accepted);
 }
