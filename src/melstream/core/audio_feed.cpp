@@ -5,13 +5,10 @@
 
 namespace melstream::core {
 
-std::size_t AudioFeed::room() noexcept {
-  // Two: one for a segment start, and one that stays free so that finish() always finds its place.
-  return boundaries_.room() < 2 ? 0 : ring_.room();
-}
+std::size_t AudioFeed::room() noexcept { return can_begin_segment() ? ring_.room() : 0; }
 
 void AudioFeed::begin_segment(const SegmentStart& segment) noexcept {
-  assert(boundaries_.room() >= 2 && !finished_);
+  assert(can_begin_segment() && !finished_);
   boundaries_.push({.at = ring_.written(), .kind = Boundary::Kind::kSegmentStart, .segment = segment});
 }
 

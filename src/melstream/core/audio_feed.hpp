@@ -45,7 +45,11 @@ class AudioFeed {
   // Producer: one thread at a time.
   /// Samples that write() takes now; 0 too while the boundary queue has no room for a segment start.
   std::size_t room() noexcept MELSTREAM_NONBLOCKING;
-  /// Starts a segment at the current position. Call before the first write and after each gap; needs room() > 0.
+  /// Whether begin_segment() may be called now; room() > 0 says so too, but a full ring still takes a boundary.
+  /// Two places: one stays free, so that finish() always finds its own.
+  bool can_begin_segment() const noexcept MELSTREAM_NONBLOCKING { return boundaries_.room() >= 2; }
+  /// Starts a segment at the current position. Call before the first write and after each gap, also for a gap that no
+  /// sample follows (the stream ends); needs can_begin_segment().
   void begin_segment(const SegmentStart& segment) noexcept MELSTREAM_NONBLOCKING;
   /// Appends samples. @param samples at most room(). @param received_mono_ns when the last of them reached the daemon.
   void write(std::span<const float> samples, std::int64_t received_mono_ns) noexcept MELSTREAM_NONBLOCKING;

@@ -1,0 +1,84 @@
+// From a publisher's bytes to 16 kHz samples in one feed, or in one feed a channel: decode, choose channels, resample,
+// account for what had no room. Runs on the publisher's thread; the tick thread reads the feeds.
+//
+// Where things lie on the timeline: source sample n, counted over all that was offered, is at round(n * 16000 / rate),
+// halves up. Each segment starts there exactly, so gaps never drift; its length is rounded of itself and cut by one
+// sample where it would pass the position of the gap's first sample. So the timeline ends at round(offered * 16000 /
+// rate) or one before it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "melstream/core/audio_feed.hpp"
+#include "melstream/core/clock.hpp"
+#include "melstream/core/pcm.hpp"
+
+namespace melstream::audio {
+
+class Resampler;
+
+/// Makes Ingests. @param clock outlives the factory and what it makes.
+core::PcmIngestFactory make_ingest_factory(const core::Clock& clock);
+
+/// One thread at a time. push() allocates nothing. Audio lies in its buffers until finish() or the destructor wipes
+/// them.
+class Ingest final : public core::PcmIngest {
+ public:
+  /// @param feeds format.n_feeds() feeds; they and the clock outlive the ingest.
+  /// Throws core::Error(kInvalidArgument) as core::validate().
+  Ingest(const core::PcmFormat& format, std::vector<core::AudioFeed*> feeds, const core::Clock& clock);
+  ~Ingest() override;
+
+  /// Room counts the flush of the resampler too, so that neither a gap nor the end ever loses an accepted sample.
+  bool has_room(std::size_t n_bytes) noexcept override;
+  /// Without room in any of the feeds, the chunk is dropped for all. Throws core::Error(kFailedPrecondition) after
+  /// finish(). @param capture_wall_ns outside 1..4e18 (the year 2096) counts as unknown.
+  void push(std::span<const std::byte> bytes, std::int64_t received_mono_ns, std::int64_t capture_wall_ns) override;
+  /// Samples dropped last become a segment without samples, so that the feed tells of the gap.
+  void finish(core::EndReason reason) noexcept override;
+  core::IngestCounters counters() const noexcept override { return counters_; }
+
+ private:
+  /// Where the samples of one channel go.
+  struct Output {
+    core::AudioFeed* feed = nullptr;
+    std::unique_ptr<Resampler> resampler;  // null at 16 kHz
+  };
+  /// The segment that is being written, or the last one.
+  struct Segment {
+    bool open = false;
+    std::int64_t n_source = 0;   ///< source samples taken
+    std::int64_t n_written = 0;  ///< 16 kHz samples written to each feed
+    std::int64_t capture_mono_ns = 0;
+    std::int64_t capture_wall_ns = 0;
+  };
+
+  std::size_t sample_bytes() const noexcept;
+  void require_whole(std::size_t n_bytes) const;
+  bool fits(std::int64_t n_source) noexcept;
+  void begin_segment(core::SegmentStart start) noexcept;
+  core::SegmentStart anchored(std::int64_t n_source, std::int64_t received_mono_ns, std::int64_t capture_wall_ns) const;
+  void end_segment() noexcept;
+  void take(std::span<const std::byte> bytes) noexcept;
+  std::int64_t write(Output& output, std::span<const float> source) noexcept;
+  void wipe() noexcept;
+
+  const core::PcmFormat format_;
+  const core::Clock& clock_;
+  std::vector<Output> outputs_;
+  core::IngestCounters counters_;
+  Segment segment_;
+  bool begun_ = false;  // a segment was begun
+  bool finished_ = false;
+  std::int64_t n_lost_ = 0;            // source samples dropped since the segment ended
+  std::int64_t last_received_ns_ = 0;  // of the last push that was taken
+  std::vector<float> interleaved_;     // a slice as decoded
+  std::vector<float> source_;          // one channel of it
+  std::vector<float> resampled_;
+};
+
+}  // namespace melstream::audio

@@ -1,0 +1,124 @@
+#include "melstream/audio/resampler.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include <soxr.h>
+
+#include "melstream/core/error.hpp"
+#include "melstream/core/units.hpp"
+
+namespace melstream::audio {
+namespace {
+
+// What flush() and overwrite() feed at a time, in samples.
+constexpr std::size_t kZeros = 256;
+constexpr std::array<float, kZeros> kSilence{};
+
+struct DeleteSoxr {
+  void operator()(soxr_t soxr) const noexcept { soxr_delete(soxr); }
+};
+using SoxrPtr = std::unique_ptr<soxr, DeleteSoxr>;
+
+SoxrPtr make_soxr(int source_rate_hz) {
+  const soxr_io_spec_t io = soxr_io_spec(SOXR_FLOAT32_I, SOXR_FLOAT32_I);
+  const soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
+  // The smallest FFT blocks: the delay falls from 116 to 52 ms at 8 kHz, from 40 to 17 ms at 44.1 kHz, for the same
+  // filter and a quarter more work.
+  soxr_runtime_spec_t runtime = soxr_runtime_spec(1);
+  runtime.log2_min_dft_size = 8;
+  runtime.log2_large_dft_size = 8;
+  soxr_error_t error = nullptr;
+  SoxrPtr made(soxr_create(source_rate_hz, core::kSampleRateHz, 1, &error, &io, &quality, &runtime));
+  if (error != nullptr || !made) {
+    throw core::Error(core::ErrorCode::kInternal, "libsoxr cannot resample " + std::to_string(source_rate_hz) +
+                                                      " Hz to 16000 Hz: " + soxr_strerror(error));
+  }
+  return made;
+}
+
+}  // namespace
+
+struct Resampler::State {
+  SoxrPtr soxr;
+  int source_rate_hz;
+  std::int64_t n_consumed = 0;  ///< since the last reset
+  std::int64_t n_produced = 0;  ///< since the last reset
+};
+
+Resampler::Resampler(int source_rate_hz)
+    : state_(std::make_unique<State>(State{.soxr = make_soxr(source_rate_hz), .source_rate_hz = source_rate_hz})) {}
+
+Resampler::~Resampler() { overwrite(); }
+
+Resampler::Step Resampler::process(std::span<const float> source, std::span<float> out) noexcept {
+  Step step;
+  const soxr_error_t error = soxr_process(state_->soxr.get(), source.data(), source.size(), &step.consumed, out.data(),
+                                          out.size(), &step.produced);
+  // It fails only without memory. What it did not take is lost then: flush() comes out short, which the caller sees.
+  if (error != nullptr || (step.consumed == 0 && step.produced == 0)) step = {.consumed = source.size(), .produced = 0};
+  state_->n_consumed += static_cast<std::int64_t>(step.consumed);
+  state_->n_produced += static_cast<std::int64_t>(step.produced);
+  return step;
+}
+
+std::size_t Resampler::flush(std::span<float> out) noexcept {
+  // Zeros fed here, and not libsoxr's own end of input, which gives the same samples: after that one nothing can be fed
+  // any more, and its buffers could not be overwritten.
+  const std::int64_t left = resampled_length(state_->n_consumed, state_->source_rate_hz) - state_->n_produced;
+  const std::size_t wanted = std::min(out.size(), static_cast<std::size_t>(std::max<std::int64_t>(left, 0)));
+  std::size_t done = 0;
+  // Bounded, should libsoxr fail: no filter is a second long.
+  for (std::size_t fed = 0; done < wanted && fed < static_cast<std::size_t>(state_->source_rate_hz);) {
+    std::size_t consumed = 0;
+    std::size_t produced = 0;
+    const soxr_error_t error = soxr_process(state_->soxr.get(), kSilence.data(), kZeros, &consumed, out.data() + done,
+                                            wanted - done, &produced);
+    if (error != nullptr || (consumed == 0 && produced == 0)) break;
+    fed += consumed;
+    done += produced;
+  }
+  state_->n_produced += static_cast<std::int64_t>(done);
+  return done;
+}
+
+void Resampler::reset() noexcept {
+  overwrite();
+  soxr_clear(state_->soxr.get());
+  state_->n_consumed = 0;
+  state_->n_produced = 0;
+}
+
+void Resampler::overwrite() noexcept {
+  // libsoxr frees its queues without wiping them. A second of silence is longer than any of them.
+  std::array<float, 2 * kZeros> out;
+  for (std::size_t fed = 0; fed < static_cast<std::size_t>(state_->source_rate_hz);) {
+    std::size_t consumed = 0;
+    std::size_t produced = 0;
+    const soxr_error_t error =
+        soxr_process(state_->soxr.get(), kSilence.data(), kZeros, &consumed, out.data(), out.size(), &produced);
+    if (error != nullptr || (consumed == 0 && produced == 0)) return;
+    fed += consumed;
+  }
+}
+
+std::int64_t resampler_delay_ns(int source_rate_hz) {
+  if (source_rate_hz == core::kSampleRateHz) return 0;
+  Resampler resampler(source_rate_hz);
+  const std::size_t step = static_cast<std::size_t>(source_rate_hz) / 2000;  // 0.5 ms
+  std::array<float, 4096> out;
+  std::array<float, 128> silence{};  // 0.5 ms at most: 96 samples at 192 kHz
+  std::int64_t fed = 0;
+  std::int64_t produced = 0;
+  std::int64_t longest_ns = 0;
+  while (fed < source_rate_hz / 2) {
+    fed += static_cast<std::int64_t>(step);
+    const std::int64_t due_ns = fed * core::kNsPerSecond / source_rate_hz;
+    longest_ns = std::max(longest_ns, due_ns - core::samples_to_ns(produced));
+    produced += static_cast<std::int64_t>(resampler.process(std::span(silence).first(step), out).produced);
+  }
+  return longest_ns;
+}
+
+}  // namespace melstream::audio

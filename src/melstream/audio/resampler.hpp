@@ -1,0 +1,49 @@
+// One channel from a source's rate to 16 kHz, by libsoxr (high quality, linear phase). The delay of the filter is
+// compensated: sample i of the output lies at i / 16000 s of the input. The bits do not depend on how the input is cut.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace melstream::audio {
+
+/// Length in 16 kHz samples of n_source samples, or the timeline position of source sample n_source: rounded, halves
+/// up. Exact below 2^49 source samples (90 years at 192 kHz).
+constexpr std::int64_t resampled_length(std::int64_t n_source, int source_rate_hz) noexcept {
+  return (n_source * 16000 + source_rate_hz / 2) / source_rate_hz;
+}
+
+/// The longest time by which resampling delays a sample: the filter's half length plus the block of its FFT. Found by
+/// feeding silence (about 1 ms of work; for an odd rate 10 ms), rounded up to 0.5 ms; 0 for 16000.
+std::int64_t resampler_delay_ns(int source_rate_hz);
+
+/// One thread at a time. Holds audio in memory of libsoxr's own, which reset() and the destructor overwrite.
+class Resampler {
+ public:
+  /// Throws core::Error(kInternal) if libsoxr refuses.
+  explicit Resampler(int source_rate_hz);
+  Resampler(const Resampler&) = delete;
+  Resampler& operator=(const Resampler&) = delete;
+  ~Resampler();
+
+  struct Step {
+    std::size_t consumed = 0;
+    std::size_t produced = 0;
+  };
+  /// Takes a first part of `source` (all of it if `out` has room for twice its resampled length) and writes what is
+  /// ready. Progress is made with every call: repeat until all is consumed.
+  Step process(std::span<const float> source, std::span<float> out) noexcept;
+  /// The rest, up to resampled_length() of all that was consumed: repeat until 0. Only reset() may follow.
+  std::size_t flush(std::span<float> out) noexcept;
+  /// Forgets the audio: the next sample is the first of a new signal.
+  void reset() noexcept;
+
+ private:
+  void overwrite() noexcept;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace melstream::audio
