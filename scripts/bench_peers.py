@@ -1,0 +1,190 @@
+"""The measuring part of scripts/bench-peers: run by it, in a virtual environment that has the other libraries.
+
+Every library gets the whole of tests/golden/audio/jfk.wav (11 s, float32 in memory) in one call, its best case; only
+the call that computes features is timed. A run is as many calls as take 0.3 s; the fastest and the median run count.
+"""
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+import wave
+
+import numpy
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+RUN_S = 0.3
+
+
+def read_audio():
+    with wave.open(os.path.join(ROOT, "tests", "golden", "audio", "jfk.wav")) as file:
+        return numpy.frombuffer(file.readframes(file.getnframes()), "<i2").astype(numpy.float32) / 32768.0
+
+
+def measure(call, n_frames, runs):
+    """Nanoseconds a frame of each run."""
+    call()
+    start = time.perf_counter()
+    call()
+    n_calls = max(1, int(RUN_S / (time.perf_counter() - start)))
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter_ns()
+        for _ in range(n_calls):
+            call()
+        times.append((time.perf_counter_ns() - start) / n_calls / n_frames)
+    return times
+
+
+def version(package):
+    return "%s %s" % (package, importlib.metadata.version(package))
+
+
+# Each peer below returns (front end of ours, what is measured, call, frames a call). Imports are inside: a library that
+# is not installed is left out.
+
+
+def knf_options(options, low=20.0, high=-400.0, bins=80, snip_edges=False):
+    options.frame_opts.dither = 0.0
+    options.frame_opts.snip_edges = snip_edges
+    options.frame_opts.samp_freq = 16000.0
+    options.mel_opts.num_bins = bins
+    options.mel_opts.low_freq = low
+    options.mel_opts.high_freq = high
+    return options
+
+
+def kaldi_native_fbank(audio):
+    import kaldi_native_fbank as knf
+
+    def run(make, samples):
+        online = make()
+        online.accept_waveform(16000, samples)
+        online.input_finished()
+        return online.num_frames_ready
+
+    fbank = knf_options(knf.FbankOptions())
+    mfcc = knf_options(knf.MfccOptions(), high=0.0, bins=23, snip_edges=True)
+    mfcc.num_ceps = 13
+    samples = audio.tolist()
+    loud = (audio * 32768.0).tolist()
+
+    def call_fbank():
+        return run(lambda: knf.OnlineFbank(fbank), samples)
+
+    def call_mfcc():
+        return run(lambda: knf.OnlineMfcc(mfcc), loud)
+
+    name = version("kaldi-native-fbank")
+    yield "kaldi-80", name + ", OnlineFbank", call_fbank, call_fbank()
+    yield "mfcc-13", name + ", OnlineMfcc", call_mfcc, call_mfcc()
+
+
+def librosa(audio):
+    import librosa as library
+
+    def call():
+        return library.feature.melspectrogram(y=audio, sr=16000, n_fft=400, hop_length=160, n_mels=80, pad_mode="constant")
+
+    yield "librosa-80", version("librosa") + ", feature.melspectrogram", call, call().shape[1]
+
+
+def torchaudio(audio):
+    import torch
+    import torchaudio as library
+
+    torch.set_num_threads(1)
+    samples = torch.from_numpy(audio)
+    transform = library.transforms.MelSpectrogram(sample_rate=16000, n_fft=400, hop_length=160, n_mels=80)
+    name = version("torchaudio")
+
+    def call_mel():
+        with torch.inference_mode():
+            return transform(samples)
+
+    def call_fbank():
+        with torch.inference_mode():
+            return library.compliance.kaldi.fbank(samples[None], num_mel_bins=80, low_freq=20.0, high_freq=-400.0,
+                                                  snip_edges=False, dither=0.0, sample_frequency=16000.0)
+
+    yield "torchaudio-80", name + ", transforms.MelSpectrogram", call_mel, call_mel().shape[1]
+    yield "kaldi-80", name + ", compliance.kaldi.fbank", call_fbank, call_fbank().shape[0]
+
+
+def whisper(audio):
+    import torch
+    import whisper.audio as library
+
+    torch.set_num_threads(1)
+    samples = torch.from_numpy(audio)
+    name = "%s on %s" % (version("openai-whisper"), version("torch"))
+    for n_mels in (80, 128):
+        def call(n_mels=n_mels):
+            with torch.inference_mode():
+                return library.log_mel_spectrogram(samples, n_mels=n_mels)
+
+        yield "whisper-%d" % n_mels, name + ", log_mel_spectrogram", call, call().shape[1]
+
+
+def engine_times(program, runs):
+    """Front end -> ns a frame of each repetition of bench/engine_bench."""
+    result = subprocess.run([program, "--benchmark_format=json", "--benchmark_repetitions=%d" % runs,
+                             "--benchmark_min_time=%g" % RUN_S, "--benchmark_report_aggregates_only=false"],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True, text=True)
+    times = {}
+    for run in json.loads(result.stdout)["benchmarks"]:
+        if run.get("run_type") == "iteration":
+            times.setdefault(run["run_name"].split("/iterations")[0], []).append(run["ns_per_frame"])
+    return times
+
+
+def processor():
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--engine-bench", required=True)
+    parser.add_argument("--runs", type=int, default=7)
+    options = parser.parse_args()
+    audio = read_audio()
+    ours = engine_times(options.engine_bench, options.runs)
+    rows = []
+    missing = []
+    for peer in (whisper, kaldi_native_fbank, torchaudio, librosa):
+        try:
+            for front_end, what, call, n_frames in peer(audio):
+                rows.append((front_end, what, measure(call, n_frames, options.runs)))
+        except ImportError as error:
+            missing.append("%s (%s)" % (peer.__name__, error))
+    # The machine may have slowed down meanwhile: our fastest and median run are of both halves.
+    for front_end, times in engine_times(options.engine_bench, options.runs).items():
+        ours.setdefault(front_end, []).extend(times)
+
+    print("%s, Python %s, one thread, %d runs, ns a frame: fastest (median)\n"
+          % (processor(), platform.python_version(), options.runs))
+    print("| front end | library | theirs | melstream | ratio of the fastest |")
+    print("|---|---|---|---|---|")
+    for front_end, what, theirs in sorted(rows, key=lambda row: row[0]):
+        mine = ours.get(front_end)
+        if mine is None:
+            print("bench/engine_bench has no case named %s" % front_end, file=sys.stderr)
+            return 1
+        print("| %s | %s | %.0f (%.0f) | %.0f (%.0f) | %.1f |"
+              % (front_end, what, min(theirs), statistics.median(theirs), min(mine), statistics.median(mine),
+                 min(theirs) / min(mine)))
+    for text in missing:
+        print("\nNot measured: %s" % text)
+    return 0 if rows else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
