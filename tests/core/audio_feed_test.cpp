@@ -68,6 +68,19 @@ TEST_F(AudioFeedTest, KeepsAPlaceForTheEndWhenBoundariesPileUp) {
   EXPECT_EQ(feed_.boundary()->kind, Boundary::Kind::kEnd);
 }
 
+TEST_F(AudioFeedTest, AFullRingStillTakesAGapAndTheEnd) {
+  feed_.begin_segment({});
+  feed_.write(std::vector<float>(feed_.room()), 1);
+  EXPECT_EQ(feed_.room(), 0u);
+  ASSERT_TRUE(feed_.can_begin_segment());
+  feed_.begin_segment({.timeline_begin = 20'000, .lost_source_samples = 3616});
+  feed_.finish(EndReason::kCompleted);
+  feed_.pop_boundary();
+  EXPECT_EQ(feed_.boundary()->segment.lost_source_samples, 3616);
+  feed_.pop_boundary();
+  EXPECT_EQ(feed_.boundary()->kind, Boundary::Kind::kEnd);
+}
+
 TEST_F(AudioFeedTest, TellsWhenASampleArrived) {
   feed_.begin_segment({});
   feed_.write(std::vector<float>(100), 1000);
@@ -78,6 +91,27 @@ TEST_F(AudioFeedTest, TellsWhenASampleArrived) {
   EXPECT_EQ(feed_.received_mono_ns(100), 2000);
   EXPECT_EQ(feed_.received_mono_ns(50), 1000);   // a reader further behind
   EXPECT_EQ(feed_.received_mono_ns(500), 3000);  // newer than what is known: the newest known
+}
+
+TEST_F(AudioFeedTest, RemembersArrivalsForReadersFurtherBehind) {
+  feed_.begin_segment({});
+  for (int i = 0; i < 1000; ++i) feed_.write(std::vector<float>(10), i);
+  // A reader that asks often does not move the memory ahead of what it asks for.
+  for (int i = 0; i < 500; ++i) ASSERT_EQ(feed_.received_mono_ns(3000), 300);
+  EXPECT_EQ(feed_.received_mono_ns(2800), 280);
+  EXPECT_EQ(feed_.received_mono_ns(3009), 300);
+  EXPECT_EQ(feed_.received_mono_ns(5555), 555);
+  EXPECT_EQ(feed_.received_mono_ns(3500), 350);
+}
+
+TEST_F(AudioFeedTest, WipesItsSamples) {
+  feed_.begin_segment({});
+  feed_.write(std::vector<float>(1000, 0.5F), 1);
+  feed_.finish(EndReason::kCompleted);
+  feed_.wipe();
+  for (const auto part : feed_.ring().view(0, 1000)) {
+    for (const float sample : part) ASSERT_EQ(sample, 0.0F);
+  }
 }
 
 TEST_F(AudioFeedTest, ArrivalTimesAreNeverTooEarlyWhenTheirQueueIsFull) {

@@ -30,10 +30,12 @@ void AudioFeed::finish(EndReason reason) noexcept {
 }
 
 std::int64_t AudioFeed::received_mono_ns(SampleIndex index) noexcept {
-  for (const Arrival* arrival = arrivals_.front(); arrival != nullptr; arrival = arrivals_.front()) {
+  // No further ahead than the index needs, or frequent calls would push what readers behind still need out of kept_.
+  while (n_popped_ == 0 || kept_[(n_popped_ - 1) % kKeptArrivals].end <= index) {
+    const Arrival* const arrival = arrivals_.front();
+    if (arrival == nullptr) break;
     kept_[n_popped_++ % kKeptArrivals] = *arrival;
     arrivals_.pop();
-    if (kept_[(n_popped_ - 1) % kKeptArrivals].end > index) break;
   }
   if (n_popped_ == 0) return 0;
   // Backwards from the newest to the first write that reaches past the index: a few steps, since readers are near the
