@@ -2,6 +2,7 @@
 
 Every library gets the whole of tests/golden/audio/jfk.wav (11 s, float32 in memory) in one call, its best case; only
 the call that computes features is timed. A run is as many calls as take 0.3 s; the fastest and the median run count.
+Each library is measured in a process of its own (--peer NAME prints its measurements as JSON).
 """
 import argparse
 import importlib.metadata
@@ -25,8 +26,11 @@ def read_audio():
         return numpy.frombuffer(file.readframes(file.getnframes()), "<i2").astype(numpy.float32) / 32768.0
 
 
-def measure(call, n_frames, runs):
-    """Nanoseconds a frame of each run."""
+def measure(call, n_frames, runs, overhead=None):
+    """Nanoseconds a frame of each run, less the fastest of `overhead`: what the binding costs and the library does not."""
+    if overhead is not None:
+        spared = min(measure(overhead, n_frames, runs))
+        return [ns - spared for ns in measure(call, n_frames, runs)]
     call()
     start = time.perf_counter()
     call()
@@ -44,8 +48,8 @@ def version(package):
     return "%s %s" % (package, importlib.metadata.version(package))
 
 
-# Each peer below returns (front end of ours, what is measured, call, frames a call). Imports are inside: a library that
-# is not installed is left out.
+# Each peer below yields (front end of ours, what is measured, call, frames a call, overhead or None). Imports are
+# inside: a library that is not installed is left out.
 
 
 def knf_options(options, low=20.0, high=-400.0, bins=80, snip_edges=False):
@@ -68,6 +72,9 @@ def kaldi_native_fbank(audio):
         return online.num_frames_ready
 
     fbank = knf_options(knf.FbankOptions())
+    # Its binding takes a list of Python floats, which C++ callers do not pay for: the same call for a single frame.
+    single = knf_options(knf.FbankOptions(), snip_edges=True)
+    single.frame_opts.frame_shift_ms = 1e6
     mfcc = knf_options(knf.MfccOptions(), high=0.0, bins=23, snip_edges=True)
     mfcc.num_ceps = 13
     samples = audio.tolist()
@@ -79,9 +86,13 @@ def kaldi_native_fbank(audio):
     def call_mfcc():
         return run(lambda: knf.OnlineMfcc(mfcc), loud)
 
+    def overhead():
+        online = knf.OnlineFbank(single)
+        online.accept_waveform(16000, samples)
+
     name = version("kaldi-native-fbank")
-    yield "kaldi-80", name + ", OnlineFbank", call_fbank, call_fbank()
-    yield "mfcc-13", name + ", OnlineMfcc", call_mfcc, call_mfcc()
+    yield "kaldi-80", name + ", OnlineFbank", call_fbank, call_fbank(), overhead
+    yield "mfcc-13", name + ", OnlineMfcc", call_mfcc, call_mfcc(), overhead
 
 
 def librosa(audio):
@@ -90,7 +101,7 @@ def librosa(audio):
     def call():
         return library.feature.melspectrogram(y=audio, sr=16000, n_fft=400, hop_length=160, n_mels=80, pad_mode="constant")
 
-    yield "librosa-80", version("librosa") + ", feature.melspectrogram", call, call().shape[1]
+    yield "librosa-80", version("librosa") + ", feature.melspectrogram", call, call().shape[1], None
 
 
 def torchaudio(audio):
@@ -111,8 +122,8 @@ def torchaudio(audio):
             return library.compliance.kaldi.fbank(samples[None], num_mel_bins=80, low_freq=20.0, high_freq=-400.0,
                                                   snip_edges=False, dither=0.0, sample_frequency=16000.0)
 
-    yield "torchaudio-80", name + ", transforms.MelSpectrogram", call_mel, call_mel().shape[1]
-    yield "kaldi-80", name + ", compliance.kaldi.fbank", call_fbank, call_fbank().shape[0]
+    yield "torchaudio-80", name + ", transforms.MelSpectrogram", call_mel, call_mel().shape[1], None
+    yield "kaldi-80", name + ", compliance.kaldi.fbank", call_fbank, call_fbank().shape[0], None
 
 
 def whisper(audio):
@@ -127,7 +138,7 @@ def whisper(audio):
             with torch.inference_mode():
                 return library.log_mel_spectrogram(samples, n_mels=n_mels)
 
-        yield "whisper-%d" % n_mels, name + ", log_mel_spectrogram", call, call().shape[1]
+        yield "whisper-%d" % n_mels, name + ", log_mel_spectrogram", call, call().shape[1], None
 
 
 def engine_times(program, runs):
@@ -150,21 +161,49 @@ def processor():
     return platform.machine()
 
 
+PEERS = {peer.__name__: peer for peer in (whisper, kaldi_native_fbank, torchaudio, librosa)}
+
+
+def measure_peer(name, runs):
+    """JSON of what a peer yields, for the process that asked."""
+    audio = read_audio()
+    rows = [(front_end, what, measure(call, n_frames, runs, overhead))
+            for front_end, what, call, n_frames, overhead in PEERS[name](audio)]
+    print(json.dumps(rows))
+
+
+def ask_peer(name, runs, path):
+    """Rows of a peer measured in a process of its own, or why there are none. path: where its package lies, or None."""
+    environment = dict(os.environ, PYTHONPATH=path or "")
+    result = subprocess.run([sys.executable, os.path.abspath(__file__), "--peer", name, "--runs", str(runs)],
+                            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=environment)
+    if result.returncode != 0:
+        return [], "%s: %s" % (name, (result.stderr.strip().splitlines() or ["no message"])[-1])
+    return json.loads(result.stdout.splitlines()[-1]), None
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--engine-bench", required=True)
+    parser.add_argument("--engine-bench")
     parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--older-knf", help="folder with an older kaldi-native-fbank, measured too")
+    parser.add_argument("--peer", choices=sorted(PEERS))
     options = parser.parse_args()
-    audio = read_audio()
+    if options.peer:
+        measure_peer(options.peer, options.runs)
+        return 0
+    asked = [(name, None) for name in PEERS]
+    if options.older_knf:
+        asked.append(("kaldi_native_fbank", options.older_knf))
+
     ours = engine_times(options.engine_bench, options.runs)
     rows = []
     missing = []
-    for peer in (whisper, kaldi_native_fbank, torchaudio, librosa):
-        try:
-            for front_end, what, call, n_frames in peer(audio):
-                rows.append((front_end, what, measure(call, n_frames, options.runs)))
-        except ImportError as error:
-            missing.append("%s (%s)" % (peer.__name__, error))
+    for name, path in asked:
+        measured, reason = ask_peer(name, options.runs, path)
+        rows.extend(measured)
+        if reason:
+            missing.append(reason)
     # The machine may have slowed down meanwhile: our fastest and median run are of both halves.
     for front_end, times in engine_times(options.engine_bench, options.runs).items():
         ours.setdefault(front_end, []).extend(times)
@@ -173,7 +212,7 @@ def main():
           % (processor(), platform.python_version(), options.runs))
     print("| front end | library | theirs | melstream | ratio of the fastest |")
     print("|---|---|---|---|---|")
-    for front_end, what, theirs in sorted(rows, key=lambda row: row[0]):
+    for front_end, what, theirs in sorted(rows, key=lambda row: row[:2]):
         mine = ours.get(front_end)
         if mine is None:
             print("bench/engine_bench has no case named %s" % front_end, file=sys.stderr)
@@ -181,8 +220,8 @@ def main():
         print("| %s | %s | %.0f (%.0f) | %.0f (%.0f) | %.1f |"
               % (front_end, what, min(theirs), statistics.median(theirs), min(mine), statistics.median(mine),
                  min(theirs) / min(mine)))
-    for text in missing:
-        print("\nNot measured: %s" % text)
+    for reason in missing:
+        print("\nNot measured: %s" % reason)
     return 0 if rows else 1
 
 
