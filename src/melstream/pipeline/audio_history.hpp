@@ -32,6 +32,8 @@ class AudioHistoryPool {
   /// A free block; else the oldest of all histories; else none.
   core::AudioMemory take();
   void give(core::AudioMemory memory);
+  /// Order of filling over all histories.
+  std::uint64_t next_stamp();
   void add(AudioHistory* history);
   void remove(AudioHistory* history);
 
@@ -41,6 +43,7 @@ class AudioHistoryPool {
   std::size_t n_mapped_ = 0;
   std::vector<core::AudioMemory> free_;
   std::vector<AudioHistory*> histories_;
+  std::uint64_t stamp_ = 0;
 };
 
 /// Positions are accepted indices. The tick thread writes; copy() and held() from any thread.
@@ -66,14 +69,21 @@ class AudioHistory {
 
  private:
   friend class AudioHistoryPool;
-  /// The oldest block, taken away from this history; empty if it has only the one being filled.
+  // Tick thread.
+  bool start_block();
+  /// Holds a block besides the one being filled.
+  bool evictable() const noexcept { return end_block_ - first_block_ > 1; }
+  /// The oldest block, taken away from this history.
   core::AudioMemory evict();
-  std::int64_t first_block_number() const noexcept { return first_block_; }
+  std::uint64_t oldest_stamp() const noexcept;
 
   AudioHistoryPool& pool_;
   const std::size_t max_blocks_;
-  mutable std::mutex mutex_;               // protects all below
+  bool filling_ = false;  ///< the block at end_ has memory; tick thread
+  // Written by the tick thread under mutex_; read by it without, by others with.
+  mutable std::mutex mutex_;
   std::vector<core::AudioMemory> blocks_;  ///< ring of max_blocks_: block number b at b % max_blocks_
+  std::vector<std::uint64_t> stamps_;      ///< when each block was started
   std::int64_t first_block_ = 0;
   std::int64_t end_block_ = 0;
   core::SampleIndex begin_ = 0;  ///< first sample held

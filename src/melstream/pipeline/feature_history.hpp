@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -49,7 +48,7 @@ struct Hole {
   core::FrameIndex first_frame = 0;
   std::int64_t n_frames = 0;  ///< 0: a discontinuity
   core::GapReason reason = core::GapReason::kNetLoss;
-  bool reader_slow = false;  ///< the rows were there and are gone: the reader, not the stream, lost them
+  bool reader_lost = false;  ///< the rows are gone from the history (or never were in it): no audio was lost
   core::SampleIndex next_sample = 0;
   core::SampleIndex lost_samples = 0;
   std::int64_t lost_source_samples = 0;
@@ -72,11 +71,13 @@ class FeatureHistory {
 
   // Tick thread.
   /// Rows follow from this frame on. Called once, before anything else, as soon as the tick thread knows it.
-  void attach(core::FrameIndex next_frame, core::SampleIndex next_sample);
+  void attach(core::FrameIndex next_frame);
   /// Rows of `segment` follow, the first of them `first_frame` at the given row of the segment.
   void begin_segment(const Segment& segment, core::FrameIndex first_frame, std::int64_t first_row);
   /// @param values [infos.size()][n_bins]
   void publish(std::span<const float> values, std::span<const RowInfo> infos);
+  /// The frame that live audio has reached, told while older rows are still being caught up with.
+  void set_head(core::FrameIndex head);
   /// No further rows in the current segment.
   void end_segment();
   void end(core::EndReason reason);
@@ -86,6 +87,8 @@ class FeatureHistory {
   // Any thread.
   /// Frame that comes next; nothing before attach().
   std::optional<core::FrameIndex> next_frame() const;
+  /// Frame that live audio comes to next: next_frame(), or later while older rows are being caught up with.
+  std::optional<core::FrameIndex> head_frame() const;
   /// Timeline position of a frame, exact if held, else extrapolated from the nearest segment.
   core::SampleIndex sample_of(core::FrameIndex frame) const;
   /// First frame still held; next_frame() if none is.
@@ -113,20 +116,24 @@ class FeatureHistory {
   std::atomic<bool> retired{false};
 
  private:
-  /// Adjacent frames of one segment. Row with sequence number q lies at slot q % capacity.
+  /// Adjacent frames of one segment. The row with sequence number q lies at slot q % capacity.
   struct Run {
-    std::int64_t segment_ordinal;
+    Segment segment;
+    core::FrameIndex gap_begin;  ///< frames [gap_begin, first_frame) will never come
     core::FrameIndex first_frame;
     std::int64_t first_row;  ///< of the segment
     std::int64_t first_seq;
     std::int64_t n_rows;
     bool closed;
-    Segment segment;
   };
 
-  const Run* run_of(core::FrameIndex frame) const;
   std::int64_t oldest_seq() const noexcept;
+  std::int64_t seq_of(core::FrameIndex frame) const noexcept;
   core::SampleIndex sample_in(const Run& run, core::FrameIndex frame) const noexcept;
+  ReadResult gap_before(const Run& run, Cursor& cursor) const;
+  ReadResult evicted_until(const Run& run, core::FrameIndex until, Cursor& cursor) const;
+  ReadResult discontinuity(const Run& run, Cursor& cursor) const;
+  Hole hole_of(const Run& run) const;
   void copy_rows(const Run& run, core::FrameIndex frame, std::int64_t n, RowBatch& out) const;
   void trim_runs();
 
@@ -134,16 +141,15 @@ class FeatureHistory {
   const engine::RowGeometry geometry_;
   const std::size_t slot_;
   const int n_bins_;
-  const int stride_;
   const std::int64_t capacity_rows_;
 
   mutable std::mutex mutex_;  // protects all below
   std::vector<float> values_;
   std::vector<RowInfo> infos_;
-  std::deque<Run> runs_;
+  std::vector<Run> runs_;  ///< oldest first; reserved, so that the tick thread allocates nothing
   std::int64_t next_seq_ = 0;
   std::optional<core::FrameIndex> next_frame_;
-  core::SampleIndex next_sample_ = 0;
+  core::FrameIndex head_frame_ = 0;
   std::optional<core::EndReason> ended_;
   struct Blocker {
     std::uint64_t key;

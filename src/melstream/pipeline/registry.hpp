@@ -45,10 +45,11 @@ class Registry {
   std::shared_ptr<Stream> find(std::string_view id) const;
   /// Live ones, then ended ones that are still readable.
   std::vector<std::shared_ptr<Stream>> all() const;
-  /// The stream's history of a front end, made if it is missing. Throws Error(kInvalidArgument) for smoothing that the
-  /// front end does not allow, kFailedPrecondition if the stream has ended without it.
-  std::shared_ptr<FeatureHistory> history(Stream& stream, const std::shared_ptr<const engine::FrontEnd>& front_end,
-                                          engine::Smoothing smoothing);
+  /// The stream's history of a front end, made if it is missing, with one reader more: the caller counts it down
+  /// again. Throws Error(kInvalidArgument) for smoothing that the front end does not allow, kFailedPrecondition if the
+  /// stream has ended without it.
+  std::shared_ptr<FeatureHistory> join_history(Stream& stream, const std::shared_ptr<const engine::FrontEnd>& front_end,
+                                               engine::Smoothing smoothing);
   /// Forgets ended streams and idle front ends whose time is over. Call about once a second, not on the tick thread.
   void collect();
   /// From now on open() throws kUnavailable.
@@ -69,6 +70,9 @@ class Registry {
 
  private:
   std::shared_ptr<Stream> make_stream(StreamOptions options);
+  void add_history(Stream& stream, const std::shared_ptr<const engine::FrontEnd>& front_end,
+                   engine::Smoothing smoothing);
+  bool is_always(const FeatureHistory& history) const;
   std::int64_t history_rows(const engine::RowGeometry& geometry) const noexcept;
 
   const RegistryOptions options_;

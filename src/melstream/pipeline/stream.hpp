@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -72,10 +71,12 @@ class Stream {
   std::vector<std::shared_ptr<FeatureHistory>> histories() const;
   /// Increases whenever histories() changes.
   std::uint64_t histories_version() const noexcept { return histories_version_.load(std::memory_order_acquire); }
-  /// The one of this front end (by hash) and smoothing; null if it is not computed.
-  std::shared_ptr<FeatureHistory> find_history(const engine::FrontEnd& front_end, engine::Smoothing smoothing) const;
+  /// The one of this front end (by hash) and smoothing, with one reader more, so that it is not retired; null if it is
+  /// not computed.
+  std::shared_ptr<FeatureHistory> join_history(const engine::FrontEnd& front_end, engine::Smoothing smoothing);
+  /// Does nothing if one of its front end and smoothing is there. Throws Error(kFailedPrecondition) after the end.
   void add_history(std::shared_ptr<FeatureHistory> history);
-  /// Retires the histories for which the predicate holds.
+  /// Retires the histories without readers for which the predicate holds.
   void retire_histories(const std::function<bool(const FeatureHistory&)>& idle);
   /// Asks the publisher to end, because its id was taken over.
   void take_over();
@@ -98,6 +99,11 @@ class Stream {
   const GeometryTable& geometries() const noexcept { return geometries_; }
 
  private:
+  /// Needs mutex_, and a segment.
+  core::SampleIndex timeline_of(core::SampleIndex accepted) const;
+  /// Needs mutex_.
+  std::shared_ptr<FeatureHistory> find_history(const engine::FrontEnd& front_end, engine::Smoothing smoothing) const;
+
   const StreamOptions options_;
   const std::uint64_t epoch_;
   const std::int64_t opened_wall_ns_;
@@ -107,7 +113,6 @@ class Stream {
 
   // Writer: tick thread; readers: any. seen_ is stored after the samples' segment was recorded.
   std::atomic<core::SampleIndex> seen_{0};
-  std::atomic<core::SampleIndex> gap_samples_{0};
   std::atomic<float> rms_{0.0F};
   std::atomic<float> peak_{0.0F};
   std::atomic<bool> ended_{false};
@@ -116,7 +121,8 @@ class Stream {
 
   mutable std::mutex mutex_;  // protects all below
   std::vector<std::shared_ptr<FeatureHistory>> histories_;
-  std::deque<Segment> segments_;
+  std::vector<Segment> segments_;  ///< reserved, so that the tick thread allocates nothing
+  core::SampleIndex gap_samples_ = 0;
   std::int64_t ended_mono_ns_ = 0;
   bool taken_over_ = false;
 };

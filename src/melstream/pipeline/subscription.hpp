@@ -74,7 +74,7 @@ class Subscription {
  private:
   bool attach();
   bool start();
-  Delivery on_hole(const Hole& hole);
+  Delivery on_hole(Hole hole);
 
   Registry& registry_;
   SubscriptionOptions options_;
@@ -85,6 +85,7 @@ class Subscription {
   Cursor cursor_;
   RowBatch batch_;
   bool started_ = false;
+  bool delivered_ = false;  ///< a row has gone out: what is missing later was lost by slowness
   bool done_ = false;
 };
 

@@ -65,7 +65,7 @@ class WindowReader {
   Window read(const Stream& stream, const WindowRequest& request);
 
  private:
-  std::vector<float> compute(const WindowRequest& request, const std::vector<float>& clip);
+  void compute(const WindowRequest& request, std::span<const float> clip, Window& window);
 
   engine::EngineInstance instance_;
   const engine::Limits limits_;

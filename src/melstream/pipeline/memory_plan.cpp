@@ -1,0 +1,87 @@
+#include "melstream/pipeline/memory_plan.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "melstream/core/error.hpp"
+
+namespace melstream::pipeline {
+namespace {
+
+constexpr std::int64_t kFloatBytes = sizeof(float);
+
+std::int64_t history_bytes(const engine::FrontEnd& front_end, double history_s) {
+  const auto rows =
+      std::llround(history_s * core::kSampleRateHz / engine::row_stride(front_end.rows(engine::Smoothing::kNone)));
+  return std::max<std::int64_t>(16, rows) *
+         (front_end.n_bins() * kFloatBytes + static_cast<std::int64_t>(sizeof(RowInfo)));
+}
+
+std::string mib(std::int64_t bytes) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%.2f MiB", static_cast<double>(bytes) / (1 << 20));
+  return text;
+}
+
+[[noreturn]] void refuse(const std::string& message, const std::string& field) {
+  throw core::Error(core::ErrorCode::kInvalidArgument, message, field);
+}
+
+}  // namespace
+
+MemoryPlan plan_memory(const RegistryOptions& options, const engine::FrontEndCatalog& catalog,
+                       std::int64_t available_bytes) {
+  MemoryPlan plan;
+  plan.ring_bytes_per_stream = static_cast<std::int64_t>(options.ring_samples) * kFloatBytes;
+  for (const std::string& name : options.always)
+    plan.feature_bytes_per_stream += history_bytes(*catalog.find(name), options.history_s);
+  for (const auto& front_end : catalog.all()) {
+    plan.feature_bytes_per_front_end =
+        std::max(plan.feature_bytes_per_front_end, history_bytes(*front_end, options.history_s));
+    const auto row =
+        engine::samples_of_rows(front_end->rows(engine::Smoothing::kNone), 1000, 1, engine::kOpenEnd).size();
+    if (2 * row > static_cast<std::int64_t>(options.ring_samples)) {
+      refuse("stream.ring_ms: a ring of " + std::to_string(options.ring_samples) + " samples is less than twice the " +
+                 std::to_string(row) + " that one row of front end '" + front_end->name() + "' needs; raise ring_ms",
+             "stream.ring_ms");
+    }
+  }
+  if (options.audio_history_s > 0) {
+    const auto samples = static_cast<std::int64_t>(std::ceil(options.audio_history_s * core::kSampleRateHz));
+    const std::int64_t blocks = samples / static_cast<std::int64_t>(core::kBlockSamples) + 2;
+    plan.audio_history_wanted =
+        options.max_streams * blocks * static_cast<std::int64_t>(core::kBlockSamples) * kFloatBytes;
+    plan.audio_history_bytes =
+        std::min(plan.audio_history_wanted, static_cast<std::int64_t>(options.audio_history_bytes));
+    if (plan.audio_history_bytes < plan.audio_history_wanted) {
+      plan.lowered.push_back("audio history: " + std::to_string(options.max_streams) + " streams want " +
+                             mib(plan.audio_history_wanted) + ", memory.audio_history_bytes grants " +
+                             mib(plan.audio_history_bytes) + "; when all are open, the oldest audio goes first");
+    }
+  }
+  plan.arena_bytes = options.max_streams * plan.ring_bytes_per_stream + plan.audio_history_bytes;
+  plan.total_bytes = plan.arena_bytes + options.max_streams * plan.feature_bytes_per_stream;
+  if (plan.total_bytes > available_bytes) {
+    refuse("the plan needs " + mib(plan.total_bytes) + ", this machine has " + mib(available_bytes) +
+               "; lower stream.max_streams, stream.history_s or memory.audio_history_bytes",
+           "stream.max_streams");
+  }
+  return plan;
+}
+
+std::vector<std::string> describe(const MemoryPlan& plan, const RegistryOptions& options) {
+  const std::string streams = std::to_string(options.max_streams) + " streams";
+  std::vector<std::string> lines;
+  lines.push_back("sample rings: " + streams + " x " + mib(plan.ring_bytes_per_stream) + " = " +
+                  mib(options.max_streams * plan.ring_bytes_per_stream) + ", locked");
+  lines.push_back("audio history: " + mib(plan.audio_history_bytes) + " for all streams, locked");
+  lines.push_back("features always computed: " + streams + " x " + mib(plan.feature_bytes_per_stream) + " = " +
+                  mib(options.max_streams * plan.feature_bytes_per_stream));
+  lines.push_back("total: " + mib(plan.total_bytes) + ", and up to " + mib(plan.feature_bytes_per_front_end) +
+                  " for each front end more that a stream is asked for");
+  for (const std::string& line : plan.lowered) lines.push_back("lowered: " + line);
+  return lines;
+}
+
+}  // namespace melstream::pipeline

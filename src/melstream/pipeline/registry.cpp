@@ -1,0 +1,230 @@
+#include "melstream/pipeline/registry.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <utility>
+
+#include "melstream/core/error.hpp"
+
+namespace melstream::pipeline {
+namespace {
+
+constexpr std::size_t kMaxIdLength = 64;
+constexpr engine::Smoothing kSmoothings[] = {engine::Smoothing::kNone, engine::Smoothing::kBox3x3,
+                                             engine::Smoothing::kBox3x3Valid};
+
+/// Every framing that the catalog's front ends can be asked for.
+std::vector<engine::RowGeometry> geometries_of(const engine::FrontEndCatalog& catalog) {
+  std::vector<engine::RowGeometry> geometries;
+  for (const auto& front_end : catalog.all()) {
+    for (const engine::Smoothing smoothing : kSmoothings) {
+      if (smoothing == engine::Smoothing::kNone || front_end->allows_smoothing())
+        geometries.push_back(front_end->rows(smoothing));
+    }
+  }
+  return geometries;
+}
+
+bool is_id_character(char c) {
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+}
+
+/// The id for a message: what cannot be printed becomes \xNN, and it ends after a line's worth.
+std::string printable(std::string_view id) {
+  std::string out;
+  for (const char c : id.substr(0, 80)) {
+    if (c >= 0x20 && c < 0x7f) {
+      out += c;
+    } else {
+      char hex[5];
+      std::snprintf(hex, sizeof(hex), "\\x%02x", static_cast<unsigned char>(c));
+      out += hex;
+    }
+  }
+  if (id.size() > 80) out += "...";
+  return out;
+}
+
+}  // namespace
+
+void validate_stream_id(std::string_view id) {
+  if (!id.empty() && id.size() <= kMaxIdLength && std::all_of(id.begin(), id.end(), is_id_character)) return;
+  throw core::Error(core::ErrorCode::kInvalidArgument,
+                    "stream id '" + printable(id) + "': take 1 to 64 of the characters A-Z a-z 0-9 . _ -", "stream");
+}
+
+Registry::Registry(RegistryOptions options, core::HostArena& arena, const core::Clock& clock, engine::Engine& engine,
+                   const engine::FrontEndCatalog& catalog)
+    : options_(std::move(options)),
+      arena_(arena),
+      clock_(clock),
+      engine_(engine),
+      catalog_(catalog),
+      geometries_(geometries_of(catalog)),
+      audio_pool_(arena, options_.audio_history_s > 0 ? options_.audio_history_bytes : 0),
+      epochs_(std::random_device{}()) {
+  std::random_device entropy;
+  std::seed_seq seed{entropy(), entropy(), entropy(), entropy()};
+  epochs_.seed(seed);
+  for (const std::string& name : options_.always) catalog_.find(name);
+}
+
+std::vector<std::shared_ptr<Stream>> Registry::open(std::vector<StreamOptions> options, bool takeover) {
+  if (draining()) throw core::Error(core::ErrorCode::kUnavailable, "the daemon is shutting down; try again later");
+  for (const StreamOptions& one : options) validate_stream_id(one.id);
+  std::vector<std::shared_ptr<Stream>> opened;
+  std::vector<std::shared_ptr<Stream>> replaced;
+  {
+    const std::lock_guard lock(mutex_);
+    std::size_t n_new = options.size();
+    for (const StreamOptions& one : options) {
+      const auto found = live_.find(one.id);
+      if (found == live_.end()) continue;
+      if (!takeover) {
+        throw core::Error(
+            core::ErrorCode::kAlreadyExists,
+            "stream '" + one.id + "' is live; choose another id, or set takeover to replace its publisher", "stream");
+      }
+      --n_new;
+    }
+    if (live_.size() + closing_.size() + n_new > static_cast<std::size_t>(options_.max_streams)) {
+      throw core::Error(core::ErrorCode::kResourceExhausted, "all " + std::to_string(options_.max_streams) +
+                                                                 " streams are in use; raise stream.max_streams");
+    }
+    for (StreamOptions& one : options) opened.push_back(make_stream(std::move(one)));
+    for (const auto& stream : opened) {
+      auto& slot = live_[stream->id()];
+      if (slot) {
+        closing_.push_back(slot);
+        replaced.push_back(slot);
+      }
+      slot = stream;
+    }
+    generation_.fetch_add(1, std::memory_order_release);
+  }
+  counters_.streams_opened.fetch_add(static_cast<std::int64_t>(opened.size()), std::memory_order_relaxed);
+  for (const auto& stream : replaced) stream->take_over();
+  return opened;
+}
+
+std::shared_ptr<Stream> Registry::make_stream(StreamOptions options) {
+  std::unique_ptr<AudioHistory> audio_history;
+  const auto audio_samples = static_cast<std::int64_t>(std::ceil(options_.audio_history_s * core::kSampleRateHz));
+  if (audio_samples > 0 && audio_pool_.budget_blocks() > 0) {
+    audio_pool_.reserve(static_cast<std::size_t>(audio_samples) / core::kBlockSamples + 2);
+    audio_history = std::make_unique<AudioHistory>(audio_pool_, audio_samples);
+  }
+  core::AudioMemory ring = arena_.take((options_.ring_samples + core::kBlockSamples - 1) / core::kBlockSamples);
+  auto stream = std::make_shared<Stream>(std::move(options), epochs_(), clock_.wall_ns(), geometries_, std::move(ring),
+                                         std::move(audio_history));
+  for (const std::string& name : options_.always) add_history(*stream, catalog_.find(name), engine::Smoothing::kNone);
+  return stream;
+}
+
+std::int64_t Registry::history_rows(const engine::RowGeometry& geometry) const noexcept {
+  return std::max<std::int64_t>(16,
+                                std::llround(options_.history_s * core::kSampleRateHz / engine::row_stride(geometry)));
+}
+
+void Registry::add_history(Stream& stream, const std::shared_ptr<const engine::FrontEnd>& front_end,
+                           engine::Smoothing smoothing) {
+  auto prepared = engine_.prepare(front_end, smoothing);
+  const engine::RowGeometry geometry = front_end->rows(smoothing);
+  auto made =
+      std::make_shared<FeatureHistory>(std::move(prepared), geometries_.slot_of(geometry), history_rows(geometry));
+  made->idle_since_mono_ns.store(clock_.mono_ns(), std::memory_order_relaxed);
+  stream.add_history(std::move(made));
+}
+
+std::shared_ptr<FeatureHistory> Registry::join_history(Stream& stream,
+                                                       const std::shared_ptr<const engine::FrontEnd>& front_end,
+                                                       engine::Smoothing smoothing) {
+  for (;;) {  // once more only if it was retired between the two steps
+    if (auto history = stream.join_history(*front_end, smoothing)) return history;
+    add_history(stream, front_end, smoothing);
+  }
+}
+
+bool Registry::is_always(const FeatureHistory& history) const {
+  return history.smoothing() == engine::Smoothing::kNone &&
+         std::any_of(options_.always.begin(), options_.always.end(), [&](const std::string& name) {
+           return catalog_.find(name)->sha256() == history.front_end().sha256();
+         });
+}
+
+std::shared_ptr<Stream> Registry::find(std::string_view id) const {
+  const std::lock_guard lock(mutex_);
+  if (const auto found = live_.find(id); found != live_.end()) return found->second;
+  for (auto stream = ended_.rbegin(); stream != ended_.rend(); ++stream) {
+    if ((*stream)->id() == id) return *stream;
+  }
+  return nullptr;
+}
+
+std::vector<std::shared_ptr<Stream>> Registry::all() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<Stream>> streams;
+  for (const auto& [id, stream] : live_) streams.push_back(stream);
+  streams.insert(streams.end(), closing_.begin(), closing_.end());
+  streams.insert(streams.end(), ended_.begin(), ended_.end());
+  return streams;
+}
+
+void Registry::collect() {
+  const std::int64_t now = clock_.mono_ns();
+  const auto kept_ns = static_cast<std::int64_t>(options_.history_s * static_cast<double>(core::kNsPerSecond));
+  std::vector<std::shared_ptr<Stream>> forgotten;  // freed outside the mutex
+  {
+    const std::lock_guard lock(mutex_);
+    const auto is_over = [&](const Stream& stream) {
+      return ended_.size() > static_cast<std::size_t>(options_.max_streams) ||
+             now - stream.ended_mono_ns().value_or(now) >= kept_ns;
+    };
+    while (!ended_.empty() && is_over(*ended_.front())) {
+      forgotten.push_back(std::move(ended_.front()));
+      ended_.pop_front();
+    }
+    if (!forgotten.empty()) generation_.fetch_add(1, std::memory_order_release);
+  }
+  const auto is_idle = [&](const FeatureHistory& history) {
+    return now - history.idle_since_mono_ns.load(std::memory_order_relaxed) >= kept_ns && !is_always(history);
+  };
+  for (const auto& stream : all()) {
+    if (!stream->ended()) stream->retire_histories(is_idle);
+  }
+}
+
+bool Registry::live_streams(std::uint64_t& generation, std::vector<std::shared_ptr<Stream>>& out) const {
+  if (generation == generation_.load(std::memory_order_acquire)) return false;
+  const std::lock_guard lock(mutex_);
+  generation = generation_.load(std::memory_order_relaxed);
+  out.clear();
+  for (const auto& [id, stream] : live_) out.push_back(stream);
+  out.insert(out.end(), closing_.begin(), closing_.end());
+  return true;
+}
+
+void Registry::stream_ended(const Stream& stream) {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<Stream> ended;
+  if (const auto found = live_.find(stream.id()); found != live_.end() && found->second.get() == &stream) {
+    ended = std::move(found->second);
+    live_.erase(found);
+  } else {
+    const auto closing =
+        std::find_if(closing_.begin(), closing_.end(), [&](const auto& one) { return one.get() == &stream; });
+    if (closing == closing_.end()) return;
+    ended = std::move(*closing);
+    closing_.erase(closing);
+  }
+  ended_.push_back(std::move(ended));
+  generation_.fetch_add(1, std::memory_order_release);
+}
+
+std::int32_t Registry::n_live() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::int32_t>(live_.size());
+}
+
+}  // namespace melstream::pipeline

@@ -1,0 +1,151 @@
+#include "melstream/pipeline/stream.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "melstream/core/error.hpp"
+
+namespace melstream::pipeline {
+namespace {
+
+/// Segments kept for windows: more gaps than that within the audio history, and the oldest audio is out of reach.
+constexpr std::size_t kMaxSegments = 256;
+
+}  // namespace
+
+Stream::Stream(StreamOptions options, std::uint64_t epoch, std::int64_t opened_wall_ns, const GeometryTable& geometries,
+               core::AudioMemory ring_memory, std::unique_ptr<AudioHistory> audio_history)
+    : options_(std::move(options)),
+      epoch_(epoch),
+      opened_wall_ns_(opened_wall_ns),
+      geometries_(geometries),
+      feed_(std::move(ring_memory)),
+      audio_history_(std::move(audio_history)) {
+  segments_.reserve(kMaxSegments);
+}
+
+StreamStatus Stream::status() const {
+  StreamStatus status;
+  status.id = options_.id;
+  status.epoch = epoch_;
+  status.ended = ended();
+  status.labels = options_.labels;
+  status.pacing = options_.pacing;
+  status.opened_wall_ns = opened_wall_ns_;
+  status.rms = rms_.load(std::memory_order_relaxed);
+  status.peak = peak_.load(std::memory_order_relaxed);
+  const core::SampleIndex seen_now = seen();
+  const engine::IndexRange held = audio_history_ && !status.ended ? audio_history_->held() : engine::IndexRange{};
+  const std::lock_guard lock(mutex_);
+  status.gap_samples = gap_samples_;
+  status.timeline_samples = seen_now + gap_samples_;
+  for (const auto& history : histories_) {
+    status.front_ends.push_back(history->front_end().name());
+    status.n_subscribers += history->n_readers.load(std::memory_order_relaxed);
+  }
+  if (held.size() > 0 && !segments_.empty()) {
+    status.audio_held = {timeline_of(held.begin), segments_.back().timeline_of(held.end)};
+  }
+  return status;
+}
+
+core::SampleIndex Stream::timeline_of(core::SampleIndex accepted) const {
+  for (const Segment& segment : segments_) {
+    if (accepted < segment.end) return segment.timeline_of(std::max(accepted, segment.begin));
+  }
+  return segments_.back().timeline_of(accepted);
+}
+
+std::vector<std::shared_ptr<FeatureHistory>> Stream::histories() const {
+  const std::lock_guard lock(mutex_);
+  return histories_;
+}
+
+std::shared_ptr<FeatureHistory> Stream::find_history(const engine::FrontEnd& front_end,
+                                                     engine::Smoothing smoothing) const {
+  for (const auto& history : histories_) {
+    if (history->smoothing() == smoothing && history->front_end().sha256() == front_end.sha256()) return history;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<FeatureHistory> Stream::join_history(const engine::FrontEnd& front_end, engine::Smoothing smoothing) {
+  const std::lock_guard lock(mutex_);
+  auto history = find_history(front_end, smoothing);
+  if (history) history->n_readers.fetch_add(1, std::memory_order_relaxed);
+  return history;
+}
+
+void Stream::add_history(std::shared_ptr<FeatureHistory> history) {
+  const std::lock_guard lock(mutex_);
+  if (find_history(history->front_end(), history->smoothing())) return;
+  if (ended()) {
+    throw core::Error(core::ErrorCode::kFailedPrecondition,
+                      "stream '" + id() + "' has ended, and front end '" + history->front_end().name() +
+                          "' was not computed while it lived; subscribe before it ends");
+  }
+  histories_.push_back(std::move(history));
+  histories_version_.fetch_add(1, std::memory_order_release);
+}
+
+void Stream::retire_histories(const std::function<bool(const FeatureHistory&)>& idle) {
+  const std::lock_guard lock(mutex_);
+  const auto n_retired = std::erase_if(histories_, [&idle](const std::shared_ptr<FeatureHistory>& history) {
+    if (history->n_readers.load(std::memory_order_acquire) > 0 || !idle(*history)) return false;
+    history->retired.store(true, std::memory_order_relaxed);
+    return true;
+  });
+  if (n_retired > 0) histories_version_.fetch_add(1, std::memory_order_release);
+}
+
+void Stream::take_over() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(taken_over_, true)) return;
+  }
+  if (options_.on_takeover) options_.on_takeover();
+}
+
+std::vector<Segment> Stream::segments() const {
+  const std::lock_guard lock(mutex_);
+  return segments_;
+}
+
+std::optional<std::int64_t> Stream::ended_mono_ns() const {
+  const std::lock_guard lock(mutex_);
+  if (!ended()) return std::nullopt;
+  return ended_mono_ns_;
+}
+
+void Stream::begin_segment(const Segment& segment) {
+  const std::lock_guard lock(mutex_);
+  if (segments_.size() == kMaxSegments) segments_.erase(segments_.begin());
+  segments_.push_back(segment);
+  gap_samples_ += segment.lost_samples;
+}
+
+void Stream::close_segment(core::SampleIndex end) {
+  const std::lock_guard lock(mutex_);
+  if (!segments_.empty()) segments_.back().end = end;
+}
+
+void Stream::forget_segments(core::SampleIndex before) {
+  const std::lock_guard lock(mutex_);
+  while (segments_.size() > 1 && segments_.front().end <= before) segments_.erase(segments_.begin());
+}
+
+void Stream::set_level(float rms, float peak) noexcept {
+  rms_.store(rms, std::memory_order_relaxed);
+  peak_.store(peak, std::memory_order_relaxed);
+}
+
+void Stream::finish(core::EndReason reason, std::int64_t now_mono_ns) {
+  feed_.wipe();
+  if (audio_history_) audio_history_->clear();
+  const std::lock_guard lock(mutex_);
+  for (const auto& history : histories_) history->end(reason);
+  ended_mono_ns_ = now_mono_ns;
+  ended_.store(true, std::memory_order_release);
+}
+
+}  // namespace melstream::pipeline

@@ -1,0 +1,279 @@
+#include "melstream/pipeline/stream_framer.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <utility>
+
+namespace melstream::pipeline {
+namespace {
+
+/// Segments known at once; a front end that is further behind than that skips to the oldest.
+constexpr std::int64_t kSegments = 64;
+/// Samples that one lane spans at most, so that no stream holds up the others for long (and two blocks hold them).
+constexpr std::int64_t kLaneSamples = 10240;
+
+/// Samples before this position of the segment are not needed for `row` and later, wherever the segment ends: the
+/// frame's own, and what an edge that reflects at the segment's end may reach back to.
+std::int64_t keep_from(const engine::RowGeometry& geometry, std::int64_t row) noexcept {
+  const engine::FrameGeometry& frame = geometry.frame;
+  const std::int64_t back = std::max(frame.left + frame.lead, frame.window - frame.left + 1);
+  const std::int64_t first = engine::frames_of_rows(geometry, row, 1, engine::kOpenEnd).begin;
+  return std::max<std::int64_t>(0, first * frame.hop - back);
+}
+
+/// First row that needs nothing before `held`.
+std::int64_t first_row_within(const engine::RowGeometry& geometry, std::int64_t held) noexcept {
+  if (held <= 0) return 0;
+  std::int64_t row = held / engine::row_stride(geometry);
+  while (keep_from(geometry, row) < held) ++row;
+  return row;
+}
+
+std::int64_t rows_per_lane(const engine::RowGeometry& geometry) noexcept {
+  return std::max<std::int64_t>(
+      1, (kLaneSamples - 2 * geometry.frame.window) / engine::row_stride(geometry) - geometry.lfr.m);
+}
+
+}  // namespace
+
+StreamFramer::StreamFramer(std::shared_ptr<Stream> stream)
+    : stream_(std::move(stream)), feed_(stream_->feed()), numbering_(stream_->geometries()), segments_(kSegments) {
+  for (NumberedSegment& segment : segments_) segment.first_frames.resize(stream_->geometries().size());
+  received_.resize(kLaneSamples);
+}
+
+void StreamFramer::take_in() {
+  ++pass_;
+  sync_lines();
+  const core::SampleIndex written = feed_.ring().written();
+  for (const core::Boundary* boundary = feed_.boundary(); boundary != nullptr && boundary->at <= written && !end_;
+       boundary = feed_.boundary()) {
+    advance_to(boundary->at);
+    close_segment(boundary->at);
+    if (boundary->kind == core::Boundary::Kind::kSegmentStart) {
+      open_segment(*boundary);
+    } else {
+      end_ = boundary->end_reason;
+    }
+    feed_.pop_boundary();
+  }
+  advance_to(written);
+  stream_->set_seen(seen_);
+}
+
+void StreamFramer::sync_lines() {
+  const std::uint64_t version = stream_->histories_version();
+  if (version == lines_version_) return;
+  lines_version_ = version;
+  std::vector<Line> lines;
+  for (auto& history : stream_->histories()) {
+    const auto known =
+        std::find_if(lines_.begin(), lines_.end(), [&](const Line& line) { return line.history == history; });
+    if (known != lines_.end()) {
+      lines.push_back(std::move(*known));
+    } else {
+      lines.push_back({.history = std::move(history)});
+    }
+  }
+  lines_ = std::move(lines);
+}
+
+void StreamFramer::advance_to(core::SampleIndex accepted) {
+  if (accepted == seen_) return;
+  const auto samples = feed_.ring().view(seen_, static_cast<std::size_t>(accepted - seen_));
+  for (const std::span<const float> part : samples) {
+    if (AudioHistory* history = stream_->audio_history()) history->append(part);
+    level_.add(part);
+  }
+  seen_ = accepted;
+  const Level level = level_.level();
+  stream_->set_level(std::sqrt(level.mean_square), level.peak);
+}
+
+void StreamFramer::open_segment(const core::Boundary& boundary) {
+  NumberedSegment& slot = segments_[static_cast<std::size_t>(n_segments_ % kSegments)];
+  slot.segment = {.ordinal = n_segments_,
+                  .begin = boundary.at,
+                  .lost_samples = boundary.segment.timeline_begin - timeline_end_,
+                  .start = boundary.segment};
+  // Capture time never decreases within an epoch, whatever the clock of the source does.
+  slot.segment.start.capture_wall_ns = std::max(boundary.segment.capture_wall_ns, capture_end_wall_ns_);
+  numbering_.begin(boundary.segment.timeline_begin);
+  std::copy(numbering_.first_frames().begin(), numbering_.first_frames().end(), slot.first_frames.begin());
+  ++n_segments_;
+  stream_->begin_segment(slot.segment);
+}
+
+void StreamFramer::close_segment(core::SampleIndex at) {
+  NumberedSegment* newest = find_segment(n_segments_ - 1);
+  if (newest == nullptr || newest->segment.closed()) return;
+  Segment& segment = newest->segment;
+  segment.end = at;
+  numbering_.end(at - segment.begin);
+  timeline_end_ = segment.timeline_of(at);
+  capture_end_wall_ns_ = segment.start.capture_wall_ns + core::samples_to_ns(at - segment.begin);
+  stream_->close_segment(at);
+}
+
+StreamFramer::NumberedSegment* StreamFramer::find_segment(std::int64_t ordinal) noexcept {
+  if (ordinal < 0 || ordinal >= n_segments_ || ordinal < n_segments_ - kSegments) return nullptr;
+  return &segments_[static_cast<std::size_t>(ordinal % kSegments)];
+}
+
+core::SampleIndex StreamFramer::oldest_sample() const noexcept {
+  const core::SampleIndex in_feed = feed_.ring().released();
+  const AudioHistory* history = stream_->audio_history();
+  return history != nullptr ? std::min(in_feed, history->held().begin) : in_feed;
+}
+
+std::int64_t StreamFramer::rows_available(const Line& line, const Segment& segment) const noexcept {
+  const engine::RowGeometry& geometry = line.history->geometry();
+  return segment.closed() ? engine::row_count(geometry, segment.end - segment.begin)
+                          : engine::rows_ready(geometry, seen_ - segment.begin);
+}
+
+void StreamFramer::attach(Line& line) {
+  line.attached = true;
+  const core::SampleIndex oldest = oldest_sample();
+  const engine::RowGeometry& geometry = line.history->geometry();
+  for (std::int64_t ordinal = std::max<std::int64_t>(0, n_segments_ - kSegments); ordinal < n_segments_; ++ordinal) {
+    const NumberedSegment& numbered = *find_segment(ordinal);
+    const Segment& segment = numbered.segment;
+    std::int64_t row = first_row_within(geometry, oldest - segment.begin);
+    if (segment.closed()) {
+      const std::int64_t n_rows = engine::row_count(geometry, segment.end - segment.begin);
+      if (row >= n_rows && ordinal + 1 < n_segments_) continue;
+      row = std::min(row, n_rows);
+    }
+    const core::FrameIndex frame = numbered.first_frames[line.history->slot()] + row;
+    line.history->attach(frame);
+    line.history->begin_segment(segment, frame, row);
+    line.ordinal = ordinal;
+    line.next_row = row;
+    line.in_segment = true;
+    tell_head(line);
+    return;
+  }
+  line.history->attach(0);  // no audio yet: the first segment decides
+}
+
+void StreamFramer::tell_head(Line& line) {
+  const NumberedSegment* newest = find_segment(n_segments_ - 1);
+  if (newest == nullptr) return;
+  line.history->set_head(newest->first_frames[line.history->slot()] + rows_available(line, newest->segment));
+}
+
+bool StreamFramer::next_segment(Line& line) {
+  const std::int64_t next = std::max(line.ordinal + 1, n_segments_ - kSegments);
+  const NumberedSegment* numbered = find_segment(next);
+  if (numbered == nullptr) return false;
+  line.history->begin_segment(numbered->segment, numbered->first_frames[line.history->slot()], 0);
+  line.ordinal = next;
+  line.next_row = 0;
+  line.in_segment = true;
+  return true;
+}
+
+bool StreamFramer::add_lanes(TickBatch& batch) {
+  return std::all_of(lines_.begin(), lines_.end(), [&](Line& line) { return add_lane(line, batch); });
+}
+
+bool StreamFramer::add_lane(Line& line, TickBatch& batch) {
+  if (line.pass == pass_) return true;
+  if (!line.attached) attach(line);
+  for (;;) {
+    const NumberedSegment* numbered = find_segment(line.ordinal);
+    if (numbered != nullptr && line.next_row < rows_available(line, numbered->segment)) break;
+    if (numbered != nullptr && !numbered->segment.closed()) return true;
+    if (std::exchange(line.in_segment, false)) line.history->end_segment();
+    if (!next_segment(line)) return true;
+  }
+  const NumberedSegment& numbered = *find_segment(line.ordinal);
+  const Segment& segment = numbered.segment;
+  const engine::RowGeometry& geometry = line.history->geometry();
+  const std::int64_t room = batch.room(line.history->n_bins());
+  if (room == 0) return false;
+  const std::int64_t n_rows = std::min({rows_available(line, segment) - line.next_row, rows_per_lane(geometry), room,
+                                        line.history->room_for_blockers()});
+  if (n_rows <= 0) return true;  // a blocking reader has to read first
+  const std::int64_t length = segment.closed() ? segment.end - segment.begin : engine::kOpenEnd;
+  const engine::IndexRange need = engine::samples_of_rows(geometry, line.next_row, n_rows, length);
+  const core::SampleIndex begin = segment.begin + need.begin;
+  const auto n_samples = static_cast<std::size_t>(need.size());
+  engine::Lane lane{.prepared = &line.history->prepared(),
+                    .first_row = line.next_row,
+                    .n_rows = static_cast<std::int32_t>(n_rows),
+                    .segment_samples = length,
+                    .samples_begin = need.begin};
+  if (begin >= feed_.ring().released()) {
+    lane.samples = feed_.ring().view(begin, n_samples);
+  } else if (const AudioHistory* history = stream_->audio_history();
+             history != nullptr && history->held().begin <= begin) {
+    lane.samples = history->view(begin, n_samples);
+  } else {
+    skip_lost_rows(line, numbered);
+    return true;
+  }
+  for (std::int64_t i = 0; i < n_rows; ++i) {
+    const core::SampleIndex end = segment.begin + engine::samples_of_rows(geometry, line.next_row + i, 1, length).end;
+    received_[static_cast<std::size_t>(i)] = feed_.received_mono_ns(end - 1);
+  }
+  batch.add(lane, *line.history, std::span(received_).first(static_cast<std::size_t>(n_rows)));
+  line.next_row += n_rows;
+  line.pass = pass_;
+  if (has_work(line)) tell_head(line);
+  return true;
+}
+
+void StreamFramer::skip_lost_rows(Line& line, const NumberedSegment& numbered) {
+  const engine::RowGeometry& geometry = line.history->geometry();
+  Segment segment = numbered.segment;
+  segment.start.reason = core::GapReason::kHistoryEvicted;
+  segment.start.lost_source_samples = 0;
+  segment.lost_samples = 0;
+  std::int64_t row = std::max(line.next_row, first_row_within(geometry, oldest_sample() - segment.begin));
+  if (segment.closed()) row = std::min(row, engine::row_count(geometry, segment.end - segment.begin));
+  line.history->end_segment();
+  line.history->begin_segment(segment, numbered.first_frames[line.history->slot()] + row, row);
+  line.next_row = row;
+}
+
+core::SampleIndex StreamFramer::needed_from(const Line& line) noexcept {
+  if (n_segments_ == 0) return feed_.ring().released();
+  const NumberedSegment* numbered = find_segment(line.ordinal);
+  if (numbered == nullptr) return line.ordinal < 0 ? feed_.ring().released() : seen_;
+  const Segment& segment = numbered->segment;
+  const bool done = segment.closed() && line.next_row >= rows_available(line, segment);
+  if (done) return segment.end;
+  return std::min(seen_, segment.begin + keep_from(line.history->geometry(), line.next_row));
+}
+
+bool StreamFramer::has_work(const Line& line) noexcept {
+  const NumberedSegment* numbered = find_segment(line.ordinal);
+  if (numbered == nullptr) return n_segments_ > 0;
+  if (line.next_row < rows_available(line, numbered->segment)) return line.history->room_for_blockers() > 0;
+  return numbered->segment.closed() && (line.in_segment || line.ordinal + 1 < n_segments_);
+}
+
+bool StreamFramer::release() {
+  core::SampleIndex keep = seen_;
+  bool more = false;
+  for (const Line& line : lines_) {
+    keep = std::min(keep, needed_from(line));
+    more = more || has_work(line);
+  }
+  feed_.release(keep);
+  stream_->forget_segments(oldest_sample());
+  return more;
+}
+
+std::optional<core::EndReason> StreamFramer::finished() const noexcept {
+  if (!end_) return std::nullopt;
+  for (const Line& line : lines_) {
+    if (line.in_segment || !line.attached || line.ordinal + 1 < n_segments_) return std::nullopt;
+  }
+  return end_;
+}
+
+}  // namespace melstream::pipeline

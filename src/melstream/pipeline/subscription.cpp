@@ -1,0 +1,151 @@
+#include "melstream/pipeline/subscription.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "melstream/core/error.hpp"
+
+namespace melstream::pipeline {
+namespace {
+
+constexpr std::int32_t kMaxBlockFrames = 1000;
+constexpr std::int64_t kNsPerMs = 1'000'000;
+constexpr std::int64_t kMaxDelayMs = 10'000;
+
+[[noreturn]] void refuse(const std::string& message, const std::string& field) {
+  throw core::Error(core::ErrorCode::kInvalidArgument, message, field);
+}
+
+void validate(const SubscriptionOptions& options) {
+  validate_stream_id(options.stream);
+  if (options.block_frames < 1 || options.block_frames > kMaxBlockFrames) {
+    refuse("block_frames is " + std::to_string(options.block_frames) + "; take 1 to 1000", "block_frames");
+  }
+  if (options.max_delay_ns < kNsPerMs || options.max_delay_ns > kMaxDelayMs * kNsPerMs) {
+    refuse("max_delay_ms is " + std::to_string(options.max_delay_ns / kNsPerMs) + "; take 1 to 10000", "max_delay_ms");
+  }
+  if (options.start.kind == StartAt::Kind::kFrame && options.start.frame < 0) {
+    refuse("frame is " + std::to_string(options.start.frame) + "; frames count from 0", "frame");
+  }
+  const double seconds = options.start.seconds_back;
+  if (options.start.kind == StartAt::Kind::kSecondsBack && !(seconds >= 0.0 && seconds <= 1e6)) {
+    refuse("seconds_back is " + std::to_string(seconds) + "; take 0 or more", "seconds_back");
+  }
+  if (options.smoothing != engine::Smoothing::kNone && !options.front_end->allows_smoothing()) {
+    refuse("front end '" + options.front_end->name() + "' takes no smoothing", "smoothing");
+  }
+}
+
+}  // namespace
+
+Subscription::Subscription(Registry& registry, SubscriptionOptions options)
+    : registry_(registry), options_(std::move(options)) {
+  validate(options_);
+  if (!attach() && !options_.wait) {
+    throw core::Error(core::ErrorCode::kNotFound,
+                      "no stream '" + options_.stream + "'; ListStreams tells what there is, wait waits for it",
+                      "stream");
+  }
+  registry_.counters().subscriptions.fetch_add(1, std::memory_order_relaxed);
+}
+
+Subscription::~Subscription() {
+  registry_.counters().subscriptions.fetch_sub(1, std::memory_order_relaxed);
+  if (!history_) return;
+  if (blocker_ != 0) history_->remove_blocker(blocker_);
+  history_->idle_since_mono_ns.store(registry_.clock().mono_ns(), std::memory_order_relaxed);
+  history_->n_readers.fetch_sub(1, std::memory_order_release);
+}
+
+bool Subscription::attach() {
+  const std::uint64_t generation = registry_.generation();
+  if (generation == seen_generation_) return false;
+  seen_generation_ = generation;
+  std::shared_ptr<Stream> stream = registry_.find(options_.stream);
+  if (!stream) return false;
+  // Whoever waits for live audio wants the next stream of this id, not what is left of the last.
+  if (options_.wait && options_.start.kind == StartAt::Kind::kLive && stream->ended()) return false;
+  if (options_.slow_policy == SlowPolicy::kBlock && stream->pacing() != Pacing::kFast) {
+    refuse("stream '" + options_.stream + "' is live: it waits for nobody; take drop_oldest or disconnect",
+           "slow_policy");
+  }
+  history_ = registry_.join_history(*stream, options_.front_end, options_.smoothing);
+  stream_ = std::move(stream);
+  // Before the first row can be published: from here on nothing that this reader wants is overwritten.
+  if (options_.slow_policy == SlowPolicy::kBlock) {
+    const bool fixed = options_.start.kind == StartAt::Kind::kFrame;
+    blocker_ = history_->add_blocker(fixed ? options_.start.frame : 0);
+  }
+  return true;
+}
+
+bool Subscription::start() {
+  const auto head = history_->head_frame();
+  if (!head) return false;
+  const int stride = engine::row_stride(history_->geometry());
+  switch (options_.start.kind) {
+    case StartAt::Kind::kLive:
+      cursor_.frame = *head;
+      break;
+    case StartAt::Kind::kFrame:
+      cursor_.frame = options_.start.frame;
+      break;
+    case StartAt::Kind::kSecondsBack: {
+      const auto back = static_cast<std::int64_t>(options_.start.seconds_back * core::kSampleRateHz / stride);
+      cursor_.frame = std::max(*head - back, std::min(history_->oldest_frame(), *head));
+      break;
+    }
+  }
+  if (blocker_ != 0) history_->move_blocker(blocker_, cursor_.frame);
+  started_ = true;
+  return true;
+}
+
+Delivery Subscription::next(std::int64_t now_mono_ns) {
+  if (done_) return {};
+  if (!stream_ && !attach()) return {};
+  if (!started_) {
+    if (!start()) return {};
+    return Started{.epoch = stream_->epoch(),
+                   .first_frame = cursor_.frame,
+                   .first_sample = history_->sample_of(cursor_.frame),
+                   .resampler_delay_ns = stream_->resampler_delay_ns()};
+  }
+  const FeatureHistory::ReadResult result =
+      history_->read(cursor_, options_.block_frames, now_mono_ns - options_.max_delay_ns, batch_);
+  if (blocker_ != 0) history_->move_blocker(blocker_, cursor_.frame);
+  switch (result.kind) {
+    case FeatureHistory::ReadResult::Kind::kNothing:
+      return {};
+    case FeatureHistory::ReadResult::Kind::kRows:
+      registry_.counters().frames_delivered.fetch_add(batch_.n_frames, std::memory_order_relaxed);
+      delivered_ = true;
+      return &batch_;
+    case FeatureHistory::ReadResult::Kind::kHole:
+      return on_hole(result.hole);
+    case FeatureHistory::ReadResult::Kind::kEnd:
+      done_ = true;
+      return Ended{cursor_.frame, result.end_reason};
+  }
+  return {};
+}
+
+Delivery Subscription::on_hole(Hole hole) {
+  if (hole.reader_lost && delivered_) {
+    hole.reason = core::GapReason::kSubscriberSlow;
+    if (options_.slow_policy == SlowPolicy::kDisconnect) {
+      done_ = true;
+      throw core::Error(core::ErrorCode::kResourceExhausted,
+                        "too slow: frames " + std::to_string(hole.first_frame) + " to " +
+                            std::to_string(hole.first_frame + hole.n_frames - 1) + " of stream '" + options_.stream +
+                            "' left the history unread; read faster, or take drop_oldest");
+    }
+  } else if (hole.reader_lost) {
+    hole.reason = core::GapReason::kHistoryEvicted;
+  }
+  registry_.counters().frames_gapped.fetch_add(hole.n_frames, std::memory_order_relaxed);
+  return hole;
+}
+
+}  // namespace melstream::pipeline
