@@ -119,10 +119,9 @@ std::int64_t frame_count(const FrameGeometry& geometry, std::int64_t n_samples) 
 }
 
 std::int64_t frames_ready(const FrameGeometry& geometry, std::int64_t n_samples) noexcept {
-  // Frame 0 reaches furthest to the left; what it reflects must be there, whatever follows.
-  std::int64_t start_needs = 0;
-  if (geometry.edge == Edge::kReflect && geometry.left > 0) start_needs = geometry.left + 1;
-  if (geometry.edge == Edge::kSymmetric) start_needs = geometry.left;
+  // Frame 0 reflects the first `left` samples: they must be there, whatever follows. (kReflect needs one more, without
+  // which there is no frame at all: frame_count.)
+  const std::int64_t start_needs = geometry.edge == Edge::kSymmetric ? geometry.left : 0;
   const std::int64_t room = n_samples - frame_end(geometry, 0);
   if (n_samples < start_needs || room < 0) return 0;
   return std::min(1 + room / geometry.hop, frame_count(geometry, n_samples));
