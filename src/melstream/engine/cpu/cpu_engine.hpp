@@ -16,7 +16,8 @@ struct Options {
   Limits limits;
 };
 
-/// Instruction targets of this build that this machine can run and that "auto" may take, best first ("avx2", "sse4", ...).
+/// Instruction targets of this build that this machine can run and that "auto" may take, best first ("avx2", "sse4",
+/// ...).
 std::vector<std::string> targets();
 
 /// Throws Error(kInvalidArgument, field simd) for an unknown or unsupported target, listing targets().

@@ -1,0 +1,109 @@
+#include "melstream/engine/cpu/unit_worker.hpp"
+
+#include <algorithm>
+
+#include "melstream/engine/cpu/assemble.hpp"
+#include "melstream/engine/cpu/frame_reader.hpp"
+
+namespace melstream::engine::cpu {
+
+void UnitWorker::compute(const TickPlan& plan, const Unit& unit) noexcept {
+  const int n_slots = fill_slots(plan, unit);
+  // All strands of a unit have the same front ends in the same order.
+  const Strand& recipe = plan.strand_of(plan.piece(unit.first_piece));
+  const TransformTables& transform = prepared_of(plan.lane(recipe.first_lane)).transform();
+  group_.wants_energy = false;
+  for (std::int32_t j = 0; j < recipe.n_lanes; ++j) {
+    group_.wants_energy |= prepared_of(plan.lane(recipe.first_lane + j)).rows().energy_first;
+  }
+  for (int first = 0; first < n_slots; first += kernels_.n_lanes) {
+    read_group(plan, recipe, first, n_slots);
+    kernels_.power(transform, group_, workspace_);
+    write_group(plan, recipe, first, n_slots);
+  }
+  for (std::int32_t j = 0; j < recipe.n_lanes; ++j) {
+    if (prepared_of(plan.lane(recipe.first_lane + j)).is_assembled()) assemble(plan, unit, j);
+  }
+}
+
+int UnitWorker::fill_slots(const TickPlan& plan, const Unit& unit) noexcept {
+  int n_slots = 0;
+  for (std::int32_t i = 0; i < unit.n_pieces; ++i) {
+    const Piece& piece = plan.piece(unit.first_piece + i);
+    for (std::int64_t frame = piece.frames.begin; frame < piece.frames.end; ++frame) {
+      slots_[static_cast<std::size_t>(n_slots++)] = {&piece, frame};
+    }
+  }
+  return n_slots;
+}
+
+void UnitWorker::read_group(const TickPlan& plan, const Strand& recipe, int first_slot, int n_slots) noexcept {
+  const TransformSpec& spec = prepared_of(plan.lane(recipe.first_lane)).transform().spec;
+  const bool may_be_cut = spec.pre_emphasis_scope == PreEmphasisScope::kSignal;
+  group_.any_cut = false;
+  for (int i = 0; i < kernels_.n_lanes; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    if (first_slot + i >= n_slots) {  // the last group is filled up with its first frame
+      group_.frames[at] = group_.frames[0];
+      group_.n_valid[at] = group_.n_valid[0];
+      continue;
+    }
+    const Slot& slot = slots_[static_cast<std::size_t>(first_slot + i)];
+    const Lane& lane = plan.lane(plan.strand_of(*slot.piece).first_lane);
+    group_.frames[at] = read_frame(lane, spec.geometry, slot.frame, workspace_.frame_copy(at));
+    group_.n_valid[at] = may_be_cut ? samples_before_end(lane, spec.geometry, slot.frame) : spec.geometry.window;
+    group_.any_cut |= group_.n_valid[at] < spec.geometry.window;
+  }
+}
+
+void UnitWorker::write_group(const TickPlan& plan, const Strand& recipe, int first_slot, int n_slots) noexcept {
+  for (std::int32_t j = 0; j < recipe.n_lanes; ++j) {
+    const CpuPrepared& prepared = prepared_of(plan.lane(recipe.first_lane + j));
+    const auto n_values = static_cast<std::size_t>(prepared.rows().n_values());
+    float* const base_rows = workspace_.base_rows(static_cast<std::size_t>(j));
+    RowSinks sinks;
+    sinks.rows.fill(workspace_.unwanted());
+    sinks.maxima.fill(&unwanted_maximum_);
+    const int n_filled = std::min(kernels_.n_lanes, n_slots - first_slot);
+    for (int i = 0; i < n_filled; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      const auto slot_index = static_cast<std::size_t>(first_slot + i);
+      const Slot& slot = slots_[slot_index];
+      if (prepared.is_assembled()) {
+        sinks.rows[at] = base_rows + slot_index * n_values;
+        continue;
+      }
+      const std::int32_t lane_index = plan.strand_of(*slot.piece).first_lane + j;
+      const Lane& lane = plan.lane(lane_index);
+      const std::int64_t row = slot.frame - lane.first_row;
+      const IndexRange& centres = slot.piece->centres;
+      if (row < 0 || row >= lane.n_rows || slot.frame < centres.begin || slot.frame >= centres.end) continue;
+      const LaneOutput& output = plan.output(lane_index);
+      sinks.rows[at] = output.rows + static_cast<std::size_t>(row) * n_values;
+      sinks.maxima[at] = output.maxima + row;
+    }
+    kernels_.rows(prepared.rows(), workspace_, sinks);
+  }
+}
+
+void UnitWorker::assemble(const TickPlan& plan, const Unit& unit, std::int32_t lane_of_strand) noexcept {
+  const float* values = workspace_.base_rows(static_cast<std::size_t>(lane_of_strand));
+  for (std::int32_t i = 0; i < unit.n_pieces; ++i) {
+    const Piece& piece = plan.piece(unit.first_piece + i);
+    const std::int32_t lane_index = plan.strand_of(piece).first_lane + lane_of_strand;
+    const Lane& lane = plan.lane(lane_index);
+    const CpuPrepared& prepared = prepared_of(lane);
+    const BaseRows base{
+        values, piece.frames.begin,
+        lane.segment_samples == kOpenEnd ? kOpenEnd : frame_count(prepared.geometry().frame, lane.segment_samples)};
+    const LaneOutput& output = plan.output(lane_index);
+    const IndexRange rows = rows_around(lane, piece.centres);
+    for (std::int64_t row = rows.begin; row < rows.end; ++row) {
+      const std::int64_t at = row - lane.first_row;
+      output.maxima[at] = assemble_row(prepared, base, row, output.rows + at * prepared.n_bins());
+    }
+    values += static_cast<std::size_t>(piece.frames.size()) * static_cast<std::size_t>(prepared.rows().n_values());
+  }
+}
+
+}  // namespace melstream::engine::cpu

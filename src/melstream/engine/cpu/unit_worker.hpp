@@ -1,0 +1,37 @@
+// Computes one unit of a tick: base frames in groups of one a lane, then rows that are made of several base rows.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "melstream/engine/cpu/kernels.hpp"
+#include "melstream/engine/cpu/tick_plan.hpp"
+
+namespace melstream::engine::cpu {
+
+/// Owned by one thread. Allocates only at construction.
+class UnitWorker {
+ public:
+  explicit UnitWorker(const Kernels& kernels) : kernels_(kernels) {}
+  void compute(const TickPlan& plan, const Unit& unit) noexcept;
+
+ private:
+  /// One base frame of the unit.
+  struct Slot {
+    const Piece* piece = nullptr;
+    std::int64_t frame = 0;
+  };
+
+  int fill_slots(const TickPlan& plan, const Unit& unit) noexcept;
+  void read_group(const TickPlan& plan, const Strand& recipe, int first_slot, int n_slots) noexcept;
+  void write_group(const TickPlan& plan, const Strand& recipe, int first_slot, int n_slots) noexcept;
+  void assemble(const TickPlan& plan, const Unit& unit, std::int32_t lane_of_strand) noexcept;
+
+  const Kernels& kernels_;
+  Workspace workspace_;
+  std::array<Slot, kUnitFrames> slots_;
+  FrameGroup group_;
+  float unwanted_maximum_ = 0.0F;
+};
+
+}  // namespace melstream::engine::cpu
