@@ -25,9 +25,10 @@
 HWY_BEFORE_NAMESPACE();
 namespace melstream::engine::cpu::HWY_NAMESPACE {
 
-// clang-format off: the chapters use what stands before them
-#include "melstream/engine/cpu/kernels-inl.hpp"
+// The chapters use what stands before them.
+// clang-format off
 #include "melstream/engine/cpu/simd_highway-inl.hpp"
+#include "melstream/engine/cpu/kernels-inl.hpp"
 // clang-format on
 
 inline Kernels kernels(std::string_view target) {

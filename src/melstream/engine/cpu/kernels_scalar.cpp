@@ -11,9 +11,10 @@
 namespace melstream::engine::cpu {
 namespace scalar {
 
-// clang-format off: the chapters use what stands before them
-#include "melstream/engine/cpu/kernels-inl.hpp"
+// The chapters use what stands before them.
+// clang-format off
 #include "melstream/engine/cpu/simd_plain-inl.hpp"
+#include "melstream/engine/cpu/kernels-inl.hpp"
 // clang-format on
 
 }  // namespace scalar
