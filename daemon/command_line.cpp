@@ -1,0 +1,53 @@
+// The only file that includes CLI11.
+#include "daemon/command_line.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+
+#include "daemon/config_keys.hpp"
+
+namespace melstream::daemon {
+namespace {
+
+std::vector<std::string> words(std::span<const std::string_view> views) { return {views.begin(), views.end()}; }
+
+constexpr const char* kFooter =
+    "Without --config: /etc/melstream/melstream.toml if it exists, else the defaults (--print-config shows them).\n"
+    "SIGTERM and SIGINT drain: no new streams, subscribers read to their end. A second one stops at once.\n"
+    "Exit status: 0 stopped, 64 usage, 66 config file missing, 69 engine unavailable, 70 internal error,\n"
+    "71 cannot listen, 75 drain timed out, 77 permission, 78 config.";
+
+}  // namespace
+
+std::variant<CommandLine, EarlyEnd> parse_command_line(std::vector<std::string> arguments) {
+  CommandLine command;
+  CLI::App app("melstreamd: computes exact log-mel features of live audio and streams them to subscribers.",
+               "melstreamd");
+  app.footer(kFooter);
+  app.add_option("--config", command.config, "Config file (TOML)")->type_name("FILE");
+  auto* const check = app.add_flag("--check-config", command.check_config,
+                                   "Check the config, print all errors or the memory plan, and exit");
+  app.add_flag("--print-config", command.print_config, "Print the config in effect as TOML, and exit")->excludes(check);
+  app.add_flag("--list-targets", command.list_targets,
+               "Print the CPU engine's instruction targets, best first, and exit");
+  app.add_flag("--version", command.version, "Print version, commit, compiler and libraries, and exit");
+  app.add_option("--log-level", command.log_level, "Overrides log.level")->check(CLI::IsMember(words(kLogLevels)));
+  app.add_option("--log-format", command.log_format, "Overrides log.format")->check(CLI::IsMember(words(kLogFormats)));
+  try {
+    std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
+    app.parse(std::move(arguments));
+  } catch (const CLI::CallForHelp&) {
+    return EarlyEnd{ExitCode::kOk, app.help()};
+  } catch (const CLI::ParseError& error) {
+    return EarlyEnd{ExitCode::kUsage, std::string("melstreamd: ") + error.what() + " (try --help)\n"};
+  }
+  if (app.count("--config") > 0 && command.config.empty()) {
+    return EarlyEnd{ExitCode::kUsage, "melstreamd: --config: the file name is empty (try --help)\n"};
+  }
+  return command;
+}
+
+}  // namespace melstream::daemon

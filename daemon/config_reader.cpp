@@ -1,0 +1,219 @@
+// Reading in three steps: TOML; each key by its rule; what spans several keys or needs the machine.
+#include "daemon/config_reader.hpp"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <span>
+#include <utility>
+
+#include "daemon/config_keys.hpp"
+#include "daemon/front_end_definitions.hpp"
+#include "daemon/listen_address.hpp"
+#include "daemon/toml_tree.hpp"
+
+namespace melstream::daemon {
+namespace {
+
+using Complaints = std::vector<Diagnostic>;
+using Names = std::vector<std::string_view>;
+
+constexpr std::string_view kTableArrays[] = {"front_end", "source"};
+
+std::string quoted(std::string_view name) { return "'" + std::string(name) + "'"; }
+
+Names section_names() {
+  Names names(std::begin(kTableArrays), std::end(kTableArrays));
+  for (const KeyRule& rule : key_rules()) {
+    if (std::find(names.begin(), names.end(), rule.section) == names.end()) names.push_back(rule.section);
+  }
+  return names;
+}
+
+void read_section(const TomlMember& section, Config& config, Complaints& complaints) {
+  if (section.value.kind != TomlValue::Kind::kTable) {
+    complaints.push_back(
+        {section.at, quoted(section.key) + " is a section: write [" + section.key + "] and its keys below"});
+    return;
+  }
+  for (const TomlMember& member : section.value.members) {
+    Names names;
+    const KeyRule* found = nullptr;
+    for (const KeyRule& rule : key_rules()) {
+      if (rule.section != section.key) continue;
+      names.push_back(rule.name);
+      if (rule.name == member.key) found = &rule;
+    }
+    if (found != nullptr) {
+      found->read(member.value, config, complaints);
+    } else {
+      complaints.push_back({member.at, "unknown key " + quoted(member.key) + " in [" + section.key + "]" +
+                                           did_you_mean(member.key, names)});
+    }
+  }
+}
+
+/// Everything that one rule alone decides.
+void read_sections(const TomlValue& root, Config& config, Complaints& complaints) {
+  const Names sections = section_names();
+  for (const TomlMember& member : root.members) {
+    if (std::find(std::begin(kTableArrays), std::end(kTableArrays), member.key) != std::end(kTableArrays)) continue;
+    if (std::find(sections.begin(), sections.end(), member.key) != sections.end()) {
+      read_section(member, config, complaints);
+      continue;
+    }
+    const bool is_table = member.value.kind == TomlValue::Kind::kTable || member.value.kind == TomlValue::Kind::kArray;
+    std::string message = is_table ? "unknown section " : "unknown key ";
+    message += quoted(member.key) + (is_table ? "" : " outside of a section") + did_you_mean(member.key, sections);
+    complaints.push_back({member.at, std::move(message)});
+  }
+}
+
+const TomlMember* find(const TomlValue& root, std::string_view section, std::string_view key) {
+  const TomlMember* member = root.find(section);
+  return member == nullptr ? nullptr : member->value.find(key);
+}
+
+void check_listen_element(const TomlValue& element, bool allow_insecure_bind, Complaints& complaints) {
+  if (element.kind != TomlValue::Kind::kString) return;  // its rule has complained
+  const std::string shown = "server.listen: " + toml_string(element.text);
+  try {
+    if (parse_listen_address(element.text).loopback || allow_insecure_bind) return;
+    complaints.push_back({element.at, shown +
+                                          " can be reached from other machines, without encryption or authentication: "
+                                          "use 127.0.0.1 or [::1], or set server.allow_insecure_bind = true"});
+  } catch (const core::Error& error) {
+    complaints.push_back({element.at, shown + " has " + error.what()});
+  }
+}
+
+void check_server(const TomlValue& root, const Config& config, Complaints& complaints) {
+  // sun_path of sockaddr_un, its final zero included (unix(7)).
+  constexpr std::size_t kMostSocketBytes = 108;
+  const TomlMember* socket = find(root, "server", "socket");
+  const Position socket_at = socket == nullptr ? Position{} : socket->value.at;
+  if (config.server.socket.size() >= kMostSocketBytes) {
+    complaints.push_back({socket_at, "server.socket: the path has " + std::to_string(config.server.socket.size()) +
+                                         " bytes, a unix socket's at most 107: choose a shorter one"});
+  }
+  if (config.server.socket.find('\0') != std::string::npos) {
+    complaints.push_back({socket_at, "server.socket: the path has a zero byte"});
+  }
+  const TomlMember* listen = find(root, "server", "listen");
+  if (listen == nullptr) return;
+  std::set<std::string_view> seen;
+  for (const TomlValue& element : listen->value.elements) {
+    check_listen_element(element, config.server.allow_insecure_bind, complaints);
+    if (element.kind == TomlValue::Kind::kString && !seen.insert(element.text).second) {
+      complaints.push_back({element.at, "server.listen: " + toml_string(element.text) + " is there twice"});
+    }
+  }
+  if (config.server.socket.empty() && listen->value.kind == TomlValue::Kind::kArray && listen->value.elements.empty()) {
+    complaints.push_back({listen->value.at, "server: neither a socket nor a listen address: nobody could connect"});
+  }
+}
+
+void check_engine(const TomlValue& root, const Config& config, const Surroundings& surroundings,
+                  Complaints& complaints) {
+  if (const TomlMember* backend = find(root, "engine", "backend");
+      backend != nullptr && config.engine.backend == "cuda") {
+    complaints.push_back({backend->value.at,
+                          "engine.backend = \"cuda\": this build has no CUDA engine: use \"auto\" or \"cpu\"",
+                          ExitCode::kUnavailable});
+  }
+  const std::string& simd = config.engine.simd;
+  const auto& targets = surroundings.simd_targets;
+  const TomlMember* member = find(root, "engine", "simd");
+  if (member == nullptr || simd == "auto" || std::find(targets.begin(), targets.end(), simd) != targets.end()) return;
+  std::string accepted = "\"auto\" or a target of this build that this machine can run:";
+  for (const std::string& target : targets) accepted += " " + toml_string(target);
+  complaints.push_back(wrong_value("engine.simd", member->value, accepted));
+}
+
+void check_always(const TomlValue& root, const engine::FrontEndCatalog& catalog, Complaints& complaints) {
+  const TomlMember* always = find(root, "features", "always");
+  if (always == nullptr) return;
+  for (const TomlValue& element : always->value.elements) {
+    if (element.kind != TomlValue::Kind::kString) continue;
+    try {
+      static_cast<void>(catalog.find(element.text));
+    } catch (const core::Error& error) {
+      complaints.push_back({element.at, std::string("features.always: ") + error.what()});
+    }
+  }
+}
+
+/// Sources are checked as far as their keys go; this build has no source type.
+void check_source(const TomlValue& source, Complaints& complaints) {
+  constexpr std::array<std::string_view, 3> kKeys = {"id", "uri", "labels"};
+  for (const TomlMember& member : source.members) {
+    const bool is_labels = member.key == "labels";
+    if (std::find(kKeys.begin(), kKeys.end(), member.key) == kKeys.end()) {
+      complaints.push_back(
+          {member.at, "unknown key " + quoted(member.key) + " in [[source]]" + did_you_mean(member.key, kKeys)});
+    } else if (is_labels && member.value.kind != TomlValue::Kind::kTable) {
+      complaints.push_back(wrong_value("source.labels", member.value, "a table of texts, such as { room = \"3\" }"));
+    } else if (!is_labels && member.value.kind != TomlValue::Kind::kString) {
+      complaints.push_back(wrong_value("source." + member.key, member.value, "text in quotes"));
+    }
+    if (!is_labels) continue;
+    for (const TomlMember& label : member.value.members) {
+      if (label.value.kind == TomlValue::Kind::kString) continue;
+      complaints.push_back(wrong_value("source.labels." + label.key, label.value, "text in quotes"));
+    }
+  }
+  for (const std::string_view key : {kKeys[0], kKeys[1]}) {
+    if (source.find(key) == nullptr) complaints.push_back({source.at, "[[source]] has no " + quoted(key)});
+  }
+  const TomlMember* uri = source.find("uri");
+  if (uri == nullptr || uri->value.kind != TomlValue::Kind::kString) return;
+  const std::string type = uri->value.text.substr(0, uri->value.text.find(':'));
+  complaints.push_back({uri->value.at, "no source type " + quoted(type) +
+                                           " is built in: remove the source, streams come over gRPC (melstream push)"});
+}
+
+void check_sources(const TomlValue& root, Complaints& complaints) {
+  for (const TomlValue* source : tables_of(root, "source", complaints)) check_source(*source, complaints);
+}
+
+}  // namespace
+
+std::vector<const TomlValue*> tables_of(const TomlValue& root, std::string_view key,
+                                        std::vector<Diagnostic>& complaints) {
+  std::vector<const TomlValue*> tables;
+  const TomlMember* member = root.find(key);
+  if (member == nullptr) return tables;
+  const std::vector<TomlValue>& elements = member->value.elements;
+  const bool all_tables = std::all_of(elements.begin(), elements.end(),
+                                      [](const TomlValue& e) { return e.kind == TomlValue::Kind::kTable; });
+  if (member->value.kind != TomlValue::Kind::kArray || !all_tables) {
+    const std::string name(key);
+    complaints.push_back({member->at, quoted(key) + " is a list: write [[" + name + "]] above each"});
+    return tables;
+  }
+  for (const TomlValue& element : elements) tables.push_back(&element);
+  return tables;
+}
+
+Config parse_config(std::string_view text, std::string_view file, const Surroundings& surroundings) {
+  TomlValue root;
+  try {
+    root = parse_toml(text);
+  } catch (const TomlSyntaxError& error) {
+    throw ConfigError({{error.at(), error.what()}}, file, text);
+  }
+  Config config;
+  config.server.socket = surroundings.socket;
+  Complaints complaints;
+  read_sections(root, config, complaints);
+  check_server(root, config, complaints);
+  check_engine(root, config, surroundings, complaints);
+  engine::FrontEndCatalog catalog;
+  config.front_ends = read_front_ends(root, catalog, complaints);
+  check_always(root, catalog, complaints);
+  check_sources(root, complaints);
+  if (!complaints.empty()) throw ConfigError(std::move(complaints), file, text);
+  return config;
+}
+
+}  // namespace melstream::daemon

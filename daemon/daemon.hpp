@@ -1,0 +1,75 @@
+// The composition root: owns every part of the daemon and ties them together. Made, drained and destroyed by control
+// threads; the parts bring their own threads.
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "melstream/core/clock.hpp"
+#include "melstream/core/host_arena.hpp"
+#include "melstream/engine/engine.hpp"
+#include "melstream/engine/front_end.hpp"
+#include "melstream/pipeline/registry.hpp"
+#include "melstream/pipeline/tick_loop.hpp"
+#include "melstream/pipeline/tick_thread.hpp"
+#include "melstream/pipeline/window.hpp"
+#include "melstream/rpc/server.hpp"
+
+#include "daemon/config.hpp"
+#include "daemon/log.hpp"
+#include "daemon/plan.hpp"
+#include "daemon/signals.hpp"
+
+namespace melstream::daemon {
+
+/// Asks for a tick. The server can ring from before the tick thread starts until after it has stopped.
+class TickBell {
+ public:
+  /// @param tick_thread null: nobody listens. On return no ring() is under way to the one before.
+  void connect(pipeline::TickThread* tick_thread) noexcept;
+  void ring() noexcept;
+
+ private:
+  std::mutex mutex_;  // protects tick_thread_ and its life while it is poked
+  pipeline::TickThread* tick_thread_ = nullptr;
+};
+
+class Daemon {
+ public:
+  /// Serves from here on. @param failed notified by the tick thread after the engine failed; failure() says how.
+  /// Log and wakeup outlive the daemon. Throws rpc::BindError, core::Error.
+  Daemon(const Config& config, const Plan& plan, const Log& log, Wakeup& failed);
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+  ~Daemon();
+
+  std::vector<std::string> addresses() const { return server_.addresses(); }
+  /// Forgets what is over. About once a second; main thread.
+  void collect() { registry_.collect(); }
+  /// Ends streams, lets subscribers read to their end. False if some were cut off. Once; any one thread.
+  bool drain(std::chrono::milliseconds patience) { return server_.drain(patience); }
+  /// What ended the tick thread; null while it runs. Any thread.
+  std::exception_ptr failure() const;
+  /// One line of what was done since the start.
+  void log_totals(const Log& log);
+
+ private:
+  // In order of dependence: each stands on those above it. The last goes first, so threads stop before what they use.
+  const core::SystemClock clock_;
+  const engine::FrontEndCatalog catalog_;
+  const engine::EngineInstance engine_;
+  core::HostArena arena_;
+  pipeline::Registry registry_;
+  pipeline::WindowReader windows_;
+  pipeline::TickLoop tick_loop_;
+  mutable std::mutex failure_mutex_;  // protects failure_
+  std::exception_ptr failure_;
+  TickBell bell_;
+  rpc::Server server_;
+  pipeline::TickThread tick_thread_;
+};
+
+}  // namespace melstream::daemon

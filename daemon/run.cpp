@@ -1,0 +1,187 @@
+// One loop on the main thread: signals, the tick thread's failure, a drain on a thread of its own, housekeeping.
+#include "daemon/run.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <cstring>  // sigabbrev_np (glibc 2.32)
+#include <exception>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "daemon/available_memory.hpp"
+#include "daemon/config_reader.hpp"
+#include "daemon/daemon.hpp"
+#include "daemon/plan.hpp"
+#include "daemon/service_notice.hpp"
+#include "daemon/signals.hpp"
+#include "daemon/version.hpp"
+
+namespace melstream::daemon {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+/// The thread "ms-drain": ends streams and waits for subscribers, while the main thread still hears signals.
+class Drain {
+ public:
+  Drain(Daemon& daemon, std::chrono::milliseconds patience, Wakeup& done)
+      : deadline_(SteadyClock::now() + patience + kGrace), thread_([this, &daemon, patience, &done] {
+          pthread_setname_np(pthread_self(), "ms-drain");
+          complete_.store(daemon.drain(patience), std::memory_order_relaxed);
+          done_.store(true, std::memory_order_release);
+          done.notify();
+        }) {}
+
+  bool done() const noexcept { return done_.load(std::memory_order_acquire); }
+  /// Nobody was cut off. Once done().
+  bool complete() const noexcept { return complete_.load(std::memory_order_relaxed); }
+  bool overdue() const noexcept { return SteadyClock::now() > deadline_; }
+
+ private:
+  /// For closing connections once the patience is over.
+  static constexpr std::chrono::seconds kGrace{2};
+
+  // Writer: the drain thread; reader: the main thread. complete_ is stored before done_ is released.
+  std::atomic<bool> complete_{false};
+  std::atomic<bool> done_{false};
+  const SteadyClock::time_point deadline_;
+  std::jthread thread_;
+};
+
+class Run {
+ public:
+  Run(const Config& config, const Log& log) : config_(config), log_(log), grpc_log_(log) {}
+
+  ExitCode serve();
+
+ private:
+  Plan plan_memory() const;
+  ExitCode loop();
+  void on_signal(int signal);
+  [[noreturn]] void leave_at_once(ExitCode exit_code, const std::string& why) const;
+  ExitCode fail(const std::exception_ptr& failure) const;
+
+  const Config& config_;
+  const Log& log_;
+  Signals signals_;  // first: threads inherit the mask
+  Wakeup wakeup_;
+  GrpcLogGuard grpc_log_;
+  std::optional<Daemon> daemon_;
+  std::optional<Drain> drain_;
+};
+
+/// Audio shall not be read from outside: no core dump, no ptrace by the same user (prctl(2)).
+void hide_memory() {
+#if !defined(__SANITIZE_ADDRESS__)  // LeakSanitizer needs ptrace at exit
+  prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) all += (all.empty() ? "" : ",") + text;
+  return all;
+}
+
+Plan Run::plan_memory() const {
+  Plan plan = make_plan(config_, make_catalog(config_), available_memory_bytes(), lockable_memory_bytes());
+  for (const std::string& line : plan.lines) log_.event(LogLevel::kInfo, "memory_plan", {{"plan", line}});
+  for (const std::string& warning : plan.warnings) {
+    log_.event(LogLevel::kWarning, "memory_plan", {{"lowered", warning}});
+  }
+  return plan;
+}
+
+ExitCode Run::serve() {
+  hide_memory();
+  log_.event(LogLevel::kInfo, "starting", {{"build", build()}, {"pid", std::to_string(getpid())}});
+  std::optional<Plan> plan;
+  try {
+    plan = plan_memory();
+  } catch (const core::Error& error) {
+    log_.event(LogLevel::kError, "impossible_memory_plan", {{"error", error.what()}});
+    return ExitCode::kConfig;
+  }
+  try {
+    daemon_.emplace(config_, *plan, log_, wakeup_);
+  } catch (const rpc::BindError& error) {
+    log_.event(LogLevel::kError, "cannot_listen", {{"error", error.what()}});
+    return error.code() == core::ErrorCode::kPermissionDenied ? ExitCode::kPermission : ExitCode::kCannotBind;
+  } catch (const core::Error& error) {
+    log_.event(LogLevel::kError, "cannot_start", {{"error", error.what()}});
+    return ExitCode::kUnavailable;
+  }
+  const std::string addresses = joined(daemon_->addresses());
+  log_.event(LogLevel::kInfo, "listening", {{"addresses", addresses}});
+  notify_service_manager("READY=1\nSTATUS=listening on " + addresses);
+  const ExitCode exit_code = loop();
+  daemon_->log_totals(log_);
+  drain_.reset();
+  daemon_.reset();
+  log_.event(LogLevel::kInfo, "stopped", {{"exit_code", std::to_string(static_cast<int>(exit_code))}});
+  return exit_code;
+}
+
+ExitCode Run::loop() {
+  constexpr std::chrono::milliseconds kHousekeeping{1000};
+  auto collected = SteadyClock::now();
+  while (true) {
+    wait_for(signals_, wakeup_, kHousekeeping);
+    wakeup_.clear();
+    if (const std::exception_ptr failure = daemon_->failure()) return fail(failure);
+    while (const std::optional<int> signal = signals_.next()) on_signal(*signal);
+    if (drain_ && drain_->done()) return drain_->complete() ? ExitCode::kOk : ExitCode::kDrainTimeout;
+    if (drain_ && drain_->overdue()) leave_at_once(ExitCode::kDrainTimeout, "the drain does not end");
+    if (SteadyClock::now() - collected >= kHousekeeping) {
+      daemon_->collect();
+      collected = SteadyClock::now();
+    }
+  }
+}
+
+void Run::on_signal(int signal) {
+  const std::string name = sigabbrev_np(signal);
+  if (signal == SIGHUP) {
+    log_.event(LogLevel::kWarning, "reload_not_supported",
+               {{"signal", name}, {"remedy", "restart to read the config"}});
+    return;
+  }
+  if (drain_) leave_at_once(ExitCode::kDrainTimeout, "a second signal, " + name);
+  const auto patience =
+      std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(config_.server.drain_timeout_s));
+  log_.event(LogLevel::kInfo, "draining", {{"signal", name}, {"at_most_ms", std::to_string(patience.count())}});
+  notify_service_manager("STOPPING=1");
+  drain_.emplace(*daemon_, patience, wakeup_);
+}
+
+/// Audio memory needs no wiping here: the kernel clears pages before it gives them to anybody else.
+void Run::leave_at_once(ExitCode exit_code, const std::string& why) const {
+  log_.event(LogLevel::kWarning, "stopped_at_once",
+             {{"reason", why}, {"exit_code", std::to_string(static_cast<int>(exit_code))}});
+  _exit(static_cast<int>(exit_code));
+}
+
+ExitCode Run::fail(const std::exception_ptr& failure) const {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& error) {
+    log_.event(LogLevel::kError, "engine_failed", {{"error", error.what()}});
+  } catch (...) {
+    log_.event(LogLevel::kError, "engine_failed", {{"error", "unknown exception"}});
+  }
+  // Without ticks a drain cannot end by itself.
+  if (drain_) leave_at_once(ExitCode::kInternal, "the engine failed in a drain");
+  return ExitCode::kInternal;
+}
+
+}  // namespace
+
+ExitCode run(const Config& config, const Log& log) { return Run(config, log).serve(); }
+
+}  // namespace melstream::daemon

@@ -1,0 +1,236 @@
+// What is wrong is told where it is wrong, all of it at once, with what would be right.
+#include <array>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "tests/daemon/config_errors.hpp"
+
+namespace melstream::daemon {
+namespace {
+
+TEST(ConfigError, UnknownKeyHasItsPlaceTheLineAndTheNearestKey) {
+  EXPECT_EQ(errors_of("[server]\n  sokcet = \"/tmp/s\"\n"),
+            "m.toml:2:3: error: unknown key 'sokcet' in [server] (did you mean 'socket'?)\n"
+            "      sokcet = \"/tmp/s\"\n"
+            "      ^\n");
+}
+
+TEST(ConfigError, UnknownKeyThatIsNearNothingSuggestsNothing) {
+  EXPECT_EQ(errors_of("[log]\nzzzzzzzz = 1\n"),
+            "m.toml:2:1: error: unknown key 'zzzzzzzz' in [log]\n"
+            "    zzzzzzzz = 1\n"
+            "    ^\n");
+}
+
+TEST(ConfigError, AllAtOnceInTheOrderOfTheFile) {
+  EXPECT_EQ(errors_of("top = 1\n"
+                      "[enginee]\nx = 1\n"
+                      "[engine]\ntick_ms = \"ten\"\nthreads = -3\n"
+                      "[server]\nlisten = [\"127.0.0.1:1\", 5, \"nowhere\"]\n"),
+            "m.toml:1:1: error: unknown key 'top' outside of a section\n"
+            "    top = 1\n"
+            "    ^\n"
+            "m.toml:2:2: error: unknown section 'enginee' (did you mean 'engine'?)\n"
+            "    [enginee]\n"
+            "     ^\n"
+            "m.toml:5:11: error: engine.tick_ms = \"ten\": expected a whole number from 1 to 100\n"
+            "    tick_ms = \"ten\"\n"
+            "              ^\n"
+            "m.toml:6:11: error: engine.threads = -3: expected a whole number from 0 to 256\n"
+            "    threads = -3\n"
+            "              ^\n"
+            "m.toml:8:26: error: server.listen = 5: expected a list of texts, such as [\"...\"]\n"
+            "    listen = [\"127.0.0.1:1\", 5, \"nowhere\"]\n"
+            "                             ^\n"
+            "m.toml:8:29: error: server.listen: \"nowhere\" has no ':': expected \"HOST:PORT\" or \"[IPv6]:PORT\"\n"
+            "    listen = [\"127.0.0.1:1\", 5, \"nowhere\"]\n"
+            "                                ^\n");
+}
+
+TEST(ConfigError, SyntaxErrorHasItsPlace) {
+  const Outcome outcome = outcome_of("[server]\nsocket = \n");
+  EXPECT_EQ(outcome.errors.rfind("m.toml:2:10: error: ", 0), 0U) << outcome.errors;
+  EXPECT_NE(outcome.errors.find("    socket = \n             ^\n"), std::string::npos) << outcome.errors;
+  EXPECT_EQ(outcome.exit_code, ExitCode::kConfig);
+}
+
+TEST(ConfigError, KeyThatIsThereTwiceHasItsPlace) {
+  EXPECT_EQ(errors_of("[engine]\ntick_ms = 1\ntick_ms = 2\n").rfind("m.toml:3:", 0), 0U)
+      << errors_of("[engine]\ntick_ms = 1\ntick_ms = 2\n");
+}
+
+TEST(ConfigError, CaretCountsCharactersAndTabsAsOne) {
+  EXPECT_EQ(errors_of("[log]\nlevel =\t\"\u00e4\u00f6\" # x\n"),
+            "m.toml:2:9: error: log.level = \"\u00e4\u00f6\": expected one of \"debug\", \"info\", \"warning\", "
+            "\"error\"\n"
+            "    level = \"\u00e4\u00f6\" # x\n"
+            "            ^\n");
+}
+
+TEST(ConfigError, LongLineIsCutAroundTheColumn) {
+  std::string numbers;
+  for (int i = 0; i < 80; ++i) numbers += "1, ";
+  const std::string errors = errors_of("[features]\nalways = [" + numbers + "]\n");
+  std::size_t begin = 0;
+  while (begin < errors.size()) {
+    const std::size_t end = errors.find('\n', begin);
+    EXPECT_LE(end - begin, 110U) << errors.substr(begin, end - begin);
+    begin = end + 1;
+  }
+  EXPECT_NE(errors.find("m.toml:2:248: error: "), std::string::npos) << errors;
+}
+
+struct Range {
+  const char* section;
+  const char* key;
+  const char* good_low;
+  const char* good_high;
+  const char* bad_low;
+  const char* bad_high;
+};
+
+class ConfigRange : public testing::TestWithParam<Range> {};
+
+TEST_P(ConfigRange, HoldsAtItsEnds) {
+  const Range& range = GetParam();
+  const auto with = [&](const char* value) {
+    return "[" + std::string(range.section) + "]\n" + range.key + " = " + value + "\n";
+  };
+  EXPECT_EQ(errors_of(with(range.good_low)), "");
+  EXPECT_EQ(errors_of(with(range.good_high)), "");
+  for (const char* bad : {range.bad_low, range.bad_high, "true", "\"1\"", "nan", "[]"}) {
+    const Outcome outcome = outcome_of(with(bad));
+    EXPECT_EQ(outcome.exit_code, ExitCode::kConfig) << range.key << " = " << bad;
+    EXPECT_NE(outcome.errors.find(std::string(range.section) + "." + range.key + " = "), std::string::npos) << bad;
+    EXPECT_NE(outcome.errors.find("number from "), std::string::npos) << outcome.errors;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Keys, ConfigRange,
+                         testing::Values(Range{"server", "max_connections", "0", "100000", "-1", "100001"},
+                                         Range{"server", "drain_timeout_s", "0", "600", "-0.1", "600.1"},
+                                         Range{"server", "publisher_idle_timeout_s", "0.1", "86400", "0.09", "86401"},
+                                         Range{"engine", "threads", "0", "256", "-1", "257"},
+                                         Range{"engine", "tick_ms", "1", "100", "0", "101"},
+                                         Range{"stream", "ring_ms", "200", "60000", "199", "60001"},
+                                         Range{"stream", "audio_history_s", "0", "3600", "-1", "3600.5"},
+                                         Range{"stream", "history_s", "1", "3600", "0.5", "86400"},
+                                         Range{"stream", "max_streams", "1", "100000", "0", "100001"},
+                                         Range{"memory", "audio_history_bytes", "0", "1099511627776", "-1",
+                                               "9000000000000000"}),
+                         [](const testing::TestParamInfo<Range>& tested) { return std::string(tested.param.key); });
+
+TEST(ConfigError, WordIsSuggested) {
+  EXPECT_EQ(errors_of("[log]\nformat = \"jsn\"\n"),
+            "m.toml:2:10: error: log.format = \"jsn\": expected one of \"human\", \"json\" (did you mean 'json'?)\n"
+            "    format = \"jsn\"\n"
+            "             ^\n");
+}
+
+TEST(ConfigError, PublicAddressNeedsAllowInsecureBind) {
+  for (const char* address : {"0.0.0.0:50071", "[::]:50071", "192.168.1.4:1", "example.org:1"}) {
+    const std::string line = "listen = [\"" + std::string(address) + "\"]\n";
+    const std::string errors = errors_of("[server]\n" + line);
+    EXPECT_EQ(errors.rfind("m.toml:2:11: error: server.listen: \"" + std::string(address) + "\" can be reached", 0), 0U)
+        << errors;
+    EXPECT_NE(errors.find("server.allow_insecure_bind = true"), std::string::npos) << errors;
+    EXPECT_EQ(errors_of("[server]\nallow_insecure_bind = true\n" + line), "");
+  }
+  for (const char* address : {"127.0.0.1:50071", "127.8.9.10:0", "[::1]:65535", "localhost:1"}) {
+    EXPECT_EQ(errors_of("[server]\nlisten = [\"" + std::string(address) + "\"]\n"), "");
+  }
+}
+
+TEST(ConfigError, BadAddressSaysWhatIsExpected) {
+  const std::array<std::array<const char*, 2>, 7> cases{{{"localhost", "no ':'"},
+                                                         {"localhost:", "no port"},
+                                                         {"localhost:65536", "no port"},
+                                                         {"localhost:+1", "no port"},
+                                                         {"::1:5", "an IPv6 address needs brackets"},
+                                                         {"[localhost]:5", "no IPv6 address between the brackets"},
+                                                         {":5", "no host"}}};
+  for (const auto& [address, reason] : cases) {
+    const std::string errors = errors_of("[server]\nlisten = [\"" + std::string(address) + "\"]\n");
+    EXPECT_NE(errors.find("has " + std::string(reason)), std::string::npos) << address << ": " << errors;
+  }
+}
+
+TEST(ConfigError, AddressThatIsThereTwice) {
+  EXPECT_NE(errors_of("[server]\nlisten = [\"127.0.0.1:1\", \"127.0.0.1:1\"]\n").find("is there twice"),
+            std::string::npos);
+}
+
+TEST(ConfigError, NobodyCouldConnect) {
+  EXPECT_EQ(errors_of("[server]\nsocket = \"\"\nlisten = []\n"),
+            "m.toml:3:10: error: server: neither a socket nor a listen address: nobody could connect\n"
+            "    listen = []\n"
+            "             ^\n");
+}
+
+TEST(ConfigError, SocketPathThatNoUnixSocketCanHave) {
+  const std::string longest(107, 'x');
+  EXPECT_EQ(errors_of("[server]\nsocket = \"" + longest + "\"\n"), "");
+  EXPECT_EQ(errors_of("[server]\nsocket = \"" + longest + "x\"\n").rfind("m.toml:2:10: error: server.socket: ", 0), 0U);
+  EXPECT_NE(errors_of("[server]\nsocket = \"a\\u0000b\"\n").find("zero byte"), std::string::npos);
+}
+
+TEST(ConfigError, CudaIsUnavailableInThisBuild) {
+  const Outcome outcome = outcome_of("[engine]\nbackend = \"cuda\"\n");
+  EXPECT_EQ(outcome.exit_code, ExitCode::kUnavailable);
+  EXPECT_EQ(outcome.errors.rfind("m.toml:2:11: error: engine.backend = \"cuda\": this build has no CUDA engine", 0), 0U)
+      << outcome.errors;
+  EXPECT_EQ(outcome_of("[engine]\nbackend = \"cuda\"\ntick_ms = 0\n").exit_code, ExitCode::kConfig);
+}
+
+TEST(ConfigError, TargetThatTheMachineLacks) {
+  EXPECT_EQ(errors_of("[engine]\nsimd = \"avx3\"\n"),
+            "m.toml:2:8: error: engine.simd = \"avx3\": expected \"auto\" or a target of this build that this machine "
+            "can run: \"avx2\" \"sse4\"\n"
+            "    simd = \"avx3\"\n"
+            "           ^\n");
+}
+
+TEST(ConfigError, UnknownFrontEndInAlways) {
+  const std::string errors = errors_of("[features]\nalways = [\"kaldi-80\", \"whisper-8\"]\n");
+  EXPECT_EQ(errors.rfind("m.toml:2:23: error: features.always: unknown front end 'whisper-8' (did you mean "
+                         "'whisper-80'?); known: ",
+                         0),
+            0U)
+      << errors;
+}
+
+TEST(ConfigError, SectionThatIsNone) {
+  EXPECT_EQ(errors_of("server = 3\n"),
+            "m.toml:1:1: error: 'server' is a section: write [server] and its keys below\n"
+            "    server = 3\n"
+            "    ^\n");
+  EXPECT_NE(errors_of("[[engine]]\ntick_ms = 5\n").find("'engine' is a section"), std::string::npos);
+  EXPECT_NE(errors_of("[front_end]\nname = \"x\"\n").find("'front_end' is a list: write [[front_end]] above each"),
+            std::string::npos);
+  EXPECT_NE(errors_of("source = [1]\n").find("'source' is a list"), std::string::npos);
+}
+
+TEST(ConfigError, SourceNeedsATypeThatIsBuiltIn) {
+  EXPECT_EQ(errors_of("[[source]]\nid = \"desk\"\nuri = \"mic:default\"\nlabels = { room = \"3\" }\n"),
+            "m.toml:3:7: error: no source type 'mic' is built in: remove the source, streams come over gRPC (melstream "
+            "push)\n"
+            "    uri = \"mic:default\"\n"
+            "          ^\n");
+}
+
+TEST(ConfigError, SourceIsChecked) {
+  const std::string errors = errors_of("[[source]]\nuir = \"x\"\nid = 4\nlabels = { a = 1 }\n");
+  EXPECT_NE(errors.find(":1:1: error: [[source]] has no 'uri'"), std::string::npos) << errors;
+  EXPECT_NE(errors.find(":2:1: error: unknown key 'uir' in [[source]]"), std::string::npos) << errors;
+  EXPECT_NE(errors.find(":3:6: error: source.id = 4: expected text in quotes"), std::string::npos) << errors;
+  EXPECT_NE(errors.find("source.labels.a = 1: expected text in quotes"), std::string::npos) << errors;
+}
+
+TEST(ConfigError, BytesThatAreNoTextHaveTheirPlace) {
+  EXPECT_EQ(errors_of("[server]\nsocket = \"\xff\xfe\"\n").rfind("m.toml:2:", 0), 0U);
+  EXPECT_EQ(outcome_of(std::string("\0\0\0", 3)).exit_code, ExitCode::kConfig);
+}
+
+}  // namespace
+}  // namespace melstream::daemon
