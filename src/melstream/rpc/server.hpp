@@ -23,8 +23,8 @@ struct ServerOptions {
   int max_connections = 0;  ///< 0: what RLIMIT_NOFILE leaves, at most 1024
   int max_subscriptions = 4096;
   std::chrono::milliseconds publisher_idle_timeout{30'000};  ///< then End(SOURCE_LOST)
-  std::string version;  ///< of the daemon
-  std::string build;    ///< version and commit
+  std::string version;                                       ///< of the daemon
+  std::string build;                                         ///< version and commit
   double tick_ms = 10;
 };
 

@@ -1,0 +1,182 @@
+#include "melstream/rpc/acceptor.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <future>
+#include <list>
+#include <system_error>
+#include <thread>
+
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "melstream/core/clock.hpp"
+#include "melstream/rpc/connection_table.hpp"
+
+namespace melstream::rpc {
+namespace {
+
+namespace asio = boost::asio;
+using Descriptor = asio::posix::stream_descriptor;
+
+constexpr std::chrono::milliseconds kOutOfFdsPause{100};
+// Then the others get their turn, wakes above all.
+constexpr int kAcceptsAtOnce = 32;
+
+int make_wake_fd() {
+  const int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), "cannot make an event descriptor");
+  return fd;
+}
+
+}  // namespace
+
+struct Acceptor::State {
+  /// Readiness of a listener; the ListenSocket keeps the descriptor.
+  struct Listener {
+    Listener(asio::io_context& context, ListenSocket the_socket)
+        : socket(std::move(the_socket)), ready(context, socket.fd()), pause(context) {}
+    ~Listener() { ready.release(); }
+    ListenSocket socket;
+    Descriptor ready;
+    asio::steady_timer pause;
+  };
+
+  State(int max_connections, Hooks the_hooks)
+      : hooks(std::move(the_hooks)), connections(max_connections), wake_event(context, make_wake_fd()), cut(context) {}
+
+  void wait_for_connection(Listener& listener);
+  void accept_all(Listener& listener);
+  void take(int fd, bool is_tcp);
+  void wait_for_wake();
+
+  asio::io_context context{1};
+  const Hooks hooks;
+  const core::SystemClock clock;
+  ConnectionTable connections;    // accept thread
+  std::list<Listener> listeners;  // accept thread
+  Descriptor wake_event;
+  asio::steady_timer cut;  // accept thread
+  // Set by wake() (any thread), cleared by the accept thread before on_wake: at most one event is under way.
+  std::atomic<bool> wake_pending{false};
+  // Writer: accept thread; readers: any. Each is a count of its own.
+  std::atomic<std::int64_t> n_accepted{0};
+  std::atomic<std::int64_t> n_refused{0};
+  std::atomic<std::int64_t> n_out_of_fds{0};
+  std::thread thread;  // last: it uses all above
+};
+
+void Acceptor::State::wait_for_connection(Listener& listener) {
+  listener.ready.async_wait(Descriptor::wait_read, [this, &listener](const boost::system::error_code& error) {
+    if (!error) accept_all(listener);
+  });
+}
+
+void Acceptor::State::accept_all(Listener& listener) {
+  for (int i = 0; i < kAcceptsAtOnce; ++i) {
+    const int fd = accept4(listener.socket.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+      take(fd, listener.socket.is_tcp());
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      // The connection stays in the kernel's queue; the socket stays readable, so waiting for that would spin.
+      n_out_of_fds.fetch_add(1, std::memory_order_relaxed);
+      listener.pause.expires_after(kOutOfFdsPause);
+      listener.pause.async_wait([this, &listener](const boost::system::error_code& error) {
+        if (!error) wait_for_connection(listener);
+      });
+      return;
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      break;
+    }
+    // Else this one connection failed (ECONNABORTED and its like): the next may not.
+  }
+  wait_for_connection(listener);
+}
+
+void Acceptor::State::take(int fd, bool is_tcp) {
+  if (!connections.add(fd, clock.mono_ns())) {
+    close(fd);
+    n_refused.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  n_accepted.fetch_add(1, std::memory_order_relaxed);
+  set_connection_options(fd, is_tcp);
+  hooks.hand_over(fd);
+}
+
+void Acceptor::State::wait_for_wake() {
+  wake_event.async_wait(Descriptor::wait_read, [this](const boost::system::error_code& error) {
+    if (error) return;
+    eventfd_t count = 0;
+    eventfd_read(wake_event.native_handle(), &count);
+    wake_pending.store(false, std::memory_order_release);
+    hooks.on_wake();
+    wait_for_wake();
+  });
+}
+
+Acceptor::Acceptor(std::vector<ListenSocket> listeners, int max_connections, Hooks hooks)
+    : state_(std::make_unique<State>(max_connections, std::move(hooks))) {
+  for (ListenSocket& socket : listeners) {
+    state_->listeners.emplace_back(state_->context, std::move(socket));
+    state_->wait_for_connection(state_->listeners.back());
+  }
+  state_->wait_for_wake();
+  state_->thread = std::thread([state = state_.get()] {
+    pthread_setname_np(pthread_self(), "ms-accept");
+    state->context.run();
+  });
+}
+
+Acceptor::~Acceptor() { stop(); }
+
+void Acceptor::stop() {
+  if (!state_->thread.joinable()) return;
+  state_->context.stop();
+  state_->thread.join();
+}
+
+void Acceptor::wake() noexcept {
+  if (state_->wake_pending.exchange(true, std::memory_order_acq_rel)) return;
+  eventfd_write(state_->wake_event.native_handle(), 1);
+}
+
+void Acceptor::stop_accepting() {
+  std::promise<void> stopped;
+  asio::post(state_->context, [this, &stopped] {
+    // The handlers of a closed listener may still be queued: they find an error, but their listener must be there.
+    for (State::Listener& listener : state_->listeners) {
+      listener.pause.cancel();
+      listener.ready.cancel();
+    }
+    asio::post(state_->context, [this, &stopped] {
+      state_->listeners.clear();
+      stopped.set_value();
+    });
+  });
+  stopped.get_future().wait();
+}
+
+void Acceptor::cut_connections_after(std::chrono::milliseconds delay) {
+  asio::post(state_->context, [this, delay] {
+    state_->cut.expires_after(delay);
+    state_->cut.async_wait([this](const boost::system::error_code& error) {
+      if (!error) state_->connections.cut_all();
+    });
+  });
+}
+
+AcceptCounts Acceptor::counts() const noexcept {
+  return {.accepted = state_->n_accepted.load(std::memory_order_relaxed),
+          .refused = state_->n_refused.load(std::memory_order_relaxed),
+          .out_of_fds = state_->n_out_of_fds.load(std::memory_order_relaxed)};
+}
+
+}  // namespace melstream::rpc

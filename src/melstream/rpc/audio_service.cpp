@@ -1,0 +1,10 @@
+#include "melstream/rpc/audio_service.hpp"
+
+namespace melstream::rpc {
+
+grpc::ServerBidiReactor<v1::StreamAudioRequest, v1::StreamAudioResponse>* AudioService::StreamAudio(
+    grpc::CallbackServerContext* /*context*/) {
+  return AudioSession::start(environment_, publishers_);
+}
+
+}  // namespace melstream::rpc

@@ -1,0 +1,99 @@
+// One call of StreamAudio: from its config to its streams' end. gRPC's callback threads bring requests, the worker
+// resumes it when its feed has room again, and other publishers, the drain and the idle check end it: each step takes
+// the session's mutex.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include <grpcpp/support/server_callback.h>
+
+#include "melstream/core/pcm.hpp"
+#include "melstream/rpc/audio_config.hpp"
+#include "melstream/rpc/environment.hpp"
+#include "melstream/rpc/publishers.hpp"
+#include "melstream/v1/audio_service.pb.h"
+
+namespace melstream::rpc {
+
+class AudioSession final : public grpc::ServerBidiReactor<v1::StreamAudioRequest, v1::StreamAudioResponse>,
+                           public std::enable_shared_from_this<AudioSession> {
+ public:
+  /// The reactor of a new call; it owns itself until OnDone(). All references outlive it.
+  static AudioSession* start(const Environment& environment, Publishers& publishers);
+
+  // Any thread.
+  /// The feed may have room now.
+  void resume();
+  /// Ends it (kSourceLost) if nothing came for the time that the options give.
+  void end_if_idle(std::int64_t now_mono_ns);
+  /// Ends it (kShutdown).
+  void shut_down();
+
+  // gRPC.
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+ private:
+  AudioSession(const Environment& environment, Publishers& publishers);
+
+  void open(const v1::AudioConfig& config);
+  void taken_over();
+  void fail(const std::exception& error);
+
+  // With the mutex held.
+  void take_chunk();
+  void on_half_close();
+  void push_pending();
+  void complete();
+  void block();
+  void write_progress();
+  void write_progress_if_due();
+  void read_next();
+  void wipe_request();
+  /// Ends feeds and call. The first end counts.
+  void end(core::EndReason reason, grpc::Status status);
+  void send_end();
+  void finish_call(const grpc::Status& status);
+
+  const Environment& environment_;
+  Publishers& publishers_;
+  std::shared_ptr<AudioSession> self_;
+
+  std::mutex mutex_;  // protects all below; request_ and response_ belong to gRPC while reading_ and writing_
+  v1::StreamAudioRequest request_;
+  v1::StreamAudioResponse response_;
+  bool reading_ = false;
+  bool writing_ = false;
+
+  bool configured_ = false;  ///< a config came
+  core::PcmFormat format_;
+  bool fast_ = false;
+  std::vector<std::shared_ptr<pipeline::Stream>> streams_;  ///< before ingest_: it writes to their feeds
+  std::unique_ptr<core::PcmIngest> ingest_;                 ///< once opened
+  std::size_t slice_bytes_ = 0;
+
+  std::size_t taken_bytes_ = 0;  ///< of the chunk in request_
+  std::int64_t chunk_received_mono_ns_ = 0;
+  std::int64_t chunk_capture_wall_ns_ = 0;
+  bool blocked_ = false;
+  std::int64_t heard_mono_ns_;  ///< when the last request came
+
+  core::IngestCounters told_;  ///< in the last Progress
+  bool progress_wanted_ = false;
+  bool half_closed_ = false;
+  /// A write that was begun after the half-close: only its success tells a half-close from a client that is gone.
+  enum class Probe : std::uint8_t { kNone, kSent, kAlive } probe_ = Probe::kNone;
+
+  std::optional<core::EndReason> end_reason_;  ///< set: over
+  grpc::Status end_status_;
+  bool end_sent_ = false;
+  bool finished_ = false;  ///< gRPC was told
+};
+
+}  // namespace melstream::rpc

@@ -1,0 +1,38 @@
+// How many of the descriptors that gRPC was handed are still open. gRPC closes them by itself and tells nobody, so the
+// table keeps each with its inode and looks again when the limit is near.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace melstream::rpc {
+
+/// What RLIMIT_NOFILE leaves for connections, at most 1024.
+int default_max_connections() noexcept;
+
+/// Not thread-safe: the accept thread's.
+class ConnectionTable {
+ public:
+  explicit ConnectionTable(int max_connections) : max_(static_cast<std::size_t>(max_connections)) {}
+  /// False at the limit: the descriptor is the caller's to close. @param now_mono_ns limits how often it looks again.
+  bool add(int fd, std::int64_t now_mono_ns);
+  /// Open ones, after looking again.
+  std::size_t count_live() noexcept;
+  /// Ends all open connections in both directions; gRPC notices and closes them.
+  void cut_all() noexcept;
+
+ private:
+  struct Slot {
+    std::uint64_t inode = 0;
+    bool used = false;
+  };
+  static bool is_open(int fd, std::uint64_t inode) noexcept;
+
+  const std::size_t max_;
+  std::vector<Slot> slots_;  ///< by descriptor
+  std::size_t n_used_ = 0;
+  std::int64_t looked_mono_ns_ = 0;
+};
+
+}  // namespace melstream::rpc

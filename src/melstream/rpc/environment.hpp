@@ -1,0 +1,21 @@
+// What every call stands on: the server's options and parts. Immutable while calls run; outlives them all.
+#pragma once
+
+#include <cstdint>
+
+#include "melstream/rpc/server.hpp"
+#include "melstream/v1/types.pb.h"
+
+namespace melstream::rpc {
+
+struct Environment {
+  ServerOptions options;
+  ServerParts parts;
+  v1::EngineInfo engine_info;
+  std::int64_t start_wall_ns = 0;
+
+  pipeline::Registry& registry() const noexcept { return parts.registry; }
+  const core::Clock& clock() const noexcept { return parts.registry.clock(); }
+};
+
+}  // namespace melstream::rpc

@@ -1,0 +1,95 @@
+#include "melstream/rpc/feature_service.hpp"
+
+#include <exception>
+
+#include "melstream/rpc/convert.hpp"
+#include "melstream/rpc/status.hpp"
+
+namespace melstream::rpc {
+namespace {
+
+/// A call that is answered at once.
+template <typename Fill>
+grpc::ServerUnaryReactor* answer(grpc::CallbackServerContext* context, Fill fill) {
+  grpc::ServerUnaryReactor* const reactor = context->DefaultReactor();
+  try {
+    fill();
+    reactor->Finish(grpc::Status::OK);
+  } catch (const std::exception& error) {
+    reactor->Finish(to_status(error));
+  }
+  return reactor;
+}
+
+void set_front_end_info(const engine::FrontEnd& front_end, v1::FrontEndInfo& out) {
+  const engine::RowGeometry rows = front_end.rows(engine::Smoothing::kNone);
+  out.set_name(front_end.name());
+  out.set_spec_sha256(front_end.sha256());
+  out.set_spec(front_end.canonical_text());
+  out.set_bins(front_end.n_bins());
+  out.set_hop_samples(engine::row_stride(rows));
+  out.set_algorithmic_delay_samples(engine::row_lookahead(rows));
+  out.set_allows_smoothing(front_end.allows_smoothing());
+  out.add_normalizations(v1::NORMALIZATION_NONE);
+  if (front_end.is_whisper()) {
+    out.add_normalizations(v1::NORMALIZATION_RUNNING_MAX);
+    out.add_normalizations(v1::NORMALIZATION_FIXED_MAX);
+    out.add_normalizations(v1::NORMALIZATION_WHISPER_WINDOW);
+  }
+  out.add_normalizations(v1::NORMALIZATION_PER_FEATURE_WINDOW);
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* FeatureService::GetWindow(grpc::CallbackServerContext* context,
+                                                    const v1::GetWindowRequest* request,
+                                                    v1::GetWindowResponse* response) {
+  return windows_.start(*context, *request, *response);
+}
+
+grpc::ServerUnaryReactor* FeatureService::ListStreams(grpc::CallbackServerContext* context,
+                                                      const v1::ListStreamsRequest* /*request*/,
+                                                      v1::ListStreamsResponse* response) {
+  return answer(context, [&] {
+    for (const auto& stream : environment_.registry().all())
+      set_stream_info(stream->status(), *response->add_streams());
+  });
+}
+
+grpc::ServerWriteReactor<v1::WatchStreamsResponse>* FeatureService::WatchStreams(
+    grpc::CallbackServerContext* /*context*/, const v1::WatchStreamsRequest* /*request*/) {
+  return watches_.start();
+}
+
+grpc::ServerUnaryReactor* FeatureService::ListFrontEnds(grpc::CallbackServerContext* context,
+                                                        const v1::ListFrontEndsRequest* /*request*/,
+                                                        v1::ListFrontEndsResponse* response) {
+  return answer(context, [&] {
+    for (const auto& front_end : environment_.registry().catalog().all()) {
+      set_front_end_info(*front_end, *response->add_front_ends());
+    }
+  });
+}
+
+grpc::ServerUnaryReactor* FeatureService::GetServerInfo(grpc::CallbackServerContext* context,
+                                                        const v1::GetServerInfoRequest* /*request*/,
+                                                        v1::GetServerInfoResponse* response) {
+  return answer(context, [&] {
+    pipeline::Registry& registry = environment_.registry();
+    const pipeline::Counters& counters = registry.counters();
+    response->set_version(environment_.options.version);
+    *response->mutable_engine() = environment_.engine_info;
+    response->set_engine_threads(environment_.parts.engine.n_threads);
+    response->set_tick_ms(environment_.options.tick_ms);
+    response->set_start_time_ns(environment_.start_wall_ns);
+    response->set_stream_count(registry.n_live());
+    response->set_max_streams(registry.options().max_streams);
+    response->set_subscription_count(static_cast<std::int32_t>(counters.subscriptions.load(std::memory_order_relaxed)));
+    response->set_history_seconds(registry.options().history_s);
+    response->set_draining(registry.draining());
+    response->set_ticks(counters.ticks.load(std::memory_order_relaxed));
+    response->set_frames_computed(counters.frames_computed.load(std::memory_order_relaxed));
+  });
+}
+
+}  // namespace melstream::rpc

@@ -1,0 +1,170 @@
+#include "melstream/rpc/listen_socket.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <system_error>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <netdb.h>
+
+namespace melstream::rpc {
+namespace {
+
+constexpr int kBacklog = 512;
+
+/// Closes a descriptor unless it is released.
+class OwnedFd {
+ public:
+  explicit OwnedFd(int fd) noexcept : fd_(fd) {}
+  OwnedFd(const OwnedFd&) = delete;
+  OwnedFd& operator=(const OwnedFd&) = delete;
+  ~OwnedFd() {
+    if (fd_ >= 0) close(fd_);
+  }
+  int get() const noexcept { return fd_; }
+  int release() noexcept { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+[[noreturn]] void refuse(const std::string& address, int error, const std::string& remedy) {
+  throw BindError("cannot listen on " + address + ": " + std::generic_category().message(error) + "; " + remedy,
+                  error == EACCES || error == EPERM);
+}
+
+sockaddr_un unix_address(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof(address.sun_path)) {
+    throw BindError("cannot listen on unix:" + path + ": the path must have 1 to " +
+                        std::to_string(sizeof(address.sun_path) - 1) + " bytes; choose a shorter server.socket",
+                    false);
+  }
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  return address;
+}
+
+/// Removes the socket file that a dead daemon left behind. Throws BindError if it is alive, or no socket.
+void remove_stale(const sockaddr_un& address, const std::string& shown) {
+  struct stat info {};
+  if (lstat(address.sun_path, &info) != 0) return;
+  if (!S_ISSOCK(info.st_mode)) refuse(shown, EEXIST, "a file that is no socket is in the way; move it");
+  const OwnedFd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (probe.get() < 0) refuse(shown, errno, "raise the limit of open files");
+  // EAGAIN: somebody listens, but its queue is full.
+  if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 || errno == EAGAIN) {
+    throw BindError("cannot listen on " + shown + ": already in use by another daemon; stop it or set server.socket",
+                    false);
+  }
+  if (errno != ECONNREFUSED) refuse(shown, errno, "remove the file, or set server.socket");
+  unlink(address.sun_path);
+}
+
+struct HostPort {
+  std::string host;
+  std::string port;
+};
+
+HostPort split_address(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string::npos || colon == 0 || colon + 1 == address.size()) {
+    throw BindError("cannot listen on " + address + ": write HOST:PORT, such as 127.0.0.1:50071 or [::1]:50071", false);
+  }
+  HostPort parts{address.substr(0, colon), address.substr(colon + 1)};
+  if (parts.host.front() == '[' && parts.host.back() == ']') parts.host = parts.host.substr(1, parts.host.size() - 2);
+  return parts;
+}
+
+std::string bound_address(int fd) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof(storage);
+  getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size);
+  char text[INET6_ADDRSTRLEN] = {};
+  if (storage.ss_family == AF_INET6) {
+    const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
+    inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof(text));
+    return std::string("[") + text + "]:" + std::to_string(ntohs(v6.sin6_port));
+  }
+  const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
+  inet_ntop(AF_INET, &v4.sin_addr, text, sizeof(text));
+  return std::string(text) + ":" + std::to_string(ntohs(v4.sin_port));
+}
+
+void set_option(int fd, int level, int name, int value) noexcept { setsockopt(fd, level, name, &value, sizeof(value)); }
+
+}  // namespace
+
+ListenSocket ListenSocket::unix_domain(const std::string& path) {
+  const std::string shown = "unix:" + path;
+  const sockaddr_un address = unix_address(path);
+  remove_stale(address, shown);
+  OwnedFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (fd.get() < 0) refuse(shown, errno, "raise the limit of open files");
+  // The descriptor's mode is what bind() gives the file, less the umask: nobody else can connect in between.
+  fchmod(fd.get(), 0660);
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    refuse(shown, errno, "its folder must exist and be writable; or set server.socket");
+  }
+  struct stat info {};
+  if (chmod(path.c_str(), 0660) != 0 || stat(path.c_str(), &info) != 0 || listen(fd.get(), kBacklog) != 0) {
+    const int error = errno;
+    unlink(path.c_str());
+    refuse(shown, error, "set server.socket to another path");
+  }
+  return {fd.release(), shown, path, info.st_ino};
+}
+
+ListenSocket ListenSocket::tcp(const std::string& address) {
+  const HostPort parts = split_address(address);
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  if (const int error = getaddrinfo(parts.host.c_str(), parts.port.c_str(), &hints, &found); error != 0) {
+    throw BindError("cannot listen on " + address + ": " + gai_strerror(error) +
+                        "; write HOST:PORT with an address of "
+                        "this machine, such as 127.0.0.1:50071",
+                    false);
+  }
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owned(found, freeaddrinfo);
+  OwnedFd fd(socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (fd.get() < 0) refuse(address, errno, "raise the limit of open files");
+  set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);  // a restart must not wait for TIME_WAIT
+  if (found->ai_family == AF_INET6) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  if (bind(fd.get(), found->ai_addr, found->ai_addrlen) != 0 || listen(fd.get(), kBacklog) != 0) {
+    const int error = errno;
+    refuse(address, error,
+           error == EADDRINUSE ? "already in use by another program; stop it or choose another port"
+           : error == EACCES   ? "ports below 1024 need a privilege; choose another port"
+                               : "use an address of this machine");
+  }
+  std::string real = bound_address(fd.get());
+  return {fd.release(), std::move(real), {}, 0};
+}
+
+ListenSocket::~ListenSocket() {
+  if (fd_ < 0) return;
+  close(fd_);
+  struct stat info {};
+  if (!path_.empty() && lstat(path_.c_str(), &info) == 0 && info.st_ino == inode_) unlink(path_.c_str());
+}
+
+void set_connection_options(int fd, bool is_tcp) noexcept {
+  // Failures only make a slow reader visible later.
+  set_option(fd, SOL_SOCKET, SO_SNDBUF, 64 << 10);
+  if (!is_tcp) return;
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 16 << 10);
+  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 10'000);  // ms
+}
+
+}  // namespace melstream::rpc

@@ -1,0 +1,46 @@
+// Listening sockets, unix and TCP: bound before anything else, since this is what fails at a start. Plain system calls.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "melstream/rpc/server.hpp"
+
+namespace melstream::rpc {
+
+/// A listening descriptor, non-blocking, close-on-exec. Move-only; closes it, and removes the file of a unix socket.
+class ListenSocket {
+ public:
+  /// Mode 0660. A file that nobody answers on is replaced. Throws BindError.
+  static ListenSocket unix_domain(const std::string& path);
+  /// @param address "HOST:PORT" or "[V6]:PORT"; port 0 takes any. The first address of a name counts. Throws BindError.
+  static ListenSocket tcp(const std::string& address);
+
+  ListenSocket(ListenSocket&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)),
+        address_(std::move(other.address_)),
+        path_(std::exchange(other.path_, {})),
+        inode_(other.inode_) {}
+  ListenSocket& operator=(ListenSocket&&) = delete;
+  ~ListenSocket();
+
+  int fd() const noexcept { return fd_; }
+  bool is_tcp() const noexcept { return path_.empty(); }
+  /// That clients can use, with the real port.
+  const std::string& address() const noexcept { return address_; }
+
+ private:
+  ListenSocket(int fd, std::string address, std::string path, unsigned long inode)
+      : fd_(fd), address_(std::move(address)), path_(std::move(path)), inode_(inode) {}
+
+  int fd_;
+  std::string address_;
+  std::string path_;
+  unsigned long inode_;  ///< of the socket file, so that only our own is removed
+};
+
+/// What an accepted descriptor needs so that a stopped reader shows within a second instead of two minutes: small send
+/// buffers, and an end to waiting for a vanished peer.
+void set_connection_options(int fd, bool is_tcp) noexcept;
+
+}  // namespace melstream::rpc

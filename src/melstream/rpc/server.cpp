@@ -1,0 +1,206 @@
+// The server's composition and its end. Threads: docs/architecture.md.
+#include "melstream/rpc/server.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <utility>
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include "melstream/rpc/acceptor.hpp"
+#include "melstream/rpc/audio_service.hpp"
+#include "melstream/rpc/connection_table.hpp"
+#include "melstream/rpc/convert.hpp"
+#include "melstream/rpc/environment.hpp"
+#include "melstream/rpc/feature_service.hpp"
+#include "melstream/rpc/listen_socket.hpp"
+#include "melstream/rpc/publishers.hpp"
+#include "melstream/rpc/subscribe_queue.hpp"
+#include "melstream/rpc/watch_calls.hpp"
+#include "melstream/rpc/window_calls.hpp"
+#include "melstream/rpc/worker.hpp"
+
+namespace melstream::rpc {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr int kMaxMessageBytes = 300'000;  // an audio chunk of 256,000 bytes with its frame, and some air
+constexpr int kHandshakeTimeoutMs = 5'000;
+constexpr int kKeepaliveMs = 20'000;
+constexpr int kKeepaliveTimeoutMs = 10'000;
+constexpr int kMinPingIntervalMs = 10'000;
+constexpr int kMaxConnectionIdleMs = 300'000;
+constexpr milliseconds kHousekeepingPeriod{1'000};
+// After the patience: for calls to be cancelled, then for gRPC to give up connections that were cut.
+constexpr milliseconds kCancelAfter{200};
+constexpr milliseconds kCutAfter{400};
+
+Environment make_environment(ServerOptions options, ServerParts parts) {
+  if (!parts.poke) parts.poke = [] {};
+  Environment environment{.options = std::move(options), .parts = std::move(parts), .engine_info = {}};
+  set_engine_info(environment.parts.engine, environment.options.build, environment.engine_info);
+  environment.start_wall_ns = environment.clock().wall_ns();
+  return environment;
+}
+
+std::vector<ListenSocket> listen_on(const ServerOptions& options) {
+  std::vector<ListenSocket> listeners;
+  if (!options.socket.empty()) listeners.push_back(ListenSocket::unix_domain(options.socket));
+  for (const std::string& address : options.listen) listeners.push_back(ListenSocket::tcp(address));
+  return listeners;
+}
+
+/// Once in the process, before the first server is built.
+void enable_plugins() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  });
+}
+
+void set_limits(grpc::ServerBuilder& builder) {
+  // A 61 kB gzip message is inflated to 60 MB before it is refused: identity only.
+  builder.AddChannelArgument(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1);
+  builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingIntervalMs);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kMaxConnectionIdleMs);
+  // Reflection is the one synchronous service: without a limit, a storm of resets starts thousands of threads.
+  grpc::ResourceQuota quota("melstream");
+  quota.SetMaxThreads(4);
+  builder.SetResourceQuota(quota);
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
+}
+
+}  // namespace
+
+struct Server::State {
+  State(ServerOptions options, ServerParts parts);
+  ~State() { stop(milliseconds(0)); }
+
+  void on_wake();
+  void hand_over(int fd);
+  void serve();
+  void keep_house();
+  bool stop(milliseconds patience);
+
+  // In the order in which each stands on those before it.
+  const Environment environment;
+  std::vector<std::string> addresses;
+  Publishers publishers;
+  WatchCalls watches;
+  WindowCalls windows;
+  Worker worker;  ///< "ms-publish": resumes publishers, tells watchers, keeps house
+  AudioService audio_service;
+  FeatureService feature_service;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> connections;
+  std::unique_ptr<grpc::Server> server;
+  std::unique_ptr<SubscribeQueue> subscribers;
+  std::unique_ptr<Acceptor> acceptor;
+  bool stopped = false;
+};
+
+Server::State::State(ServerOptions the_options, ServerParts the_parts)
+    : environment(make_environment(std::move(the_options), std::move(the_parts))),
+      publishers(static_cast<std::size_t>(environment.registry().options().max_streams) + 64),
+      watches(environment, [this] { worker.wake(); }),
+      windows(environment),
+      worker("ms-publish", {.on_wake = [this] { serve(); }, .on_period = [this] { keep_house(); }},
+             kHousekeepingPeriod),
+      audio_service(environment, publishers),
+      feature_service(environment, windows, watches) {
+  // First of all: this is what fails at a start.
+  std::vector<ListenSocket> listeners = listen_on(environment.options);
+  for (const ListenSocket& listener : listeners) addresses.push_back(listener.address());
+
+  enable_plugins();
+  grpc::ServerBuilder builder;
+  set_limits(builder);
+  builder.RegisterService(&audio_service);
+  builder.RegisterService(&feature_service);
+  connections = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, grpc::InsecureServerCredentials());
+  auto queue = builder.AddCompletionQueue();
+  server = builder.BuildAndStart();
+  if (!server) throw core::Error(core::ErrorCode::kInternal, "the gRPC server does not start; see its log");
+  subscribers = std::make_unique<SubscribeQueue>(environment, feature_service, std::move(queue));
+  const int limit =
+      environment.options.max_connections > 0 ? environment.options.max_connections : default_max_connections();
+  acceptor = std::make_unique<Acceptor>(
+      std::move(listeners), limit,
+      Acceptor::Hooks{.hand_over = [this](int fd) { hand_over(fd); }, .on_wake = [this] { on_wake(); }});
+}
+
+void Server::State::hand_over(int fd) {
+  grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+  connection.fd = fd;
+  connections->HandleNewConnection(&connection);
+}
+
+void Server::State::on_wake() {
+  if (subscribers->n_calls() > 0) subscribers->wake();
+  if (windows.any_parked()) windows.wake();
+  if (publishers.any_blocked() || watches.is_stale()) worker.wake();
+}
+
+void Server::State::serve() {
+  publishers.resume_blocked();
+  watches.update();
+}
+
+void Server::State::keep_house() {
+  environment.registry().collect();
+  publishers.end_idle(environment.clock().mono_ns());
+  if (watches.is_stale()) watches.update();
+}
+
+bool Server::State::stop(milliseconds patience) {
+  if (std::exchange(stopped, true)) return true;
+  server->GetHealthCheckService()->SetServingStatus(false);
+  acceptor->stop_accepting();
+  environment.registry().drain();
+  publishers.end_all();
+  windows.end_all();
+  acceptor->wake();  // those who wait for a stream are told that none comes
+  const bool all_read = subscribers->wait_until_idle(patience);
+  watches.end_all();
+  // Shutdown() cancels the calls that are left, but then waits for writes to peers that may have vanished; cutting
+  // their connections ends that.
+  acceptor->cut_connections_after(kCutAfter);
+  server->Shutdown(std::chrono::system_clock::now() + kCancelAfter);
+  // Both stay, so that on_tick() finds them.
+  acceptor->stop();
+  subscribers->stop();
+  return all_read;
+}
+
+Server::Server(ServerOptions options, ServerParts parts)
+    : state_(std::make_unique<State>(std::move(options), std::move(parts))) {}
+
+Server::~Server() = default;
+
+void Server::on_tick() noexcept {
+  if (state_->subscribers->n_calls() == 0 && !state_->windows.any_parked() && !state_->publishers.any_blocked() &&
+      !state_->watches.is_stale()) {
+    return;
+  }
+  state_->acceptor->wake();
+}
+
+std::vector<std::string> Server::addresses() const { return state_->addresses; }
+
+bool Server::drain(std::chrono::milliseconds patience) { return state_->stop(patience); }
+
+}  // namespace melstream::rpc

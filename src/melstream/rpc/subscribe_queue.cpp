@@ -1,0 +1,96 @@
+#include "melstream/rpc/subscribe_queue.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <pthread.h>
+
+#include <grpc/support/time.h>
+
+namespace melstream::rpc {
+namespace {
+
+// Calls that wait for a client: a burst of new clients need not wait for this thread one by one.
+constexpr int kWaitingCalls = 8;
+
+gpr_timespec at_once() { return gpr_time_0(GPR_CLOCK_MONOTONIC); }
+
+}  // namespace
+
+SubscribeQueue::SubscribeQueue(const Environment& environment, FeatureServiceBase& service,
+                               std::unique_ptr<grpc::ServerCompletionQueue> queue)
+    : environment_(environment), service_(service), queue_(std::move(queue)), thread_([this] {
+        pthread_setname_np(pthread_self(), "ms-subscribe");
+        run();
+      }) {}
+
+SubscribeQueue::~SubscribeQueue() { stop(); }
+
+void SubscribeQueue::stop() {
+  if (!thread_.joinable()) return;
+  queue_->Shutdown();
+  thread_.join();
+}
+
+void SubscribeQueue::wake() {
+  if (alarm_set_.exchange(true, std::memory_order_acq_rel)) return;
+  alarm_.Set(queue_.get(), at_once(), &alarm_);
+}
+
+bool SubscribeQueue::wait_until_idle(std::chrono::milliseconds patience) {
+  std::unique_lock lock(idle_mutex_);
+  return idle_.wait_for(lock, patience, [this] { return n_calls() == 0; });
+}
+
+void SubscribeQueue::run() {
+  for (int i = 0; i < kWaitingCalls; ++i) add_call();
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue_->Next(&tag, &ok)) {
+    handle(tag, ok);
+    // All that is there, before rows are read: a call that can write again is served in the same pass.
+    while (queue_->AsyncNext(&tag, &ok, at_once()) == grpc::CompletionQueue::GOT_EVENT) handle(tag, ok);
+    if (!std::exchange(woken_, false)) continue;
+    const std::int64_t now = environment_.clock().mono_ns();
+    for (const auto& call : calls_) call->pump(now);
+  }
+  calls_.clear();
+}
+
+void SubscribeQueue::handle(void* tag, bool ok) {
+  if (tag == &alarm_) {
+    alarm_set_.store(false, std::memory_order_release);
+    woken_ = true;
+    return;
+  }
+  const auto& [call, step] = *static_cast<SubscribeCall::Tag*>(tag);
+  if (step == SubscribeCall::Step::kAccept && ok) {
+    const int n = n_calls() + 1;
+    set_n_calls(n);
+    call->accepted(n <= environment_.options.max_subscriptions);
+    add_call();
+    return;
+  }
+  call->complete(step, ok);
+  if (!call->over()) return;
+  if (step != SubscribeCall::Step::kAccept) set_n_calls(n_calls() - 1);
+  remove_call(*call);
+}
+
+void SubscribeQueue::add_call() { calls_.push_back(std::make_unique<SubscribeCall>(environment_, service_, *queue_)); }
+
+void SubscribeQueue::remove_call(SubscribeCall& call) {
+  const auto found = std::find_if(calls_.begin(), calls_.end(), [&](const auto& one) { return one.get() == &call; });
+  std::swap(*found, calls_.back());
+  calls_.pop_back();
+}
+
+void SubscribeQueue::set_n_calls(int n) {
+  {
+    const std::lock_guard lock(idle_mutex_);
+    n_calls_.store(n, std::memory_order_release);
+  }
+  if (n == 0) idle_.notify_all();
+}
+
+}  // namespace melstream::rpc

@@ -1,0 +1,63 @@
+// The thread "ms-subscribe": a completion queue that serves all calls of Subscribe. It takes every completion there is,
+// then, if the tick thread published rows, goes once over all calls. May wait on: its queue.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <grpcpp/alarm.h>
+#include <grpcpp/completion_queue.h>
+
+#include "melstream/rpc/environment.hpp"
+#include "melstream/rpc/feature_service.hpp"
+#include "melstream/rpc/subscribe_call.hpp"
+
+namespace melstream::rpc {
+
+class SubscribeQueue {
+ public:
+  /// The server that `service` belongs to and that made `queue` has started. All references outlive this.
+  SubscribeQueue(const Environment& environment, FeatureServiceBase& service,
+                 std::unique_ptr<grpc::ServerCompletionQueue> queue);
+  SubscribeQueue(const SubscribeQueue&) = delete;
+  SubscribeQueue& operator=(const SubscribeQueue&) = delete;
+  ~SubscribeQueue();
+
+  /// Rows may be there, or a drain has begun. One thread at a time (ms-accept).
+  void wake();
+  /// Calls that a client has opened.
+  int n_calls() const noexcept { return n_calls_.load(std::memory_order_acquire); }
+  /// Ends the thread. The server has shut down; wake() is no longer called. Idempotent.
+  void stop();
+  /// True once no call is left; false if some are after `patience`.
+  bool wait_until_idle(std::chrono::milliseconds patience);
+
+ private:
+  void run();
+  void handle(void* tag, bool ok);
+  void add_call();
+  void remove_call(SubscribeCall& call);
+  void set_n_calls(int n);
+
+  const Environment& environment_;
+  FeatureServiceBase& service_;
+  const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  grpc::Alarm alarm_;
+  // Set by wake(), cleared when the alarm comes out of the queue: at most one is under way.
+  std::atomic<bool> alarm_set_{false};
+  // Writer: ms-subscribe (under idle_mutex_); readers: any.
+  std::atomic<int> n_calls_{0};
+  std::mutex idle_mutex_;
+  std::condition_variable idle_;
+  // ms-subscribe:
+  std::vector<std::unique_ptr<SubscribeCall>> calls_;  ///< those that wait for a client too
+  bool woken_ = false;
+  std::thread thread_;  // last: it uses all above
+};
+
+}  // namespace melstream::rpc
