@@ -212,7 +212,7 @@ void Ingest::finish(core::EndReason reason) noexcept {
   finished_ = true;
   for (Output& output : outputs_) {
     output.feed->finish(reason);
-    output.resampler.reset();  // its destructor overwrites the audio that it holds
+    output.resampler.reset();
   }
   wipe();
 }

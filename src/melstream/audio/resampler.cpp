@@ -12,10 +12,6 @@
 namespace melstream::audio {
 namespace {
 
-// What flush() and overwrite() feed at a time, in samples.
-constexpr std::size_t kZeros = 256;
-constexpr std::array<float, kZeros> kSilence{};
-
 struct DeleteSoxr {
   void operator()(soxr_t soxr) const noexcept { soxr_delete(soxr); }
 };
@@ -25,7 +21,8 @@ SoxrPtr make_soxr(int source_rate_hz) {
   const soxr_io_spec_t io = soxr_io_spec(SOXR_FLOAT32_I, SOXR_FLOAT32_I);
   const soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
   // The smallest FFT blocks: the delay falls from 116 to 52 ms at 8 kHz, from 40 to 17 ms at 44.1 kHz, for the same
-  // filter and a quarter more work.
+  // filter and a quarter more work. Against the golden references 84 dB from 8 kHz, 79 dB from 44.1 kHz, below the
+  // edge of the band.
   soxr_runtime_spec_t runtime = soxr_runtime_spec(1);
   runtime.log2_min_dft_size = 8;
   runtime.log2_large_dft_size = 8;
@@ -50,13 +47,14 @@ struct Resampler::State {
 Resampler::Resampler(int source_rate_hz)
     : state_(std::make_unique<State>(State{.soxr = make_soxr(source_rate_hz), .source_rate_hz = source_rate_hz})) {}
 
-Resampler::~Resampler() { overwrite(); }
+Resampler::~Resampler() = default;
 
 Resampler::Step Resampler::process(std::span<const float> source, std::span<float> out) noexcept {
   Step step;
+  if (source.empty()) return step;
   const soxr_error_t error = soxr_process(state_->soxr.get(), source.data(), source.size(), &step.consumed, out.data(),
                                           out.size(), &step.produced);
-  // It fails only without memory. What it did not take is lost then: flush() comes out short, which the caller sees.
+  // It fails only without memory. What it does not take is lost then: flush() comes out short, which the caller sees.
   if (error != nullptr || (step.consumed == 0 && step.produced == 0)) step = {.consumed = source.size(), .produced = 0};
   state_->n_consumed += static_cast<std::int64_t>(step.consumed);
   state_->n_produced += static_cast<std::int64_t>(step.produced);
@@ -64,43 +62,20 @@ Resampler::Step Resampler::process(std::span<const float> source, std::span<floa
 }
 
 std::size_t Resampler::flush(std::span<float> out) noexcept {
-  // Zeros fed here, and not libsoxr's own end of input, which gives the same samples: after that one nothing can be fed
-  // any more, and its buffers could not be overwritten.
   const std::int64_t left = resampled_length(state_->n_consumed, state_->source_rate_hz) - state_->n_produced;
   const std::size_t wanted = std::min(out.size(), static_cast<std::size_t>(std::max<std::int64_t>(left, 0)));
-  std::size_t done = 0;
-  // Bounded, should libsoxr fail: no filter is a second long.
-  for (std::size_t fed = 0; done < wanted && fed < static_cast<std::size_t>(state_->source_rate_hz);) {
-    std::size_t consumed = 0;
-    std::size_t produced = 0;
-    const soxr_error_t error = soxr_process(state_->soxr.get(), kSilence.data(), kZeros, &consumed, out.data() + done,
-                                            wanted - done, &produced);
-    if (error != nullptr || (consumed == 0 && produced == 0)) break;
-    fed += consumed;
-    done += produced;
-  }
-  state_->n_produced += static_cast<std::int64_t>(done);
-  return done;
+  if (wanted == 0) return 0;
+  std::size_t produced = 0;
+  const soxr_error_t error = soxr_process(state_->soxr.get(), nullptr, 0, nullptr, out.data(), wanted, &produced);
+  if (error != nullptr) return 0;
+  state_->n_produced += static_cast<std::int64_t>(produced);
+  return produced;
 }
 
 void Resampler::reset() noexcept {
-  overwrite();
   soxr_clear(state_->soxr.get());
   state_->n_consumed = 0;
   state_->n_produced = 0;
-}
-
-void Resampler::overwrite() noexcept {
-  // libsoxr frees its queues without wiping them. A second of silence is longer than any of them.
-  std::array<float, 2 * kZeros> out;
-  for (std::size_t fed = 0; fed < static_cast<std::size_t>(state_->source_rate_hz);) {
-    std::size_t consumed = 0;
-    std::size_t produced = 0;
-    const soxr_error_t error =
-        soxr_process(state_->soxr.get(), kSilence.data(), kZeros, &consumed, out.data(), out.size(), &produced);
-    if (error != nullptr || (consumed == 0 && produced == 0)) return;
-    fed += consumed;
-  }
 }
 
 std::int64_t resampler_delay_ns(int source_rate_hz) {

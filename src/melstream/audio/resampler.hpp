@@ -16,10 +16,11 @@ constexpr std::int64_t resampled_length(std::int64_t n_source, int source_rate_h
 }
 
 /// The longest time by which resampling delays a sample: the filter's half length plus the block of its FFT. Found by
-/// feeding silence (about 1 ms of work; for an odd rate 10 ms), rounded up to 0.5 ms; 0 for 16000.
+/// feeding silence (below 1 ms of work), at most 0.5 ms too long; 0 for 16000.
 std::int64_t resampler_delay_ns(int source_rate_hz);
 
-/// One thread at a time. Holds audio in memory of libsoxr's own, which reset() and the destructor overwrite.
+/// One thread at a time. libsoxr holds audio in heap memory of its own, which reset() and the destructor free without
+/// wiping: a process that must leave no audio behind calls core::wipe_freed_memory() first.
 class Resampler {
  public:
   /// Throws core::Error(kInternal) if libsoxr refuses.
@@ -41,7 +42,6 @@ class Resampler {
   void reset() noexcept;
 
  private:
-  void overwrite() noexcept;
   struct State;
   std::unique_ptr<State> state_;
 };
