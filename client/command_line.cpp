@@ -1,0 +1,289 @@
+// Options of every command, with their help. The only file that includes CLI11.
+#include "client/command_line.hpp"
+
+#include <cstdio>
+#include <exception>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "client/commands.hpp"
+#include "client/feature_names.hpp"
+
+namespace melstream::client {
+namespace {
+
+/// What the chosen command will do.
+using Action = std::function<ExitCode()>;
+
+void add_server(CLI::App& command, CommonOptions& options) {
+  command.add_option("--server", options.server,
+                     "unix:PATH or HOST:PORT; else MELSTREAM_SERVER, the user's socket, the system's socket, "
+                     "127.0.0.1:50071");
+}
+
+void add_common(CLI::App& command, CommonOptions& options) {
+  add_server(command, options);
+  command.add_flag("--json", options.json, "Print JSON for programs");
+}
+
+void add_features(CLI::App& command, FeatureOptions& options, bool window) {
+  command.add_option("--smoothing", options.smoothing, "none, box3x3 or box3x3-valid");
+  command.add_option(
+      "--normalization", options.normalization,
+      window ? "none, fixed_max, running_max, whisper_window or per_feature_window" : "none, running_max or fixed_max");
+  command.add_option("--fixed-max", options.fixed_max, "The largest value that fixed_max assumes, log10 of mel energy")
+      ->each([&options](const std::string&) { options.has_fixed_max = true; });
+  command.add_option("--cmvn", options.cmvn_path, "Kaldi-nnet text (am.mvn) with shifts and scales");
+}
+
+void add_front_end(CLI::App& command, FeatureOptions& options, const char* standard) {
+  auto* option = command.add_option("--front-end", options.front_end, "Name of a front end, or of a golden preset");
+  if (standard == nullptr) {
+    option->required();
+  } else {
+    options.front_end = standard;
+    option->capture_default_str();
+  }
+}
+
+void add_input(CLI::App& command, InputOptions& options) {
+  command.add_option("FILE", options.path, "Audio that libsndfile reads, or - for raw samples on stdin")->required();
+  const auto raw = [&options](const std::string&) { options.has_raw_format = true; };
+  command.add_option("--rate", options.rate_hz, "Raw input: samples a second")->capture_default_str()->each(raw);
+  command.add_option("--encoding", options.encoding, "Raw input: s16le, s24le, s32le, f32le, mulaw or alaw")
+      ->capture_default_str()
+      ->each(raw);
+  command.add_option("--channels", options.channels, "Raw input: interleaved channels")
+      ->capture_default_str()
+      ->each(raw);
+  command.add_option("--channel", options.channel, "One channel, counted from 0, or mix")->capture_default_str();
+  command.add_option("--chunk-samples", options.chunk_samples, "Samples a channel and message; default 20 ms")
+      ->check(CLI::PositiveNumber);
+}
+
+void add_extract(CLI::App& app, ExtractOptions& options, Action& action) {
+  auto* command = app.add_subcommand("extract", "Write the features of a whole file");
+  add_input(*command, options.input);
+  add_front_end(*command, options.features, nullptr);
+  add_features(*command, options.features, true);
+  command->add_option("--pad-to", options.pad_to_seconds, "Pad with silence, or cut, to so many seconds first")
+      ->each([&options](const std::string&) { options.has_pad_to = true; });
+  command->add_option("--out", options.out_path, "X.npy: float32 [frames, bins]")->required();
+  add_common(*command, options.common);
+  command->footer(
+      "Examples:\n"
+      "  melstream extract speech.wav --front-end whisper-80 --out speech.npy\n"
+      "  melstream extract speech.wav --front-end whisper-80 --normalization whisper_window --pad-to 30 --out x.npy\n"
+      "  sox in.mp3 -t raw -r 16000 -e signed -b 16 -c 1 - | melstream extract - --front-end kaldi-80 --out x.npy");
+  command->callback([&] { action = [&] { return run_extract(options); }; });
+}
+
+void add_push(CLI::App& app, PushOptions& options, Action& action) {
+  auto* command = app.add_subcommand("push", "Publish a stream from a file or stdin");
+  add_input(*command, options.input);
+  command->add_option("--stream", options.stream, "Id of the stream; default push-RANDOM");
+  command->add_option("--pace", options.pace, "realtime, or fast: as fast as the daemon takes it")
+      ->capture_default_str();
+  command->add_option("--label", options.labels, "key=value, may be repeated")->take_all()->allow_extra_args(false);
+  command->add_flag("--takeover", options.takeover, "Replace a live stream of that id");
+  add_common(*command, options.common);
+  command->footer(
+      "Ctrl-C ends the stream politely.\nExamples:\n"
+      "  melstream push speech.wav --stream demo\n"
+      "  arecord -q -t raw -f S16_LE -r 16000 -c 1 | melstream push - --stream desk --pace fast");
+  command->callback([&] { action = [&] { return run_push(options); }; });
+}
+
+void add_subscribe(CLI::App& app, SubscribeOptions& options, Action& action) {
+  auto* command = app.add_subcommand("subscribe", "Follow the features of a stream");
+  command->add_option("STREAM", options.stream, "Id of the stream")->required();
+  add_front_end(*command, options.features, nullptr);
+  add_features(*command, options.features, false);
+  command->add_flag("--wait", options.wait, "Wait for a stream that is yet to come");
+  command->add_option("--start", options.start, "live, frame:N or back:SECONDS")->capture_default_str();
+  command->add_option("--block", options.block_frames, "Frames a block")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  command->add_option("--max-delay", options.max_delay_ms, "Milliseconds that a frame may wait for its block to fill")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10000));
+  command->add_option("--element-type", options.element_type, "f32 or f16 on the wire")->capture_default_str();
+  command->add_option("--policy", options.policy, "When we are too slow: drop_oldest, disconnect or block")
+      ->capture_default_str();
+  command->add_option("--out", options.out_path, "X.npy, X.jsonl, or - for JSON lines on stdout");
+  command->add_option("--fill-gaps", options.fill_gaps, "nan: a .npy has NaN where frames are missing");
+  command->add_option("--frames", options.n_frames, "Stop after so many frames")->check(CLI::PositiveNumber);
+  add_common(*command, options.common);
+  command->footer(
+      "Examples:\n"
+      "  melstream subscribe demo --front-end whisper-80 --wait\n"
+      "  melstream subscribe demo --front-end kaldi-80 --start frame:0 --out demo.npy\n"
+      "  melstream subscribe demo --front-end nemo-80 --out - | jq .first_frame");
+  command->callback([&] { action = [&] { return run_subscribe(options); }; });
+}
+
+void add_window(CLI::App& app, WindowOptions& options, Action& action) {
+  auto* command = app.add_subcommand("window", "The exact offline features of a part of a stream");
+  command->add_option("STREAM", options.stream, "Id of the stream")->required();
+  command->add_option("--start", options.start_seconds, "Seconds from the stream's beginning")->required();
+  command->add_option("--duration", options.duration_seconds, "Seconds")->required();
+  add_front_end(*command, options.features, nullptr);
+  add_features(*command, options.features, true);
+  command->add_option("--pad-to", options.pad_to_seconds, "Pad with zeros, or cut, to so many seconds first")
+      ->each([&options](const std::string&) { options.has_pad_to = true; });
+  command->add_flag("--zero-fill", options.zero_fill, "Zeros where audio was lost, instead of an error");
+  command->add_option("--timeout", options.timeout_seconds, "Seconds to wait for audio yet to come")
+      ->capture_default_str();
+  command->add_option("--out", options.out_path, "X.npy: float32 [frames, bins]");
+  add_common(*command, options.common);
+  command->footer(
+      "Example:\n"
+      "  melstream window demo --start 3 --duration 5 --front-end whisper-80 --normalization whisper_window --pad-to "
+      "30 "
+      "--out w.npy");
+  command->callback([&] { action = [&] { return run_window(options); }; });
+}
+
+void add_listings(CLI::App& app, CommonOptions& streams, FrontEndsOptions& front_ends, CommonOptions& info,
+                  Action& action) {
+  auto* command = app.add_subcommand("streams", "List the streams that are live or still readable");
+  add_common(*command, streams);
+  command->callback([&] { action = [&] { return run_streams(streams); }; });
+  command = app.add_subcommand("front-ends", "List the front ends");
+  command->add_option("--spec", front_ends.spec, "Print the canonical text of one, and its SHA-256");
+  add_common(*command, front_ends.common);
+  command->callback([&] { action = [&] { return run_front_ends(front_ends); }; });
+  command = app.add_subcommand("info", "Version, engine and load of the daemon");
+  add_common(*command, info);
+  command->callback([&] { action = [&] { return run_info(info); }; });
+}
+
+void add_view(CLI::App& app, ViewOptions& options, Action& action) {
+  auto* command = app.add_subcommand("view", "A stream's spectrogram in the terminal");
+  command->add_option("STREAM", options.stream, "Id of the stream; default: the only live one");
+  add_front_end(*command, options.features, "whisper-80");
+  add_features(*command, options.features, false);
+  command->add_flag("--wait", options.wait, "Wait for a stream that is yet to come");
+  command->add_flag("--until-end", options.until_end,
+                    "Leave when the stream ends, instead of waiting for its next life");
+  command->add_option("--frames", options.n_frames, "Leave after so many frames")->check(CLI::PositiveNumber);
+  command->add_flag("--summary", options.summary, "Print frames, gaps and added latency at the end");
+  command->add_flag("--plain", options.plain, "Characters without colour; also where NO_COLOR is set");
+  add_server(*command, options.common);
+  command->footer("Example:\n  melstream view demo --wait --until-end --summary");
+  command->callback([&] { action = [&] { return run_view(options); }; });
+}
+
+void add_checks(CLI::App& app, VerifyOptions& verify, CompareOptions& compare, Action& action) {
+  auto* command = app.add_subcommand("verify", "Check the running daemon against the golden features");
+  command->add_option("--golden", verify.golden_folder, "Folder of the golden set; default: the installed one");
+  command->add_option("--preset", verify.preset, "Only this one");
+  command->add_option("--jobs", verify.jobs, "Streams beside each other")->capture_default_str();
+  add_common(*command, verify.common);
+  command->callback([&] { action = [&] { return run_verify(verify); }; });
+  command = app.add_subcommand("compare", "Compare two feature files by the golden set's tolerance rule");
+  command->add_option("A.npy", compare.actual_path, "What was measured")->required();
+  command->add_option("B.npy", compare.reference_path, "The reference")->required();
+  command->add_option("--front-end", compare.front_end, "Name of the front end or golden preset")->required();
+  command->add_option("--audio", compare.clip, "Golden clip (jfk, chirp, ...) whose own tolerance counts");
+  command->add_option("--golden", compare.golden_folder, "Folder of the golden set; default: the installed one");
+  command->add_flag("--json", compare.json, "Print JSON for programs");
+  command->footer(
+      "Example:\n  melstream compare mine.npy golden/features/whisper80_raw/jfk.npy --front-end whisper-80 "
+      "--audio jfk");
+  command->callback([&] { action = [&] { return run_compare(compare); }; });
+}
+
+/// For an option that does not exist: the one that was likely meant.
+std::string hint_for(const CLI::App& app) {
+  const auto chosen = app.get_subcommands();
+  const CLI::App& command = chosen.empty() ? app : *chosen.front();
+  std::vector<std::string> names;
+  for (const auto* option : command.get_options()) {
+    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  std::string hint;
+  for (const auto& extra : app.remaining(true)) {
+    const std::string close = nearest(extra.substr(0, extra.find('=')), names);
+    if (!close.empty()) hint += "; did you mean " + close + "?";
+  }
+  return hint;
+}
+
+/// Without a command: the one that was likely meant.
+std::string hint_for_command(const CLI::App& app, const std::string& word) {
+  std::vector<std::string> names;
+  for (const auto* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+  }
+  const std::string close = nearest(word, names);
+  return close.empty() ? "" : "; did you mean '" + close + "'?";
+}
+
+int usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+  std::string message = error.what();
+  if (app.get_subcommands().empty()) {
+    if (argc > 1 && argv[1][0] != '-') {
+      message = "there is no command '" + std::string(argv[1]) + "'" + hint_for_command(app, argv[1]);
+    }
+  } else {
+    message += hint_for(app);
+  }
+  const auto chosen = app.get_subcommands();
+  const std::string command = chosen.empty() ? "" : " " + chosen.front()->get_name();
+  std::fprintf(stderr, "melstream: %s\nSee 'melstream%s --help'.\n", message.c_str(), command.c_str());
+  return static_cast<int>(ExitCode::kUsage);
+}
+
+int run(const Action& action) {
+  try {
+    return static_cast<int>(action());
+  } catch (const ClientError& error) {
+    std::fprintf(stderr, "melstream: %s\n", error.what());
+    return static_cast<int>(error.code());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "melstream: %s\n", error.what());
+    return static_cast<int>(ExitCode::kFailure);
+  }
+}
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  CLI::App app("melstream: exact streaming features for speech recognition. Talks to a running melstreamd.",
+               "melstream");
+  app.set_version_flag("--version", std::string("melstream ") + MELSTREAM_VERSION);
+  app.require_subcommand(1);
+  app.footer("Help for a command: melstream COMMAND --help");
+  Action action;
+  ExtractOptions extract;
+  PushOptions push;
+  SubscribeOptions subscribe;
+  WindowOptions window;
+  CommonOptions streams;
+  FrontEndsOptions front_ends;
+  CommonOptions info;
+  ViewOptions view;
+  VerifyOptions verify;
+  CompareOptions compare;
+  add_extract(app, extract, action);
+  add_push(app, push, action);
+  add_subscribe(app, subscribe, action);
+  add_window(app, window, action);
+  add_listings(app, streams, front_ends, info, action);
+  add_view(app, view, action);
+  add_checks(app, verify, compare, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    return usage_error(app, error, argc, argv);
+  }
+  return run(action);
+}
+
+}  // namespace melstream::client

@@ -1,0 +1,130 @@
+// The commands of `melstream` and their options, as command_line.cpp fills them in. Each returns 0 or 1, or throws
+// ClientError.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "client/exit_codes.hpp"
+
+namespace melstream::client {
+
+/// Of every command that talks to a daemon.
+struct CommonOptions {
+  std::string server;
+  bool json = false;
+};
+
+/// Which numbers are wanted.
+struct FeatureOptions {
+  std::string front_end;      ///< a front end's name or a golden name
+  std::string smoothing;      ///< empty: the name's own, else none
+  std::string normalization;  ///< the same
+  double fixed_max = 0;
+  bool has_fixed_max = false;
+  std::string cmvn_path;
+};
+
+/// Audio that goes in.
+struct InputOptions {
+  std::string path;  ///< "-": raw samples on stdin
+  // For raw samples only.
+  int rate_hz = 16000;
+  std::string encoding = "s16le";
+  int channels = 1;
+  bool has_raw_format = false;
+  std::string channel = "mix";
+  std::int64_t chunk_samples = 0;  ///< 0: 20 ms
+};
+
+struct ExtractOptions {
+  CommonOptions common;
+  InputOptions input;
+  FeatureOptions features;
+  double pad_to_seconds = 0;
+  bool has_pad_to = false;
+  std::string out_path;
+};
+
+struct PushOptions {
+  CommonOptions common;
+  InputOptions input;
+  std::string stream;
+  std::string pace = "realtime";
+  std::vector<std::string> labels;  ///< "key=value"
+  bool takeover = false;
+};
+
+struct SubscribeOptions {
+  CommonOptions common;
+  std::string stream;
+  FeatureOptions features;
+  bool wait = false;
+  std::string start = "live";
+  int block_frames = 4;
+  int max_delay_ms = 50;
+  std::string element_type = "f32";
+  std::string policy = "drop_oldest";
+  std::string out_path;
+  std::string fill_gaps;      ///< "" or "nan"
+  std::int64_t n_frames = 0;  ///< stop after as many; 0: at the end
+};
+
+struct WindowOptions {
+  CommonOptions common;
+  std::string stream;
+  FeatureOptions features;
+  double start_seconds = 0;
+  double duration_seconds = 0;
+  double pad_to_seconds = 0;
+  bool has_pad_to = false;
+  bool zero_fill = false;
+  double timeout_seconds = 30;
+  std::string out_path;
+};
+
+struct FrontEndsOptions {
+  CommonOptions common;
+  std::string spec;  ///< name of the front end whose canonical text is wanted
+};
+
+struct ViewOptions {
+  CommonOptions common;
+  std::string stream;
+  FeatureOptions features;
+  bool wait = false;
+  bool until_end = false;
+  bool summary = false;
+  bool plain = false;
+  std::int64_t n_frames = 0;
+};
+
+struct VerifyOptions {
+  CommonOptions common;
+  std::string golden_folder;
+  std::string preset;  ///< empty: all
+  int jobs = 4;
+};
+
+struct CompareOptions {
+  bool json = false;
+  std::string actual_path;
+  std::string reference_path;
+  std::string front_end;
+  std::string clip;
+  std::string golden_folder;
+};
+
+ExitCode run_extract(const ExtractOptions& options);
+ExitCode run_push(const PushOptions& options);
+ExitCode run_subscribe(const SubscribeOptions& options);
+ExitCode run_window(const WindowOptions& options);
+ExitCode run_streams(const CommonOptions& options);
+ExitCode run_front_ends(const FrontEndsOptions& options);
+ExitCode run_info(const CommonOptions& options);
+ExitCode run_view(const ViewOptions& options);
+ExitCode run_verify(const VerifyOptions& options);
+ExitCode run_compare(const CompareOptions& options);
+
+}  // namespace melstream::client

@@ -1,0 +1,175 @@
+#include "client/connection.hpp"
+
+#include <chrono>
+#include <vector>
+
+#include <grpcpp/grpcpp.h>
+
+#include "melstream/v1/feature_service.grpc.pb.h"
+
+#include "client/feature_names.hpp"
+#include "client/server_address.hpp"
+
+namespace melstream::client {
+namespace {
+
+// GetWindow answers up to 4 MiB.
+constexpr int kMaxReceiveBytes = 5 << 20;
+constexpr double kShortCallSeconds = 10;
+
+ExitCode exit_code_of(grpc::StatusCode code) noexcept {
+  switch (code) {
+    case grpc::StatusCode::INVALID_ARGUMENT:
+      return ExitCode::kUsage;
+    case grpc::StatusCode::UNAVAILABLE:
+      return ExitCode::kUnavailable;
+    case grpc::StatusCode::PERMISSION_DENIED:
+    case grpc::StatusCode::UNAUTHENTICATED:
+      return ExitCode::kPermission;
+    default:
+      return ExitCode::kFailure;
+  }
+}
+
+const char* code_name(grpc::StatusCode code) noexcept {
+  switch (code) {
+    case grpc::StatusCode::CANCELLED:
+      return "CANCELLED";
+    case grpc::StatusCode::INVALID_ARGUMENT:
+      return "INVALID_ARGUMENT";
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return "DEADLINE_EXCEEDED";
+    case grpc::StatusCode::NOT_FOUND:
+      return "NOT_FOUND";
+    case grpc::StatusCode::ALREADY_EXISTS:
+      return "ALREADY_EXISTS";
+    case grpc::StatusCode::PERMISSION_DENIED:
+      return "PERMISSION_DENIED";
+    case grpc::StatusCode::RESOURCE_EXHAUSTED:
+      return "RESOURCE_EXHAUSTED";
+    case grpc::StatusCode::FAILED_PRECONDITION:
+      return "FAILED_PRECONDITION";
+    case grpc::StatusCode::ABORTED:
+      return "ABORTED";
+    case grpc::StatusCode::OUT_OF_RANGE:
+      return "OUT_OF_RANGE";
+    case grpc::StatusCode::UNIMPLEMENTED:
+      return "UNIMPLEMENTED";
+    case grpc::StatusCode::INTERNAL:
+      return "INTERNAL";
+    case grpc::StatusCode::UNAVAILABLE:
+      return "UNAVAILABLE";
+    case grpc::StatusCode::UNAUTHENTICATED:
+      return "UNAUTHENTICATED";
+    default:
+      return "UNKNOWN";
+  }
+}
+
+std::string range_text(const v1::SampleRange& range) {
+  return "[" + std::to_string(range.begin_sample()) + ", " + std::to_string(range.end_sample()) + ")";
+}
+
+std::string describe(const grpc::Status& status) {
+  std::string text = status.error_message().empty() ? "the call failed" : status.error_message();
+  v1::WindowErrorDetail detail;
+  const auto code = status.error_code();
+  const bool has_detail = code == grpc::StatusCode::OUT_OF_RANGE || code == grpc::StatusCode::FAILED_PRECONDITION;
+  if (has_detail && !status.error_details().empty() && detail.ParseFromString(status.error_details())) {
+    if (detail.has_held()) text += "; held: samples " + range_text(detail.held());
+    for (const auto& gap : detail.gaps()) text += "; gap: samples " + range_text(gap);
+  }
+  return text + " (" + code_name(code) + ")";
+}
+
+void set_deadline(grpc::ClientContext& context, double seconds) {
+  context.set_deadline(
+      std::chrono::system_clock::now() +
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(std::chrono::duration<double>(seconds)));
+}
+
+void check(const grpc::Status& status) {
+  if (!status.ok()) throw CallError(status);
+}
+
+/// For calls that the daemon answers at once: without an answer it hangs.
+void check_short(const grpc::Status& status, const std::string& server) {
+  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
+    throw ClientError(ExitCode::kUnavailable,
+                      "the daemon at " + server + " accepts connections, but did not answer for 10 s");
+  }
+  check(status);
+}
+
+}  // namespace
+
+CallError::CallError(const grpc::Status& status)
+    : ClientError(exit_code_of(status.error_code()), describe(status)), status_code_(status.error_code()) {}
+
+bool CallError::not_found() const noexcept { return status_code_ == grpc::StatusCode::NOT_FOUND; }
+
+bool CallError::already_exists() const noexcept { return status_code_ == grpc::StatusCode::ALREADY_EXISTS; }
+
+Connection::Connection(const std::string& given_server) {
+  const ServerAddress server = choose_server(given_server);
+  server_ = server.text();
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxReceiveBytes);
+  // Features do not compress, and a compressed message is inflated before its size is known.
+  arguments.SetCompressionAlgorithm(GRPC_COMPRESS_NONE);
+  arguments.SetInt(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE);
+  // http_proxy is for web pages; the daemon is near.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  channel_ = grpc::CreateCustomChannel(server.grpc_target(), grpc::InsecureChannelCredentials(), arguments);
+}
+
+Connection::~Connection() = default;
+Connection::Connection(Connection&&) noexcept = default;
+
+v1::ListStreamsResponse Connection::list_streams() const {
+  grpc::ClientContext context;
+  set_deadline(context, kShortCallSeconds);
+  v1::ListStreamsResponse response;
+  check_short(v1::FeatureService::NewStub(channel_)->ListStreams(&context, {}, &response), server_);
+  return response;
+}
+
+v1::ListFrontEndsResponse Connection::list_front_ends() const {
+  grpc::ClientContext context;
+  set_deadline(context, kShortCallSeconds);
+  v1::ListFrontEndsResponse response;
+  check_short(v1::FeatureService::NewStub(channel_)->ListFrontEnds(&context, {}, &response), server_);
+  return response;
+}
+
+v1::GetServerInfoResponse Connection::server_info() const {
+  grpc::ClientContext context;
+  set_deadline(context, kShortCallSeconds);
+  v1::GetServerInfoResponse response;
+  check_short(v1::FeatureService::NewStub(channel_)->GetServerInfo(&context, {}, &response), server_);
+  return response;
+}
+
+v1::GetWindowResponse Connection::window(const v1::GetWindowRequest& request, double timeout_seconds) const {
+  grpc::ClientContext context;
+  set_deadline(context, timeout_seconds);
+  v1::GetWindowResponse response;
+  check(v1::FeatureService::NewStub(channel_)->GetWindow(&context, request, &response));
+  return response;
+}
+
+v1::FrontEndInfo Connection::front_end(const std::string& name) const {
+  const v1::ListFrontEndsResponse response = list_front_ends();
+  std::vector<std::string> names;
+  for (const auto& front_end : response.front_ends()) {
+    if (front_end.name() == name) return front_end;
+    names.push_back(front_end.name());
+  }
+  std::string message = "unknown front end '" + name + "'";
+  if (const std::string close = nearest(name, names); !close.empty()) message += " (did you mean '" + close + "'?)";
+  message += "; the daemon has:";
+  for (const auto& known : names) message += " " + known;
+  throw ClientError(ExitCode::kUsage, message);
+}
+
+}  // namespace melstream::client

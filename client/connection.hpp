@@ -1,0 +1,59 @@
+// The channel to the daemon and its calls without streaming. The files of the client that include gRPC are this one's
+// .cpp, publisher.cpp and subscriber.cpp.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "melstream/v1/feature_service.pb.h"
+
+#include "client/exit_codes.hpp"
+
+namespace grpc {
+class Channel;
+class Status;
+}  // namespace grpc
+
+namespace melstream::client {
+
+/// What the daemon refused, with gRPC's code; the exit code follows from it.
+class CallError : public ClientError {
+ public:
+  explicit CallError(const grpc::Status& status);
+
+  /// grpc::StatusCode as a number.
+  int status_code() const noexcept { return status_code_; }
+  bool not_found() const noexcept;
+  bool already_exists() const noexcept;
+
+ private:
+  int status_code_;
+};
+
+/// One HTTP/2 connection; any thread may use it.
+class Connection {
+ public:
+  /// Looks for a daemon as choose_server() says. Throws ClientError.
+  explicit Connection(const std::string& given_server);
+  ~Connection();
+  Connection(Connection&&) noexcept;
+
+  const std::shared_ptr<grpc::Channel>& channel() const noexcept { return channel_; }
+  const std::string& server() const noexcept { return server_; }
+
+  // Each throws CallError. Blocking; those without a timeout give up after 10 s.
+  v1::ListStreamsResponse list_streams() const;
+  v1::ListFrontEndsResponse list_front_ends() const;
+  v1::GetServerInfoResponse server_info() const;
+  v1::GetWindowResponse window(const v1::GetWindowRequest& request, double timeout_seconds) const;
+
+  /// The front end of that name. Throws ClientError(kUsage), naming those there are and the nearest.
+  v1::FrontEndInfo front_end(const std::string& name) const;
+
+ private:
+  std::string server_;
+  std::shared_ptr<grpc::Channel> channel_;
+};
+
+}  // namespace melstream::client

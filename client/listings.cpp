@@ -1,0 +1,146 @@
+// melstream streams, front-ends and info: what the daemon says of itself.
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "client/commands.hpp"
+#include "client/connection.hpp"
+#include "client/feature_names.hpp"
+#include "client/json_object.hpp"
+#include "client/latency.hpp"
+#include "client/number_text.hpp"
+#include "client/recipes.hpp"
+
+namespace melstream::client {
+namespace {
+
+constexpr double kTimelineRateHz = 16000.0;
+
+const char* state_name(v1::StreamState state) noexcept {
+  return state == v1::STREAM_STATE_LIVE ? "live" : (state == v1::STREAM_STATE_ENDED ? "ended" : "forgotten");
+}
+
+std::string stream_json(const v1::StreamInfo& info) {
+  JsonObject labels;
+  for (const auto& [key, value] : info.labels()) labels.add(key, value);
+  std::vector<std::string> front_ends;
+  for (const auto& name : info.front_ends()) front_ends.push_back(json_string(name));
+  JsonObject json;
+  json.add("stream", info.stream()).add("epoch", std::to_string(info.epoch())).add("state", state_name(info.state()));
+  json.add_json("labels", labels.text()).add("opened_ns", std::int64_t{info.opened_time_ns()});
+  json.add("timeline_samples", std::int64_t{info.timeline_samples()});
+  json.add("gap_samples", std::int64_t{info.gap_samples()});
+  json.add("rms_dbfs", info.rms_dbfs()).add("peak_dbfs", info.peak_dbfs());
+  json.add_json("front_ends", json_array(front_ends));
+  json.add("subscribers", std::int64_t{info.subscriber_count()}).add("fast", info.fast());
+  json.add_json("audio_held", "[" + std::to_string(info.audio_held().begin_sample()) + ", " +
+                                  std::to_string(info.audio_held().end_sample()) + "]");
+  return json.text();
+}
+
+void print_front_end(const v1::FrontEndInfo& info, bool json) {
+  if (!json) {
+    // The text as it is hashed: it ends with a newline or not, the hash's line begins one of its own.
+    const bool ends = !info.spec().empty() && info.spec().back() == '\n';
+    std::printf("%s%ssha256 %s\n", info.spec().c_str(), ends ? "" : "\n", info.spec_sha256().c_str());
+    return;
+  }
+  JsonObject object;
+  object.add("name", info.name()).add("spec", info.spec()).add("sha256", info.spec_sha256());
+  std::printf("%s\n", object.text().c_str());
+}
+
+std::string front_end_json(const v1::FrontEndInfo& info) {
+  std::vector<std::string> normalizations;
+  for (const int value : info.normalizations()) {
+    normalizations.push_back(json_string(normalization_name(static_cast<v1::Normalization>(value))));
+  }
+  JsonObject json;
+  json.add("name", info.name()).add("sha256", info.spec_sha256()).add("bins", std::int64_t{info.bins()});
+  json.add("hop_samples", std::int64_t{info.hop_samples()});
+  json.add("algorithmic_delay_samples", std::int64_t{info.algorithmic_delay_samples()});
+  json.add("smoothing", info.allows_smoothing()).add_json("normalizations", json_array(normalizations));
+  return json.text();
+}
+
+}  // namespace
+
+ExitCode run_streams(const CommonOptions& options) {
+  const v1::ListStreamsResponse response = Connection(options.server).list_streams();
+  if (options.json) {
+    std::vector<std::string> streams;
+    for (const auto& info : response.streams()) streams.push_back(stream_json(info));
+    std::printf("%s\n", json_array(streams).c_str());
+    return ExitCode::kOk;
+  }
+  if (response.streams().empty()) {
+    std::puts("no streams; publish one with 'melstream push FILE'");
+    return ExitCode::kOk;
+  }
+  std::printf("%-24s %-6s %10s %8s %9s %7s  %s\n", "STREAM", "STATE", "LENGTH", "LOST", "LEVEL", "READERS",
+              "FRONT ENDS");
+  for (const auto& info : response.streams()) {
+    std::string front_ends;
+    for (const auto& name : info.front_ends()) front_ends += (front_ends.empty() ? "" : " ") + name;
+    const double lost = static_cast<double>(info.gap_samples()) / kTimelineRateHz;
+    std::printf("%-24s %-6s %8s s %6s s %9s %7d  %s\n", info.stream().c_str(), state_name(info.state()),
+                fixed_number(static_cast<double>(info.timeline_samples()) / kTimelineRateHz, 1).c_str(),
+                fixed_number(lost, 1).c_str(), (fixed_number(info.rms_dbfs(), 1) + " dB").c_str(),
+                info.subscriber_count(), front_ends.c_str());
+  }
+  return ExitCode::kOk;
+}
+
+ExitCode run_front_ends(const FrontEndsOptions& options) {
+  const Connection connection(options.common.server);
+  if (!options.spec.empty()) {
+    print_front_end(connection.front_end(resolve_front_end(options.spec)), options.common.json);
+    return ExitCode::kOk;
+  }
+  const v1::ListFrontEndsResponse response = connection.list_front_ends();
+  if (options.common.json) {
+    std::vector<std::string> front_ends;
+    for (const auto& info : response.front_ends()) front_ends.push_back(front_end_json(info));
+    std::printf("%s\n", json_array(front_ends).c_str());
+    return ExitCode::kOk;
+  }
+  std::printf("%-18s %5s %8s %8s  %s\n", "FRONT END", "BINS", "HOP", "DELAY", "SHA-256");
+  for (const auto& info : response.front_ends()) {
+    const double delay_ms = 1000.0 * info.algorithmic_delay_samples() / kTimelineRateHz;
+    std::printf("%-18s %5d %5.0f ms %5s ms  %.16s\n", info.name().c_str(), info.bins(),
+                1000.0 * info.hop_samples() / kTimelineRateHz, fixed_number(delay_ms, 1).c_str(),
+                info.spec_sha256().c_str());
+  }
+  return ExitCode::kOk;
+}
+
+ExitCode run_info(const CommonOptions& options) {
+  const Connection connection(options.server);
+  const v1::GetServerInfoResponse info = connection.server_info();
+  const double uptime = static_cast<double>(unix_now_ns() - info.start_time_ns()) / 1e9;
+  if (options.json) {
+    JsonObject json;
+    json.add("server", connection.server()).add("version", info.version()).add("backend", info.engine().backend());
+    json.add("target", info.engine().target()).add("build", info.engine().build());
+    json.add("engine_threads", std::int64_t{info.engine_threads()}).add("tick_ms", info.tick_ms());
+    json.add("uptime_s", uptime).add("streams", std::int64_t{info.stream_count()});
+    json.add("max_streams", std::int64_t{info.max_streams()});
+    json.add("subscriptions", std::int64_t{info.subscription_count()});
+    json.add("history_s", info.history_seconds()).add("draining", info.draining());
+    json.add("ticks", std::int64_t{info.ticks()}).add("frames_computed", std::int64_t{info.frames_computed()});
+    std::printf("%s\n", json.text().c_str());
+    return ExitCode::kOk;
+  }
+  std::printf("server         %s\n", connection.server().c_str());
+  std::printf("version        %s (%s)%s\n", info.version().c_str(), info.engine().build().c_str(),
+              info.draining() ? ", draining" : "");
+  std::printf("engine         %s %s, %d threads, a tick each %s ms\n", info.engine().backend().c_str(),
+              info.engine().target().c_str(), info.engine_threads(), fixed_number(info.tick_ms(), 1).c_str());
+  std::printf("up             %s s, %lld ticks, %lld frames\n", fixed_number(uptime, 0).c_str(),
+              static_cast<long long>(info.ticks()), static_cast<long long>(info.frames_computed()));
+  std::printf("streams        %d of %d, %d subscriptions, %s s of history\n", info.stream_count(), info.max_streams(),
+              info.subscription_count(), fixed_number(info.history_seconds(), 0).c_str());
+  return ExitCode::kOk;
+}
+
+}  // namespace melstream::client

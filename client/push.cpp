@@ -1,0 +1,135 @@
+// melstream push: publishes a stream from a file or from raw samples on stdin.
+#include <chrono>
+#include <cstdio>
+#include <vector>
+
+#include <poll.h>
+
+#include "client/commands.hpp"
+#include "client/connection.hpp"
+#include "client/extraction.hpp"
+#include "client/feature_names.hpp"
+#include "client/input_options.hpp"
+#include "client/interrupt.hpp"
+#include "client/json_object.hpp"
+#include "client/number_text.hpp"
+#include "client/pace.hpp"
+#include "client/progress_line.hpp"
+#include "client/publisher.hpp"
+
+namespace melstream::client {
+namespace {
+
+void add_labels(const std::vector<std::string>& labels, v1::AudioConfig& config) {
+  for (const auto& label : labels) {
+    const auto equals = label.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      throw ClientError(ExitCode::kUsage, "--label '" + label + "': use key=value");
+    }
+    (*config.mutable_labels())[label.substr(0, equals)] = label.substr(equals + 1);
+  }
+}
+
+bool is_realtime(const std::string& pace) {
+  if (pace != "realtime" && pace != "fast") {
+    throw ClientError(ExitCode::kUsage, "--pace '" + pace + "': use realtime or fast");
+  }
+  return pace == "realtime";
+}
+
+/// False when the user wants to stop.
+bool wait_until(std::chrono::steady_clock::time_point deadline, const Interrupt& interrupt) {
+  while (!interrupt.requested()) {
+    const auto left = deadline - std::chrono::steady_clock::now();
+    if (left <= left.zero()) return true;
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+    const timespec timeout{seconds.count(), std::chrono::nanoseconds(left - seconds).count()};
+    pollfd entry{interrupt.fd(), POLLIN, 0};
+    ppoll(&entry, 1, &timeout, nullptr);
+  }
+  return false;
+}
+
+std::string progress_text(const v1::StreamProgress& progress) {
+  std::string text = fixed_number(static_cast<double>(progress.timeline_samples()) / 16000.0, 1) + " s accepted";
+  if (progress.dropped_samples() > 0) text += ", " + std::to_string(progress.dropped_samples()) + " samples dropped";
+  if (progress.nonfinite_samples() > 0) text += ", " + std::to_string(progress.nonfinite_samples()) + " not finite";
+  return text;
+}
+
+/// Sends until the input ends, the user stops, or the daemon ends the call.
+void send_all(Publisher& publisher, AudioInput& input, std::int64_t n_chunk, bool realtime, const Interrupt& interrupt,
+              ProgressLine& progress) {
+  Pace pace(input.format().rate_hz, std::chrono::steady_clock::now());
+  std::vector<std::byte> chunk;
+  const auto step = static_cast<std::int64_t>(input.format().bytes_per_step());
+  while (!interrupt.requested()) {
+    input.read(n_chunk, chunk);
+    if (chunk.empty()) return;
+    const auto deadline = pace.after(static_cast<std::int64_t>(chunk.size()) / step);
+    if (realtime && !wait_until(deadline, interrupt)) return;
+    if (!publisher.write(chunk)) return;
+    progress.show(progress_text(publisher.progress()));
+  }
+}
+
+void report(const PushOptions& options, const v1::StreamStarted& started, const v1::StreamEnded& ended) {
+  const v1::StreamProgress& totals = ended.totals();
+  const std::uint64_t epoch = started.streams().empty() ? 0 : started.streams(0).epoch();
+  if (!options.common.json) {
+    std::printf("stream %s ended (%s): %s, %lld of %lld samples, gaps %lld samples\n", options.stream.c_str(),
+                end_reason_name(ended.reason()).c_str(), progress_text(totals).c_str(),
+                static_cast<long long>(totals.accepted_samples()), static_cast<long long>(totals.offered_samples()),
+                static_cast<long long>(totals.gap_samples()));
+    return;
+  }
+  JsonObject json;
+  json.add("stream", options.stream).add("epoch", std::to_string(epoch)).add("reason", end_reason_name(ended.reason()));
+  json.add("offered_samples", std::int64_t{totals.offered_samples()});
+  json.add("accepted_samples", std::int64_t{totals.accepted_samples()});
+  json.add("dropped_samples", std::int64_t{totals.dropped_samples()});
+  json.add("nonfinite_samples", std::int64_t{totals.nonfinite_samples()});
+  json.add("timeline_samples", std::int64_t{totals.timeline_samples()});
+  json.add("gap_samples", std::int64_t{totals.gap_samples()});
+  std::printf("%s\n", json.text().c_str());
+}
+
+}  // namespace
+
+ExitCode run_push(const PushOptions& given) {
+  PushOptions options = given;
+  if (options.stream.empty()) options.stream = unique_stream_id("push");
+  Interrupt interrupt;
+  const bool realtime = is_realtime(options.pace);
+  const auto input = open_input(options.input, interrupt.fd());
+  v1::AudioConfig config = audio_config(options.stream, input->format(), parse_channel(options.input, input->format()),
+                                        realtime ? v1::PACING_LIVE : v1::PACING_FAST);
+  const std::int64_t n_chunk = chunk_samples(options.input, input->format());
+  add_labels(options.labels, config);
+  config.set_takeover(options.takeover);
+  const Connection connection(options.common.server);
+  try {
+    Publisher publisher(connection, config);
+    const v1::StreamStarted started = publisher.started();
+    if (!options.common.json) std::fprintf(stderr, "melstream: publishing stream %s\n", options.stream.c_str());
+    v1::StreamEnded ended;
+    {
+      ProgressLine progress("push " + options.stream);
+      try {
+        send_all(publisher, *input, n_chunk, realtime, interrupt, progress);
+      } catch (const ClientError&) {
+        // What was whole has been sent: end the stream as at the end of the input, then say what was wrong with it.
+        publisher.finish();
+        throw;
+      }
+      ended = publisher.finish();
+    }
+    report(options, started, ended);
+    return ended.reason() == v1::END_REASON_COMPLETED ? ExitCode::kOk : ExitCode::kFailure;
+  } catch (const CallError& error) {
+    if (!error.already_exists() || options.takeover) throw;
+    throw ClientError(error.code(), std::string(error.what()) + "; --takeover replaces its publisher");
+  }
+}
+
+}  // namespace melstream::client

@@ -1,0 +1,141 @@
+#include "client/response_writer.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "client/exit_codes.hpp"
+#include "client/feature_names.hpp"
+#include "client/json_lines.hpp"
+#include "client/npy.hpp"
+#include "client/number_text.hpp"
+
+namespace melstream::client {
+namespace {
+
+class TextWriter final : public ResponseWriter {
+ public:
+  void write(const v1::SubscribeResponse& response, std::span<const float>, std::int64_t now_ns) override {
+    const std::string text = line(response, now_ns);
+    if (text.empty()) return;
+    std::printf("%s\n", text.c_str());
+    std::fflush(stdout);
+  }
+  void finish() override {}
+
+ private:
+  static std::string line(const v1::SubscribeResponse& response, std::int64_t now_ns) {
+    if (response.has_start()) {
+      const auto& start = response.start();
+      return "start " + start.stream() + " epoch " + hex_epoch(start.epoch()) + ": " + start.front_end() + ", " +
+             std::to_string(start.bins()) + " bins, from frame " + std::to_string(start.first_frame());
+    }
+    if (response.has_block()) {
+      const auto& block = response.block();
+      const double latency_ms = static_cast<double>(now_ns - block.received_time_ns()) / 1e6;
+      return "frames " + std::to_string(block.first_frame()) + ".." +
+             std::to_string(block.first_frame() + block.frame_count() - 1) + "  max " +
+             fixed_number(block.block_max(), 2) + "  rms " + fixed_number(block.rms_dbfs(), 1) + " dBFS  latency " +
+             fixed_number(latency_ms, 1) + " ms";
+    }
+    if (response.has_gap()) {
+      const auto& gap = response.gap();
+      return "gap " + gap_reason_name(gap.reason()) + ": frames " + std::to_string(gap.first_frame()) + ".." +
+             std::to_string(gap.first_frame() + gap.frame_count() - 1);
+    }
+    if (response.has_discontinuity()) {
+      const auto& hole = response.discontinuity();
+      return "discontinuity " + gap_reason_name(hole.reason()) + " before frame " + std::to_string(hole.next_frame());
+    }
+    if (response.has_end()) return "end " + end_reason_name(response.end().reason());
+    return response.heartbeat().waiting_for_stream() ? "waiting for the stream" : "";
+  }
+};
+
+class JsonWriter final : public ResponseWriter {
+ public:
+  explicit JsonWriter(const std::string& path) : path_(path), file_(stdout) {
+    if (path == "-") return;
+    owned_.reset(std::fopen(path.c_str(), "w"));
+    if (!owned_) throw ClientError(ExitCode::kInput, path + ": cannot be written: " + std::strerror(errno));
+    file_ = owned_.get();
+  }
+
+  void write(const v1::SubscribeResponse& response, std::span<const float> values, std::int64_t) override {
+    if (response.has_start()) bins_ = response.start().bins();
+    const std::string text = response_json(response, values, bins_) + "\n";
+    // Flushed, so that who follows the file sees whole lines at once.
+    if (std::fwrite(text.data(), 1, text.size(), file_) != text.size() || std::fflush(file_) != 0) {
+      throw ClientError(ExitCode::kInput, path_ + ": cannot be written: " + std::strerror(errno));
+    }
+  }
+  void finish() override {}
+
+ private:
+  struct Close {
+    void operator()(std::FILE* file) const noexcept { std::fclose(file); }
+  };
+
+  std::string path_;
+  std::unique_ptr<std::FILE, Close> owned_;
+  std::FILE* file_;
+  int bins_ = 1;
+};
+
+class NpyResponseWriter final : public ResponseWriter {
+ public:
+  NpyResponseWriter(std::string path, bool fill_gaps) : path_(std::move(path)), fill_gaps_(fill_gaps) {}
+
+  void write(const v1::SubscribeResponse& response, std::span<const float> values, std::int64_t) override {
+    if (response.has_start()) {
+      bins_ = response.start().bins();
+      writer_.emplace(path_, bins_);
+    } else if (response.has_block()) {
+      writer_->append(values);
+    } else if (response.has_gap()) {
+      const auto& gap = response.gap();
+      check(gap.first_frame(), gap.frame_count(), gap.reason());
+      fill(gap.frame_count());
+    } else if (response.has_discontinuity()) {
+      check(response.discontinuity().next_frame(), 0, response.discontinuity().reason());
+    }
+  }
+  void finish() override {
+    if (writer_) writer_->commit();
+  }
+
+ private:
+  void check(std::int64_t frame, std::int64_t n_frames, v1::GapReason reason) const {
+    if (fill_gaps_) return;
+    throw ClientError(ExitCode::kFailure, "a gap of " + std::to_string(n_frames) + " frames at frame " +
+                                              std::to_string(frame) + " (" + gap_reason_name(reason) + "): " + path_ +
+                                              " is not written; --fill-gaps nan writes NaN there");
+  }
+
+  void fill(std::int64_t n_frames) {
+    // Row by row: the daemon chooses the length of a gap, and it may be hours.
+    const std::vector<float> row(static_cast<std::size_t>(bins_), std::numeric_limits<float>::quiet_NaN());
+    for (std::int64_t i = 0; i < n_frames; ++i) writer_->append(row);
+  }
+
+  std::string path_;
+  bool fill_gaps_;
+  int bins_ = 0;
+  std::optional<NpyWriter> writer_;
+};
+
+}  // namespace
+
+std::unique_ptr<ResponseWriter> make_text_writer() { return std::make_unique<TextWriter>(); }
+
+std::unique_ptr<ResponseWriter> make_json_writer(const std::string& path) { return std::make_unique<JsonWriter>(path); }
+
+std::unique_ptr<ResponseWriter> make_npy_writer(const std::string& path, bool fill_gaps) {
+  return std::make_unique<NpyResponseWriter>(path, fill_gaps);
+}
+
+}  // namespace melstream::client

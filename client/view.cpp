@@ -1,0 +1,107 @@
+// melstream view: a stream's spectrogram in the terminal.
+#include <cstdio>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/commands.hpp"
+#include "client/connection.hpp"
+#include "client/feature_names.hpp"
+#include "client/feature_plan.hpp"
+#include "client/interrupt.hpp"
+#include "client/screen.hpp"
+#include "client/subscriber.hpp"
+#include "client/subscription_request.hpp"
+#include "client/subscription_totals.hpp"
+
+namespace melstream::client {
+namespace {
+
+constexpr double kTimelineRateHz = 16000.0;
+/// What the picture can show at most: it begins full if the stream is older.
+constexpr double kSecondsBack = 10;
+
+/// The only live stream. Throws ClientError, listing them, if there is none or more than one.
+std::string only_live_stream(const Connection& connection) {
+  std::vector<std::string> live;
+  const v1::ListStreamsResponse response = connection.list_streams();
+  for (const auto& info : response.streams()) {
+    if (info.state() == v1::STREAM_STATE_LIVE) live.push_back(info.stream());
+  }
+  if (live.size() == 1) return live[0];
+  if (live.empty()) {
+    throw ClientError(ExitCode::kFailure,
+                      "no stream is live; publish one with 'melstream push FILE', or name one that "
+                      "is to come and add --wait");
+  }
+  std::string names;
+  for (const auto& name : live) names += "\n  " + name;
+  throw ClientError(ExitCode::kUsage, "more than one stream is live; name one of:" + names);
+}
+
+/// Shows one life of the stream. True if the viewer shall go on with the next.
+bool show(Subscriber& subscriber, const ViewOptions& options, bool plain, std::int64_t& n_shown,
+          SubscriptionTotals& totals) {
+  v1::SubscribeResponse response;
+  std::optional<Screen> screen;
+  ScreenStatus status;
+  std::vector<float> values;
+  int bins = 0;
+  while (subscriber.next(response)) {
+    const std::int64_t now_ns = unix_now_ns();
+    totals.note(response, now_ns);
+    if (response.has_start()) {
+      const auto& start = response.start();
+      bins = start.bins();
+      status.stream = start.stream();
+      screen.emplace(plain, kTimelineRateHz / start.hop_samples());
+    } else if (response.has_block()) {
+      const auto& block = response.block();
+      decode_values(block.values(), v1::ELEMENT_TYPE_FLOAT32, block.frame_count(), bins, values);
+      status.seconds = static_cast<double>(block.first_sample()) / kTimelineRateHz;
+      status.rms_dbfs = block.rms_dbfs();
+      status.peak_dbfs = block.peak_dbfs();
+      status.latency_ms = static_cast<double>(now_ns - block.received_time_ns()) / 1e6;
+      status.gaps = totals.gaps();
+      screen->add(values, bins, status);
+      n_shown += block.frame_count();
+      if (options.n_frames > 0 && n_shown >= options.n_frames) return false;
+    }
+  }
+  return !options.until_end && totals.ended();
+}
+
+}  // namespace
+
+ExitCode run_view(const ViewOptions& options) {
+  Interrupt interrupt;
+  const FeaturePlan plan = plan_features(options.features);
+  refuse_window_normalization(plan.normalization);
+  const Connection connection(options.common.server);
+  v1::SubscribeConfig config;
+  *config.mutable_features() = make_feature_request(plan, connection.front_end(plan.front_end), false);
+  config.set_stream(options.stream.empty() ? only_live_stream(connection) : options.stream);
+  config.set_seconds_back(kSecondsBack);
+  config.set_wait(options.wait);
+  const bool plain = options.plain || !stdout_takes_colours();
+  std::int64_t n_shown = 0;
+  bool again = true;
+  std::string summary;
+  while (again && !interrupt.requested()) {
+    SubscriptionTotals totals;
+    Subscriber subscriber(connection, config);
+    const InterruptAction cancel(&interrupt, [&] { subscriber.cancel(); });
+    again = show(subscriber, options, plain, n_shown, totals);
+    summary = totals.text();
+    if (totals.ended() && totals.end_reason() != v1::END_REASON_COMPLETED) {
+      std::fprintf(stderr, "melstream: the stream ended early: %s\n", end_reason_name(totals.end_reason()).c_str());
+    }
+    // The next life of the stream, from its beginning.
+    config.set_wait(true);
+    config.set_frame(0);
+  }
+  if (options.summary) std::printf("%s\n", summary.c_str());
+  return ExitCode::kOk;
+}
+
+}  // namespace melstream::client
