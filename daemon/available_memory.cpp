@@ -50,6 +50,16 @@ std::int64_t group_leaves(const std::filesystem::path& mount, std::string_view g
   }
 }
 
+/// Whether "cpu,memory" and the like holds the memory controller.
+bool names_memory(const std::string& controllers) {
+  std::istringstream list(controllers);
+  std::string controller;
+  while (std::getline(list, controller, ',')) {
+    if (controller == "memory") return true;
+  }
+  return false;
+}
+
 std::int64_t cgroups_leave(const std::filesystem::path& root) {
   std::ifstream file(root / "proc/self/cgroup");
   std::int64_t least = kUnlimited;
@@ -58,11 +68,11 @@ std::int64_t cgroups_leave(const std::filesystem::path& root) {
     const std::size_t first = line.find(':');
     const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
     if (second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    const std::string controllers = line.substr(first + 1, second - first - 1);
     const std::string group = line.substr(second + 1);
-    if (controllers == ",,") {
+    if (controllers.empty()) {
       least = std::min(least, group_leaves(root / "sys/fs/cgroup", group, "memory.max", "memory.current"));
-    } else if (controllers.find(",memory,") != std::string::npos) {
+    } else if (names_memory(controllers)) {
       least = std::min(
           least, group_leaves(root / "sys/fs/cgroup/memory", group, "memory.limit_in_bytes", "memory.usage_in_bytes"));
     }

@@ -20,7 +20,7 @@ using Names = std::vector<std::string_view>;
 
 constexpr std::string_view kTableArrays[] = {"front_end", "source"};
 
-std::string quoted(std::string_view name) { return "'" + std::string(name) + "'"; }
+std::string quoted(std::string_view name) { return std::string("'").append(name).append("'"); }
 
 Names section_names() {
   Names names(std::begin(kTableArrays), std::end(kTableArrays));
@@ -126,7 +126,7 @@ void check_engine(const TomlValue& root, const Config& config, const Surrounding
   const TomlMember* member = find(root, "engine", "simd");
   if (member == nullptr || simd == "auto" || std::find(targets.begin(), targets.end(), simd) != targets.end()) return;
   std::string accepted = "\"auto\" or a target of this build that this machine can run:";
-  for (const std::string& target : targets) accepted += " " + toml_string(target);
+  for (const std::string& target : targets) accepted.append(" ").append(toml_string(target));
   complaints.push_back(wrong_value("engine.simd", member->value, accepted));
 }
 

@@ -70,7 +70,7 @@ ExitCode common_exit_code(const std::vector<Diagnostic>& diagnostics) {
 std::string render(const Diagnostic& diagnostic, std::string_view file, std::string_view text) {
   const Position at = diagnostic.at;
   std::string rendered(file);
-  if (at.line > 0) rendered += ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
+  if (at.line > 0) rendered.append(":").append(std::to_string(at.line)).append(":").append(std::to_string(at.column));
   rendered += ": error: " + diagnostic.message + "\n";
   if (at.line > 0) rendered += excerpt(line_of(text, at.line), at.column);
   return rendered;

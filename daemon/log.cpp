@@ -94,9 +94,10 @@ std::string format_event(LogFormat format, std::string_view event, std::initiali
   std::string line = json ? "\"event\":" + quoted(event) : std::string(event);
   for (const LogField& field : fields) {
     if (json) {
-      line += "," + quoted(field.key) + ":" + quoted(field.value);
+      line.append(",").append(quoted(field.key)).append(":").append(quoted(field.value));
     } else {
-      line += " " + std::string(field.key) + "=" + (needs_quotes(field.value) ? quoted(field.value) : field.value);
+      line.append(" ").append(field.key).append("=").append(needs_quotes(field.value) ? quoted(field.value)
+                                                                                      : field.value);
     }
   }
   return line;
