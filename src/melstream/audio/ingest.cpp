@@ -21,7 +21,7 @@ constexpr std::size_t kResampledSamples = 4 * kSliceSamples;
 constexpr std::int64_t kLatestWallNs = 4'000'000'000 * core::kNsPerSecond;
 
 void wipe_samples(std::vector<float>& samples) noexcept {
-  explicit_bzero(samples.data(), samples.size() * sizeof(float));
+  if (!samples.empty()) explicit_bzero(samples.data(), samples.size() * sizeof(float));
 }
 
 }  // namespace
