@@ -188,6 +188,13 @@ TEST_P(FramingTest, ResolvesEdgesAsDefined) {
   }
 }
 
+TEST_P(FramingTest, ResolvesTheStartOfASegmentThatGrows) {
+  const Edge edge = geometry().edge;
+  for (std::int64_t i = -300; i <= 300; ++i) {
+    ASSERT_EQ(resolve_edge(edge, i, kOpenEnd), resolved(edge, i, 1'000'000).value_or(-1)) << "position " << i;
+  }
+}
+
 std::vector<RowGeometry> row_geometries(const FrameGeometry& frame) {
   std::vector<RowGeometry> rows = {
       {frame, {}, Smoothing::kNone}, {frame, {}, Smoothing::kBox3x3}, {frame, {}, Smoothing::kBox3x3Valid}};

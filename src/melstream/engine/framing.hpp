@@ -59,8 +59,9 @@ struct RowGeometry {
   bool operator==(const RowGeometry&) const = default;
 };
 
-/// End of a segment that is still growing.
-inline constexpr std::int64_t kOpenEnd = std::numeric_limits<std::int64_t>::max();
+/// End of a segment that is still growing. Later than any position, and far enough from the largest number that
+/// positions may be added to and subtracted from it.
+inline constexpr std::int64_t kOpenEnd = std::numeric_limits<std::int64_t>::max() / 4;
 
 /// Half open.
 struct IndexRange {
@@ -83,6 +84,7 @@ IndexRange samples_of_frames(const FrameGeometry& geometry, std::int64_t first, 
                              std::int64_t segment_samples) noexcept;
 
 /// The sample in [0, n_samples) that stands for position `index` by the edge rule; -1 for a zero. O(1).
+/// @param n_samples may be kOpenEnd.
 std::int64_t resolve_edge(Edge edge, std::int64_t index, std::int64_t n_samples) noexcept;
 
 /// Rows of a whole segment.
