@@ -1,0 +1,47 @@
+#include "melstream/pipeline/memory_plan.hpp"
+
+#include <algorithm>
+
+#include "melstream/core/error.hpp"
+
+#include "gtest/gtest.h"
+
+namespace melstream::pipeline {
+namespace {
+
+constexpr std::int64_t kPlenty = std::int64_t{1} << 40;
+
+TEST(MemoryPlan, CountsRingsHistoriesAndFeatures) {
+  const engine::FrontEndCatalog catalog;
+  const MemoryPlan plan = plan_memory({.max_streams = 100, .always = {"whisper-80"}}, catalog, kPlenty);
+  EXPECT_EQ(plan.ring_bytes_per_stream, 65536);
+  EXPECT_EQ(plan.audio_history_bytes, 0);
+  EXPECT_GE(plan.feature_bytes_per_stream, 3000 * 80 * 4);  // 30 s of 80 bins
+  EXPECT_LT(plan.feature_bytes_per_stream, 3000 * 80 * 4 * 11 / 10);
+  EXPECT_EQ(plan.total_bytes, 100 * (65536 + plan.feature_bytes_per_stream));
+  EXPECT_TRUE(plan.lowered.empty());
+}
+
+TEST(MemoryPlan, SaysWhatTheBudgetLowers) {
+  const engine::FrontEndCatalog catalog;
+  const RegistryOptions options{.max_streams = 100, .audio_history_s = 40.0, .audio_history_bytes = 1 << 20};
+  const MemoryPlan plan = plan_memory(options, catalog, kPlenty);
+  EXPECT_EQ(plan.audio_history_bytes, 1 << 20);
+  ASSERT_EQ(plan.lowered.size(), 1U);
+  const auto lines = describe(plan, options);
+  EXPECT_TRUE(
+      std::any_of(lines.begin(), lines.end(), [](const std::string& line) { return line.starts_with("lowered: "); }));
+}
+
+TEST(MemoryPlan, RefusesMoreThanTheMachineHas) {
+  const engine::FrontEndCatalog catalog;
+  EXPECT_THROW(plan_memory({.max_streams = 1000}, catalog, 1 << 20), core::Error);
+}
+
+TEST(MemoryPlan, RefusesARingThatIsTooShortForARow) {
+  const engine::FrontEndCatalog catalog;
+  EXPECT_THROW(plan_memory({.ring_samples = 1024}, catalog, kPlenty), core::Error);
+}
+
+}  // namespace
+}  // namespace melstream::pipeline

@@ -1,0 +1,131 @@
+#include "tests/pipeline/pipeline_fixture.hpp"
+
+namespace melstream::test {
+namespace {
+
+using core::ErrorCode;
+
+class RegistryTest : public PipelineTest {
+ protected:
+  ErrorCode code_of_open(const std::string& id, bool takeover = false) {
+    try {
+      registry_->open({{.id = id}}, takeover);
+    } catch (const core::Error& error) {
+      return error.code();
+    }
+    return ErrorCode::kInternal;
+  }
+};
+
+TEST_F(RegistryTest, RefusesIdsOutsideTheAlphabet) {
+  for (const char* id : {"", "a b", "a/b", "\xc3\xa4", "a\n"})
+    EXPECT_EQ(code_of_open(id), ErrorCode::kInvalidArgument) << id;
+  EXPECT_EQ(code_of_open(std::string(65, 'a')), ErrorCode::kInvalidArgument);
+  EXPECT_NO_THROW(open(std::string(64, 'a')));
+  EXPECT_NO_THROW(open("A-z_0.9"));
+}
+
+TEST_F(RegistryTest, RefusesAnIdThatIsLive) {
+  open("s");
+  EXPECT_EQ(code_of_open("s"), ErrorCode::kAlreadyExists);
+}
+
+TEST_F(RegistryTest, TakeoverTellsTheOldPublisherOnceAndStartsANewEpoch) {
+  int told = 0;
+  auto old_stream = registry_->open({{.id = "s", .on_takeover = [&told] { ++told; }}}, false).front();
+  auto reader = subscribe("s", "whisper-80");
+  auto new_stream = registry_->open({{.id = "s"}}, true).front();
+  EXPECT_EQ(told, 1);
+  EXPECT_NE(old_stream->epoch(), new_stream->epoch());
+  EXPECT_EQ(registry_->find("s"), new_stream);
+  end(*old_stream, core::EndReason::kTakenOver);
+  Received received;
+  drain(*reader, received);
+  ASSERT_TRUE(received.ended.has_value());
+  EXPECT_EQ(received.ended->reason, core::EndReason::kTakenOver);
+  EXPECT_EQ(registry_->find("s"), new_stream);
+}
+
+TEST_F(RegistryTest, AnIdIsFreeAgainAfterTheEnd) {
+  auto stream = open("s");
+  end(*stream);
+  auto again = open("s");
+  EXPECT_NE(again->epoch(), stream->epoch());
+}
+
+TEST_F(RegistryTest, OpensAllOrNone) {
+  open("s.1");
+  EXPECT_THROW(registry_->open({{.id = "s.0"}, {.id = "s.1"}}, false), core::Error);
+  EXPECT_EQ(registry_->find("s.0"), nullptr);
+}
+
+TEST_F(RegistryTest, RefusesMoreStreamsThanPlanned) {
+  build({.max_streams = 2});
+  auto first = open("a");
+  open("b");
+  EXPECT_EQ(code_of_open("c"), ErrorCode::kResourceExhausted);
+  end(*first);
+  EXPECT_NO_THROW(open("c"));
+}
+
+TEST_F(RegistryTest, RefusesStreamsWhileDraining) {
+  registry_->drain();
+  EXPECT_EQ(code_of_open("s"), ErrorCode::kUnavailable);
+}
+
+TEST_F(RegistryTest, ForgetsAnEndedStreamAfterTheHistorysSeconds) {
+  build({.history_s = 5.0});
+  auto stream = open("s");
+  end(*stream);
+  clock_.advance_ms(4900);
+  registry_->collect();
+  EXPECT_NE(registry_->find("s"), nullptr);
+  const auto generation = registry_->generation();
+  clock_.advance_ms(200);
+  registry_->collect();
+  EXPECT_EQ(registry_->find("s"), nullptr);
+  EXPECT_NE(registry_->generation(), generation);
+}
+
+TEST_F(RegistryTest, KeepsNoMoreEndedStreamsThanLiveOnesArePlanned) {
+  build({.max_streams = 3});
+  for (int i = 0; i < 10; ++i) end(*open("s-" + std::to_string(i)));
+  registry_->collect();
+  EXPECT_EQ(registry_->all().size(), 3U);
+  EXPECT_NE(registry_->find("s-9"), nullptr);
+}
+
+TEST_F(RegistryTest, TheEndWipesTheAudio) {
+  build({.audio_history_s = 2.0});
+  auto stream = open("s");
+  begin(*stream);
+  write(*stream, std::vector<float>(1000, 0.25F));
+  const float* ring = stream->feed().ring().view(0, 1)[0].data();
+  tick();
+  end(*stream);
+  for (int i = 0; i < 1000; ++i) ASSERT_EQ(ring[i], 0.0F);
+  EXPECT_EQ(stream->audio_history()->held().size(), 0);
+}
+
+TEST_F(RegistryTest, StatusTellsTimelineGapsLevelAndReaders) {
+  build({.audio_history_s = 2.0, .always = {"kaldi-80"}});
+  auto stream = open("s");
+  auto reader = subscribe("s", "whisper-80");
+  begin(*stream, 160);
+  publish(*stream, std::vector<float>(1600, 0.5F));
+  const auto status = stream->status();
+  EXPECT_EQ(status.timeline_samples, 1760);
+  EXPECT_EQ(status.gap_samples, 160);
+  EXPECT_FLOAT_EQ(status.rms, 0.5F);
+  EXPECT_FLOAT_EQ(status.peak, 0.5F);
+  EXPECT_EQ(status.n_subscribers, 1);
+  EXPECT_EQ(status.front_ends, (std::vector<std::string>{"kaldi-80", "whisper-80"}));
+  EXPECT_EQ(status.audio_held, (engine::IndexRange{160, 1760}));
+}
+
+TEST_F(RegistryTest, UnknownFrontEndInAlwaysIsRefusedAtOnce) {
+  EXPECT_THROW(build({.always = {"whisper-8"}}), core::Error);
+}
+
+}  // namespace
+}  // namespace melstream::test
