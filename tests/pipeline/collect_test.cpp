@@ -36,7 +36,8 @@ class RenumberTest : public PipelineTest {
   core::FrameIndex first_frame_after_gaps(bool all_along) {
     build({.history_s = 1.0});
     auto stream = open("s");
-    auto reader = subscribe("s", "librosa-80");
+    const pipeline::SubscriptionOptions from_frame_0{.start = {.kind = pipeline::StartAt::Kind::kFrame}};
+    auto reader = subscribe("s", "librosa-80", from_frame_0);
     if (!all_along) reader.reset();
     core::SampleIndex timeline = 0;
     for (int gap = 0; gap < 20; ++gap) {
@@ -49,7 +50,7 @@ class RenumberTest : public PipelineTest {
       registry_->collect();
       tick();
       EXPECT_TRUE(stream->histories().empty());
-      reader = subscribe("s", "librosa-80", {.start = {.kind = pipeline::StartAt::Kind::kFrame}});
+      reader = subscribe("s", "librosa-80", from_frame_0);
     }
     begin(*stream, timeline);
     publish(*stream, noise(4000, 3));
