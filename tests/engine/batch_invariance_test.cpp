@@ -1,0 +1,209 @@
+// The contract that a row depends only on its front end and its segment's samples: not on its neighbours in the tick,
+// its place among them, the number of threads, or what shares its spectra.
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "melstream/engine/cpu/cpu_engine.hpp"
+
+#include "tests/support/extract.hpp"
+#include "tests/support/golden.hpp"
+
+namespace melstream::test {
+namespace {
+
+using engine::Lane;
+using engine::Smoothing;
+
+/// What a lane asks for, apart from any engine.
+struct Request {
+  std::string front_end;
+  Smoothing smoothing = Smoothing::kNone;
+  std::span<const float> segment;
+  std::int64_t first_row = 0;
+  std::int64_t n_rows = 0;
+  bool open = false;
+};
+
+/// Random requests over all front ends, on random segments of the golden clips.
+std::vector<Request> random_requests(std::size_t n, unsigned seed) {
+  GoldenSet& set = GoldenSet::instance();
+  const engine::FrontEndCatalog catalog;
+  const char* clips[] = {"jfk", "espeak", "chirp", "square", "silence", "short561"};
+  std::mt19937 random(seed);
+  const auto pick = [&](std::int64_t low, std::int64_t high) {
+    return std::uniform_int_distribution<std::int64_t>(low, high)(random);
+  };
+  std::vector<Request> requests;
+  while (requests.size() < n) {
+    Request request;
+    const auto& front_end = catalog.all()[static_cast<std::size_t>(pick(0, 13))];
+    request.front_end = front_end->name();
+    if (front_end->allows_smoothing()) request.smoothing = static_cast<Smoothing>(pick(0, 2));
+    const std::vector<float>& clip = set.audio(clips[pick(0, 5)]);
+    const auto n_samples = static_cast<std::int64_t>(clip.size());
+    const std::int64_t begin = pick(0, n_samples - 1);
+    const std::int64_t size = std::min(n_samples - begin, pick(1, 12'000));
+    request.segment = std::span(clip).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(size));
+    request.open = pick(0, 1) == 1;
+    const auto geometry = front_end->rows(request.smoothing);
+    const std::int64_t rows = request.open ? engine::rows_ready(geometry, size) : engine::row_count(geometry, size);
+    if (rows == 0) continue;
+    request.first_row = pick(0, rows - 1);
+    request.n_rows = pick(1, std::min<std::int64_t>(9, rows - request.first_row));
+    requests.push_back(request);
+  }
+  return requests;
+}
+
+/// An engine with every request's front end prepared and its samples at hand.
+class Bench {
+ public:
+  Bench(const std::string& target, int n_threads, const std::vector<Request>& requests)
+      : engine_(engine::cpu::make_engine({target, n_threads, {}}).engine) {
+    const engine::FrontEndCatalog catalog;
+    for (const Request& request : requests) {
+      prepared_.push_back(engine_->prepare(catalog.find(request.front_end), request.smoothing));
+      const auto length = static_cast<std::int64_t>(request.segment.size());
+      samples_.emplace_back(*prepared_.back(), request.segment, request.first_row, request.n_rows,
+                            request.open ? engine::kOpenEnd : length);
+    }
+  }
+
+  engine::Engine& engine() { return *engine_; }
+  const Lane& lane(std::size_t request) const { return samples_[request].lane(); }
+
+ private:
+  std::unique_ptr<engine::Engine> engine_;
+  std::vector<std::shared_ptr<const engine::Prepared>> prepared_;
+  std::vector<LaneSamples> samples_;
+};
+
+std::vector<Matrix> each_alone(Bench& bench, std::size_t n) {
+  std::vector<Matrix> results;
+  for (std::size_t i = 0; i < n; ++i) results.push_back(run_tick(bench.engine(), std::span(&bench.lane(i), 1)).front());
+  return results;
+}
+
+TEST(BatchInvariance, FiveHundredNeighboursAndAnyNumberOfThreadsChangeNoBit) {
+  constexpr std::size_t kLanes = 501;
+  const auto requests = random_requests(kLanes, 3);
+  for (const std::string& target : engine::cpu::targets()) {
+    Bench alone(target, 1, requests);
+    const std::vector<Matrix> expected = each_alone(alone, kLanes);
+    for (const int n_threads : {1, 2, 5}) {
+      Bench bench(target, n_threads, requests);
+      std::vector<std::size_t> order(kLanes);
+      for (std::size_t i = 0; i < kLanes; ++i) order[i] = i;
+      std::mt19937 random(11);
+      for (int round = 0; round < 3; ++round) {
+        std::vector<Lane> lanes;
+        for (const std::size_t i : order) lanes.push_back(bench.lane(i));
+        const std::vector<Matrix> together = run_tick(bench.engine(), lanes);
+        for (std::size_t i = 0; i < kLanes; ++i) {
+          const Request& request = requests[order[i]];
+          ASSERT_TRUE(together[i] == expected[order[i]])
+              << target << ", " << n_threads << " threads, " << request.front_end << ", row " << request.first_row;
+        }
+        std::shuffle(order.begin(), order.end(), random);
+      }
+    }
+  }
+}
+
+TEST(BatchInvariance, LanesThatShareSpectraGetTheBitsTheyGetAlone) {
+  const std::vector<float>& clip = GoldenSet::instance().audio("espeak");
+  const std::span<const float> segment = std::span(clip).first(20'000);
+  // Whisper's share one transform, kaldi-80 and kaldi-80-hf0 another; ranges differ, touch, and lie apart.
+  const std::vector<Request> requests = {{"whisper-80", Smoothing::kNone, segment, 10, 7, false},
+                                         {"whisper-128", Smoothing::kNone, segment, 12, 9, false},
+                                         {"whisper-80", Smoothing::kBox3x3, segment, 5, 6, false},
+                                         {"whisper-128", Smoothing::kBox3x3Valid, segment, 60, 3, false},
+                                         {"whisper-80", Smoothing::kNone, segment, 0, 125, false},
+                                         {"kaldi-80", Smoothing::kNone, segment, 30, 4, false},
+                                         {"kaldi-80-hf0", Smoothing::kBox3x3, segment, 33, 20, false},
+                                         {"kaldi-80", Smoothing::kNone, segment, 124, 1, false}};
+  for (const std::string& target : engine::cpu::targets()) {
+    for (const int n_threads : {1, 3}) {
+      Bench bench(target, n_threads, requests);
+      const std::vector<Matrix> expected = each_alone(bench, requests.size());
+      std::vector<Lane> lanes;
+      for (std::size_t i = 0; i < requests.size(); ++i) {
+        Lane lane = bench.lane(i);
+        lane.samples_begin = 0;
+        lane.samples = {segment.first(9'001), segment.subspan(9'001)};
+        lanes.push_back(lane);
+      }
+      const std::vector<Matrix> together = run_tick(bench.engine(), lanes);
+      for (std::size_t i = 0; i < requests.size(); ++i) {
+        EXPECT_TRUE(together[i] == expected[i]) << target << ", lane " << i << ", " << requests[i].front_end;
+      }
+    }
+  }
+}
+
+TEST(BatchInvariance, TicksUnderWayTogetherDoNotMix) {
+  const auto requests = random_requests(60, 5);
+  for (const std::string& target : engine::cpu::targets()) {
+    Bench bench(target, 2, requests);
+    const std::vector<Matrix> expected = each_alone(bench, requests.size());
+    // Both ticks are submitted before either is asked for; the later one is asked for first.
+    std::vector<Lane> lanes[2];
+    std::vector<float> rows[2];
+    std::vector<float> maxima[2];
+    engine::Ticket tickets[2] = {};
+    for (std::size_t tick = 0; tick < 2; ++tick) {
+      std::size_t n_values = 0;
+      std::size_t n_rows = 0;
+      for (std::size_t i = tick; i < requests.size(); i += 2) {
+        lanes[tick].push_back(bench.lane(i));
+        n_values += expected[i].values.size();
+        n_rows += expected[i].rows;
+      }
+      rows[tick].resize(n_values);
+      maxima[tick].resize(n_rows);
+      tickets[tick] = bench.engine().submit({lanes[tick], rows[tick], maxima[tick]});
+    }
+    for (const std::size_t tick : {std::size_t{1}, std::size_t{0}}) {
+      while (!bench.engine().poll(tickets[tick], std::chrono::seconds(1))) {
+      }
+      auto at = rows[tick].cbegin();
+      for (std::size_t i = tick; i < requests.size(); i += 2) {
+        EXPECT_TRUE(std::equal(expected[i].values.begin(), expected[i].values.end(), at)) << target << ", lane " << i;
+        at += static_cast<std::ptrdiff_t>(expected[i].values.size());
+      }
+    }
+  }
+}
+
+TEST(BatchInvariance, ASegmentsRowsAreThoseOfItsSamplesAsAClip) {
+  // A segment that starts anywhere is a clip of its own: nothing before it is read.
+  const std::vector<float>& clip = GoldenSet::instance().audio("espeak");
+  const engine::FrontEndCatalog catalog;
+  const auto instance = engine::cpu::make_engine({});
+  for (const auto& front_end : catalog.all()) {
+    const auto prepared = instance.engine->prepare(front_end, Smoothing::kNone);
+    const std::vector<float> copy(clip.begin() + 12'345, clip.begin() + 17'000);
+    const auto within = std::span(clip).subspan(12'345, copy.size());
+    const auto n_samples = static_cast<std::int64_t>(copy.size());
+    Lane lane;
+    lane.prepared = prepared.get();
+    lane.n_rows = static_cast<std::int32_t>(engine::row_count(front_end->rows(Smoothing::kNone), n_samples));
+    lane.segment_samples = n_samples;
+    lane.samples = {within.first(1'000), within.subspan(1'000)};
+    EXPECT_TRUE(run_tick(*instance.engine, std::span(&lane, 1)).front() ==
+                whole_clip(*instance.engine, *prepared, copy))
+        << front_end->name();
+  }
+}
+
+}  // namespace
+}  // namespace melstream::test
