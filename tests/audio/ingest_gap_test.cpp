@@ -17,7 +17,6 @@ namespace melstream::audio {
 namespace {
 
 using core::EndReason;
-using core::PcmFormat;
 
 /// The 16 kHz position of source sample n, in double precision.
 std::int64_t position(std::int64_t n_source, int rate_hz) {

@@ -72,7 +72,8 @@ class SecretAudio {
     int found = 0;
     for (std::uintptr_t at = begin; at < end; at += 65536) {
       iovec to{window.data(), std::min<std::size_t>(window.size(), end - at)};
-      iovec from{reinterpret_cast<void*>(at), to.iov_len};
+      // An address of this process, as the kernel told it.
+      iovec from{reinterpret_cast<void*>(at), to.iov_len};  // NOLINT(performance-no-int-to-ptr)
       const ssize_t n = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
       for (ssize_t i = 0; i < n; ++i) window[static_cast<std::size_t>(i)] ^= 0xFF;
       for (const Mark& mark : inverted) {

@@ -54,15 +54,14 @@ inline double snr_db(std::span<const float> signal, std::span<const float> refer
 }
 
 /// The shift of `signal` against `reference`, within 200 samples, at which their correlation is largest.
-inline int delay_samples(std::span<const float> signal, std::span<const float> reference) {
-  const auto n = static_cast<int>(std::min(signal.size(), reference.size()));
-  int best = 0;
+inline std::ptrdiff_t delay_samples(std::span<const float> signal, std::span<const float> reference) {
+  const auto n = static_cast<std::ptrdiff_t>(std::min(signal.size(), reference.size()));
+  std::ptrdiff_t best = 0;
   double largest = -1;
-  for (int shift = -200; shift <= 200; ++shift) {
+  for (std::ptrdiff_t shift = -200; shift <= 200; ++shift) {
     double sum = 0;
-    for (int i = std::max(0, -shift); i < n && i + shift < n; ++i) {
-      sum += static_cast<double>(signal[static_cast<std::size_t>(i + shift)]) *
-             static_cast<double>(reference[static_cast<std::size_t>(i)]);
+    for (std::ptrdiff_t i = std::max<std::ptrdiff_t>(0, -shift); i < n && i + shift < n; ++i) {
+      sum += static_cast<double>(signal.data()[i + shift]) * static_cast<double>(reference.data()[i]);
     }
     if (sum > largest) best = shift;
     largest = std::max(largest, sum);

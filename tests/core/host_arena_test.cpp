@@ -94,7 +94,7 @@ TEST(HostArena, MovedMemoryIsGivenBackOnce) {
   HostArena arena({.max_bytes = kSlabBytes, .lock = false});
   AudioMemory a = arena.take();
   AudioMemory b = std::move(a);
-  EXPECT_TRUE(a.empty());
+  EXPECT_TRUE(a.empty());  // NOLINT(bugprone-use-after-move): what a move leaves behind is the point
   EXPECT_EQ(arena.usage().used_bytes, kBlockBytes);
   b = AudioMemory();
   EXPECT_EQ(arena.usage().used_bytes, 0u);

@@ -27,12 +27,12 @@ void wipe_samples(std::vector<float>& samples) noexcept {
 }  // namespace
 
 core::PcmIngestFactory make_ingest_factory(const core::Clock& clock) {
-  return [&clock](const core::PcmFormat& format, std::vector<core::AudioFeed*> feeds) {
-    return std::make_unique<Ingest>(format, std::move(feeds), clock);
+  return [&clock](const core::PcmFormat& format, const std::vector<core::AudioFeed*>& feeds) {
+    return std::make_unique<Ingest>(format, feeds, clock);
   };
 }
 
-Ingest::Ingest(const core::PcmFormat& format, std::vector<core::AudioFeed*> feeds, const core::Clock& clock)
+Ingest::Ingest(const core::PcmFormat& format, const std::vector<core::AudioFeed*>& feeds, const core::Clock& clock)
     : format_((core::validate(format), format)), clock_(clock) {
   if (feeds.size() != static_cast<std::size_t>(format.n_feeds())) {
     throw core::Error(core::ErrorCode::kInvalidArgument,

@@ -30,7 +30,7 @@ class Ingest final : public core::PcmIngest {
  public:
   /// @param feeds format.n_feeds() feeds; they and the clock outlive the ingest.
   /// Throws core::Error(kInvalidArgument) as core::validate().
-  Ingest(const core::PcmFormat& format, std::vector<core::AudioFeed*> feeds, const core::Clock& clock);
+  Ingest(const core::PcmFormat& format, const std::vector<core::AudioFeed*>& feeds, const core::Clock& clock);
   ~Ingest() override;
 
   /// Room counts the flush of the resampler too, so that neither a gap nor the end ever loses an accepted sample.

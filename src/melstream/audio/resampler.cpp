@@ -82,7 +82,7 @@ std::int64_t resampler_delay_ns(int source_rate_hz) {
   if (source_rate_hz == core::kSampleRateHz) return 0;
   Resampler resampler(source_rate_hz);
   const std::size_t step = static_cast<std::size_t>(source_rate_hz) / 2000;  // 0.5 ms
-  std::array<float, 4096> out;
+  std::array<float, 4096> out{};
   std::array<float, 128> silence{};  // 0.5 ms at most: 96 samples at 192 kHz
   std::int64_t fed = 0;
   std::int64_t produced = 0;
