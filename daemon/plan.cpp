@@ -1,9 +1,11 @@
 // The arithmetic of the plan is pipeline's; here it meets the config and the limits of the process.
 #include "daemon/plan.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 
+#include "melstream/core/host_arena.hpp"
 #include "melstream/core/units.hpp"
 
 namespace melstream::daemon {
@@ -21,7 +23,7 @@ pipeline::RegistryOptions registry_options(const Config& config) {
   pipeline::RegistryOptions options;
   options.max_streams = static_cast<std::int32_t>(config.stream.max_streams);
   const auto ring_samples = static_cast<std::size_t>(config.stream.ring_ms) * core::kSampleRateHz / 1000;
-  options.ring_samples = std::bit_ceil(ring_samples);
+  options.ring_samples = std::max(std::bit_ceil(ring_samples), core::kBlockSamples);  // memory comes in blocks
   options.history_s = config.stream.history_s;
   options.audio_history_s = config.stream.audio_history_s;
   options.audio_history_bytes = static_cast<std::size_t>(config.memory.audio_history_bytes);

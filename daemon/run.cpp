@@ -73,6 +73,8 @@ class Run {
   Wakeup wakeup_;
   GrpcLogGuard grpc_log_;
   std::optional<Daemon> daemon_;
+  int drain_signal_ = 0;
+  SteadyClock::time_point drain_began_;
   std::optional<Drain> drain_;
 };
 
@@ -152,11 +154,18 @@ void Run::on_signal(int signal) {
                {{"signal", name}, {"remedy", "restart to read the config"}});
     return;
   }
-  if (drain_) leave_at_once(ExitCode::kDrainTimeout, "a second signal, " + name);
+  if (drain_) {
+    // timeout(1) and some service managers signal the process and then its group: that is one wish, not two.
+    constexpr std::chrono::milliseconds kOneWish{500};
+    if (signal == drain_signal_ && SteadyClock::now() - drain_began_ < kOneWish) return;
+    leave_at_once(ExitCode::kDrainTimeout, "a second signal, " + name);
+  }
   const auto patience =
       std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(config_.server.drain_timeout_s));
   log_.event(LogLevel::kInfo, "draining", {{"signal", name}, {"at_most_ms", std::to_string(patience.count())}});
   notify_service_manager("STOPPING=1");
+  drain_signal_ = signal;
+  drain_began_ = SteadyClock::now();
   drain_.emplace(*daemon_, patience, wakeup_);
 }
 

@@ -1,7 +1,7 @@
 // Version and commit come from CMake as macros, for this file only.
 #include "daemon/version.hpp"
 
-#include <grpc/grpc.h>
+#include <grpcpp/version_info.h>
 
 #include "melstream/engine/cpu/cpu_engine.hpp"
 
@@ -21,7 +21,7 @@ std::string describe_version() {
 #else
   text += "compiler: GCC " __VERSION__ "\n";
 #endif
-  text += std::string("gRPC: ") + grpc_version_string() + "\n";
+  text += "gRPC: " GRPC_CPP_VERSION_STRING "\n";
   text += "engines: cpu (";
   bool first = true;
   for (const std::string& target : engine::cpu::targets()) {

@@ -175,6 +175,15 @@ TEST_P(StoppedBySignal, DrainsAndExits0) {
 INSTANTIATE_TEST_SUITE_P(Signals, StoppedBySignal, testing::Values(SIGTERM, SIGINT),
                          [](const auto& tested) { return std::string(tested.param == SIGTERM ? "Term" : "Int"); });
 
+TEST_F(Melstreamd, SameSignalTwiceInAMomentIsOneWish) {
+  Process process({"--config", config()});
+  ASSERT_TRUE(process.next_notice()) << process.log();
+  process.send(SIGTERM);
+  EXPECT_EQ(process.next_notice(), "STOPPING=1");
+  process.send(SIGTERM);  // as timeout(1) does; the process may have ended already
+  EXPECT_EQ(process.finish().exit_code, 0) << process.log();
+}
+
 TEST_F(Melstreamd, HangupIsToldAndChangesNothing) {
   Process process({"--config", config()});
   ASSERT_TRUE(process.next_notice()) << process.log();

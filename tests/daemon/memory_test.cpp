@@ -9,6 +9,7 @@
 #include <stdlib.h>  // mkdtemp
 
 #include "melstream/core/error.hpp"
+#include "melstream/core/host_arena.hpp"
 
 #include "daemon/available_memory.hpp"
 #include "daemon/plan.hpp"
@@ -77,8 +78,8 @@ TEST(MemoryPlan, CountsTheRingsOfAllStreams) {
   EXPECT_NE(to_text(plan).find("locked in RAM: all audio memory"), std::string::npos) << to_text(plan);
 }
 
-TEST(MemoryPlan, RingIsAPowerOfTwo) {
-  EXPECT_EQ(registry_options(good("[stream]\nring_ms = 200\n")).ring_samples, 4096U);
+TEST(MemoryPlan, RingIsAPowerOfTwoAndAtLeastABlock) {
+  EXPECT_EQ(registry_options(good("[stream]\nring_ms = 200\n")).ring_samples, core::kBlockSamples);
   EXPECT_EQ(registry_options(good("[stream]\nring_ms = 1024\n")).ring_samples, 16384U);
   EXPECT_EQ(registry_options(good("[stream]\nring_ms = 1025\n")).ring_samples, 32768U);
 }

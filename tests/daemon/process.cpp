@@ -13,9 +13,9 @@
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -96,7 +96,7 @@ Process::Process(std::vector<std::string> arguments, std::vector<std::string> en
   const std::string err = folder_.path("err");
   pid_ = checked(fork(), "fork");
   if (pid_ == 0) become_melstreamd(argv.data(), envp.data(), out, err);
-  pid_fd_ = checked(pidfd_open(pid_, 0), "pidfd_open");
+  pid_fd_ = checked(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)), "pidfd_open");
 }
 
 Process::~Process() {
