@@ -28,6 +28,7 @@ inline void fft400_real_rows(const FftTables& tables, const float* in, float* po
   const std::uint32_t* const slots0 = tables.power_slots.data();
   const std::uint32_t* const slots8 = slots0 + std::size_t{8} * 25;
   const V quarter = broadcast(0.25F);
+  MELSTREAM_UNROLL(13)
   for (int k = 0; k <= 12; ++k) {
     const int mirrored = (25 - k) % 25;
     const Complex a = z[5 * (k % 5) + k / 5], b = z[5 * (mirrored % 5) + mirrored / 5];

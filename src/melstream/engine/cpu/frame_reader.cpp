@@ -2,14 +2,28 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
+#include <span>
 
 namespace melstream::engine::cpu {
 namespace {
 
-float sample_at(const Lane& lane, std::int64_t position) noexcept {
-  const auto at = static_cast<std::size_t>(position - lane.samples_begin);
-  const std::size_t n_first = lane.samples[0].size();
-  return at < n_first ? lane.samples[0][at] : lane.samples[1][at - n_first];
+/// Copies samples [begin, end) of the segment, which the lane holds.
+void copy_samples(const Lane& lane, std::int64_t begin, std::int64_t end, float* to) noexcept {
+  const std::span<const float> first = lane.samples[0], second = lane.samples[1];
+  const auto from = static_cast<std::size_t>(begin - lane.samples_begin);
+  const auto n = static_cast<std::size_t>(end - begin);
+  const std::size_t n_first = from < first.size() ? std::min(n, first.size() - from) : 0;
+  if (n_first > 0) std::memcpy(to, first.data() + from, n_first * sizeof(float));
+  if (n_first < n)
+    std::memcpy(to + n_first, second.data() + (from + n_first - first.size()), (n - n_first) * sizeof(float));
+}
+
+float sample_at(const Lane& lane, Edge edge, std::int64_t position) noexcept {
+  const std::int64_t source = resolve_edge(edge, position, lane.segment_samples);
+  float sample = 0.0F;
+  if (source >= 0) copy_samples(lane, source, source + 1, &sample);
+  return sample;
 }
 
 }  // namespace
@@ -18,16 +32,19 @@ const float* read_frame(const Lane& lane, const FrameGeometry& geometry, std::in
   const std::int64_t start = frame * geometry.hop - geometry.left;
   const std::int64_t begin = start - geometry.lead;
   const std::int64_t end = start + geometry.window;
-  if (begin >= 0 && end <= lane.segment_samples) {
+  const std::int64_t inner_begin = std::clamp<std::int64_t>(begin, 0, lane.segment_samples);
+  const std::int64_t inner_end = std::clamp(end, inner_begin, lane.segment_samples);
+  if (begin == inner_begin && end == inner_end) {
     const std::int64_t offset = begin - lane.samples_begin;
     const auto n_first = static_cast<std::int64_t>(lane.samples[0].size());
     if (offset + (end - begin) <= n_first) return lane.samples[0].data() + offset + geometry.lead;
     if (offset >= n_first) return lane.samples[1].data() + (offset - n_first) + geometry.lead;
   }
-  for (std::int64_t position = begin; position < end; ++position) {
-    const std::int64_t source = resolve_edge(geometry.edge, position, lane.segment_samples);
-    copy[position - start] = source < 0 ? 0.0F : sample_at(lane, source);
-  }
+  for (std::int64_t position = begin; position < inner_begin; ++position)
+    copy[position - start] = sample_at(lane, geometry.edge, position);
+  copy_samples(lane, inner_begin, inner_end, copy + (inner_begin - start));
+  for (std::int64_t position = inner_end; position < end; ++position)
+    copy[position - start] = sample_at(lane, geometry.edge, position);
   return copy;
 }
 

@@ -70,6 +70,7 @@ inline void condition_frame(const TransformTables& tables, V mean, const Workspa
   const V c = broadcast(emphasize ? tables.spec.pre_emphasis : 0.0F);
   V previous = load(raw) - mean;
   V energy = broadcast(0.0F);
+  MELSTREAM_UNROLL(4)
   for (std::size_t n = 0; n < n_window; ++n) {
     const V x = load(raw + n * kLanes) - mean;
     if constexpr (kEnergy) energy = mul_add(x, x, energy);

@@ -23,15 +23,3 @@ inline void power_of_group(const TransformTables& tables, const FrameGroup& grou
       return fft_any_power(tables.fft, workspace.input(), workspace.scratch(), workspace.power());
   }
 }
-
-inline void rows_of_group(const RowTables& tables, const Workspace& workspace, const RowSinks& sinks) noexcept {
-  float* values = workspace.values();
-  mel(tables, workspace.power(), values);
-  logarithms(tables.log, static_cast<std::size_t>(tables.n_mels), values);
-  if (tables.n_ceps > 0) {
-    float* const log_mels = values;
-    values += std::size_t{kMaxMels} * kLanes;
-    cepstra(tables, log_mels, workspace.energy(), values);
-  }
-  scatter(values, static_cast<std::size_t>(tables.n_values()), sinks);
-}

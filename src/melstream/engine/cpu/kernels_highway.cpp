@@ -5,6 +5,7 @@
 #define HWY_TARGET_INCLUDE "melstream/engine/cpu/kernels_highway.cpp"
 #include <array>
 #include <cstdint>
+#include <limits>
 
 #include <hwy/foreach_target.h>  // before highway.h
 #include <hwy/highway.h>

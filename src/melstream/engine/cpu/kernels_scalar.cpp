@@ -1,6 +1,7 @@
 // The kernels without Highway, for any machine.
 #include <cstdint>
 #include <cstring>
+#include <limits>
 
 #include "melstream/engine/cpu/kernel_macros.hpp"
 #include "melstream/engine/cpu/kernels.hpp"

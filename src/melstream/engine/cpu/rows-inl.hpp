@@ -1,70 +1,78 @@
-// From power spectra to rows: mel filters, logarithm, cepstrum, and back from lanes to rows. Every sum runs in the
-// order of its index. Included by kernels-inl.hpp, after log-inl.hpp.
+// From power spectra to rows: mel filters, logarithm, cepstrum, and back from lanes to rows, four values at a time.
+// Every sum runs in the order of its index. Included by kernels-inl.hpp, after log-inl.hpp.
 
-/// values[m] = sum of weight * power over the filter's bins.
-inline void mel(const RowTables& tables, const float* power, float* values) {
-  const float* weight = tables.weights.data();
-  for (std::size_t m = 0; m < static_cast<std::size_t>(tables.n_mels); ++m) {
-    const float* const end = tables.weights.data() + tables.offset[m + 1];
-    const float* bin = power + tables.first_bin[m];
-    V sum = broadcast(0.0F);
-    for (; weight != end; ++weight, bin += kLanes) sum = mul_add(broadcast(*weight), load(bin), sum);
-    store(sum, values + m * kLanes);
-  }
+/// Sum of weight * power over the bins of filter m.
+MELSTREAM_INLINE V mel(const RowTables& tables, const float* power, std::size_t m) {
+  const float* const weights = tables.weights.data() + tables.offset[m];
+  const float* const bins = power + tables.first_bin[m];
+  const std::size_t n = tables.offset[m + 1] - tables.offset[m];
+  V sum = broadcast(0.0F);
+  MELSTREAM_UNROLL(2)
+  for (std::size_t i = 0; i < n; ++i) sum = mul_add(broadcast(weights[i]), load(bins + i * kLanes), sum);
+  return sum;
 }
 
 template <LogBase kBase, LogFloor kFloor>
-inline void logarithms(float floor_value, std::size_t n, float* values) {
-  const V floor = broadcast(floor_value);
-  for (std::size_t m = 0; m < n; ++m) {
-    const V v = load(values + m * kLanes);
-    store(logarithm<kBase>(kFloor == LogFloor::kMax ? maximum(v, floor) : v + floor), values + m * kLanes);
-  }
+MELSTREAM_INLINE V floored_logarithm(V v, V floor) {
+  if constexpr (kBase == LogBase::kNone) return v;
+  return logarithm<kBase>(kFloor == LogFloor::kMax ? maximum(v, floor) : v + floor);
 }
 
-inline void logarithms(const LogSpec& spec, std::size_t n, float* values) {
-  const bool ten = spec.base == LogBase::kTen, max = spec.floor == LogFloor::kMax;
-  if (spec.base == LogBase::kNone) return;
-  if (ten && max) return logarithms<LogBase::kTen, LogFloor::kMax>(spec.floor_value, n, values);
-  if (ten) return logarithms<LogBase::kTen, LogFloor::kAdd>(spec.floor_value, n, values);
-  if (max) return logarithms<LogBase::kE, LogFloor::kMax>(spec.floor_value, n, values);
-  logarithms<LogBase::kE, LogFloor::kAdd>(spec.floor_value, n, values);
-}
-
-inline void cepstra(const RowTables& tables, const float* log_mels, const float* energy, float* values) {
-  const auto n_mels = static_cast<std::size_t>(tables.n_mels);
-  for (std::size_t i = 0; i < static_cast<std::size_t>(tables.n_ceps); ++i) {
-    V sum = broadcast(0.0F);
-    for (std::size_t j = 0; j < n_mels; ++j) {
-      sum = mul_add(broadcast(tables.cepstrum[i * n_mels + j]), load(log_mels + j * kLanes), sum);
-    }
-    store(sum, values + i * kLanes);
-  }
-  if (tables.energy_first) {
-    store(logarithm<LogBase::kE>(maximum(load(energy), broadcast(tables.log.floor_value))), values);
-  }
-}
-
-/// values [n][kLanes] to rows [kLanes][n] and the largest of each row.
-inline void scatter(const float* values, std::size_t n, const RowSinks& sinks) {
+/// Writes value_of(0), ... value_of(n - 1) of each lane to its row, and the row's largest value.
+template <typename ValueOf>
+MELSTREAM_INLINE void write_rows(std::size_t n, const RowSinks& sinks, const ValueOf& value_of) {
   float* rows[kLanes];  // a local copy can stay in registers
   for (std::size_t lane = 0; lane < kLanes; ++lane) rows[lane] = sinks.rows[lane];
-  V largest = load(values);
+  alignas(kLanes * sizeof(float)) float one_each[kLanes];
+  V largest = broadcast(-std::numeric_limits<float>::infinity());
   std::size_t m = 0;
   for (; m + 4 <= n; m += 4) {
-    V v[4];
-    for (std::size_t i = 0; i < 4; ++i) {
-      v[i] = load(values + (m + i) * kLanes);
-      largest = maximum(largest, v[i]);
-    }
+    V v[4] = {value_of(m), value_of(m + 1), value_of(m + 2), value_of(m + 3)};
+    largest = maximum(largest, maximum(maximum(v[0], v[1]), maximum(v[2], v[3])));
     transpose_blocks(v);
     for (std::size_t i = 0; i < 4; ++i) store_stripe(v[i], rows + i, m);
   }
   for (; m < n; ++m) {
-    largest = maximum(largest, load(values + m * kLanes));
-    for (std::size_t lane = 0; lane < kLanes; ++lane) rows[lane][m] = values[m * kLanes + lane];
+    const V v = value_of(m);
+    largest = maximum(largest, v);
+    store(v, one_each);
+    for (std::size_t lane = 0; lane < kLanes; ++lane) rows[lane][m] = one_each[lane];
   }
-  alignas(kLanes * sizeof(float)) float maxima[kLanes];
-  store(largest, maxima);
-  for (std::size_t lane = 0; lane < kLanes; ++lane) *sinks.maxima[lane] = maxima[lane];
+  store(largest, one_each);
+  for (std::size_t lane = 0; lane < kLanes; ++lane) *sinks.maxima[lane] = one_each[lane];
+}
+
+/// Cepstrum i of the logarithms `log_mels` [n_mels]; the first may be that of the raw energy instead.
+MELSTREAM_INLINE V cepstrum(const RowTables& tables, const float* log_mels, const float* energy, std::size_t i) {
+  if (i == 0 && tables.energy_first) {
+    return logarithm<LogBase::kE>(maximum(load(energy), broadcast(tables.log.floor_value)));
+  }
+  const auto n_mels = static_cast<std::size_t>(tables.n_mels);
+  const float* const weights = tables.cepstrum.data() + i * n_mels;
+  V sum = broadcast(0.0F);
+  for (std::size_t j = 0; j < n_mels; ++j) sum = mul_add(broadcast(weights[j]), load(log_mels + j * kLanes), sum);
+  return sum;
+}
+
+template <LogBase kBase, LogFloor kFloor>
+inline void rows_of(const RowTables& tables, const Workspace& workspace, const RowSinks& sinks) {
+  const V floor = broadcast(tables.log.floor_value);
+  const float* const power = workspace.power();
+  const auto n_mels = static_cast<std::size_t>(tables.n_mels);
+  const auto log_mel = [&](std::size_t m)
+                           MELSTREAM_LAMBDA { return floored_logarithm<kBase, kFloor>(mel(tables, power, m), floor); };
+  if (tables.n_ceps == 0) return write_rows(n_mels, sinks, log_mel);
+  float* const log_mels = workspace.values();
+  for (std::size_t m = 0; m < n_mels; ++m) store(log_mel(m), log_mels + m * kLanes);
+  write_rows(static_cast<std::size_t>(tables.n_ceps), sinks,
+             [&](std::size_t i) MELSTREAM_LAMBDA { return cepstrum(tables, log_mels, workspace.energy(), i); });
+}
+
+inline void rows_of_group(const RowTables& tables, const Workspace& workspace, const RowSinks& sinks) noexcept {
+  const bool ten = tables.log.base == LogBase::kTen, max = tables.log.floor == LogFloor::kMax;
+  if (tables.log.base == LogBase::kNone) return rows_of<LogBase::kNone, LogFloor::kMax>(tables, workspace, sinks);
+  if (ten && max) return rows_of<LogBase::kTen, LogFloor::kMax>(tables, workspace, sinks);
+  if (ten) return rows_of<LogBase::kTen, LogFloor::kAdd>(tables, workspace, sinks);
+  if (max) return rows_of<LogBase::kE, LogFloor::kMax>(tables, workspace, sinks);
+  rows_of<LogBase::kE, LogFloor::kAdd>(tables, workspace, sinks);
 }

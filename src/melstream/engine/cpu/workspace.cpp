@@ -26,7 +26,7 @@ Workspace::Workspace()
       scratch_(kFftFloats),
       power_(kFftFloats / 2 + kMaxLanes),
       energy_(kMaxLanes),
-      values_(std::size_t{2} * kMaxMels * kMaxLanes),
+      values_(std::size_t{kMaxMels} * kMaxLanes),
       copies_(kMaxLanes * kFrameStride),
       base_rows_(std::size_t{kMaxSharing} * kUnitFrames * kMaxMels),
       unwanted_(kMaxMels) {}

@@ -40,7 +40,7 @@ class Workspace {
   float* scratch() const noexcept { return scratch_.get(); }  ///< of the FFT, [n_fft] vectors
   float* power() const noexcept { return power_.get(); }      ///< [n_fft / 2 + 1] vectors
   float* energy() const noexcept { return energy_.get(); }    ///< one vector: sum of squares, in sample units
-  float* values() const noexcept { return values_.get(); }    ///< [n_mels] vectors, then as many for cepstra
+  float* values() const noexcept { return values_.get(); }    ///< [n_mels] vectors: log mels that cepstra are made of
   /// Samples of a frame that do not lie in one piece: [kMaxLanes][kFrameStride], sample 0 at kFrameLead.
   float* frame_copy(std::size_t lane) const noexcept { return copies_.get() + lane * kFrameStride + kFrameLead; }
   /// Base rows of a unit that are not yet rows: [kMaxSharing][kUnitFrames][kMaxMels].
