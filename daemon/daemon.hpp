@@ -47,8 +47,6 @@ class Daemon {
   ~Daemon();
 
   std::vector<std::string> addresses() const { return server_.addresses(); }
-  /// Forgets what is over. About once a second; main thread.
-  void collect() { registry_.collect(); }
   /// Ends streams, lets subscribers read to their end. False if some were cut off. Once; any one thread.
   bool drain(std::chrono::milliseconds patience) { return server_.drain(patience); }
   /// What ended the tick thread; null while it runs. Any thread.

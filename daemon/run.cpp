@@ -1,4 +1,5 @@
-// One loop on the main thread: signals, the tick thread's failure, a drain on a thread of its own, housekeeping.
+// One loop on the main thread: signals, the tick thread's failure, a drain on a thread of its own. Streams that are
+// over are forgotten by the server.
 #include "daemon/run.hpp"
 
 #include <atomic>
@@ -131,19 +132,14 @@ ExitCode Run::serve() {
 }
 
 ExitCode Run::loop() {
-  constexpr std::chrono::milliseconds kHousekeeping{1000};
-  auto collected = SteadyClock::now();
+  constexpr std::chrono::milliseconds kOverdueCheck{500};
   while (true) {
-    wait_for(signals_, wakeup_, kHousekeeping);
+    wait_for(signals_, wakeup_, drain_ ? std::optional(kOverdueCheck) : std::nullopt);
     wakeup_.clear();
     if (const std::exception_ptr failure = daemon_->failure()) return fail(failure);
     while (const std::optional<int> signal = signals_.next()) on_signal(*signal);
     if (drain_ && drain_->done()) return drain_->complete() ? ExitCode::kOk : ExitCode::kDrainTimeout;
     if (drain_ && drain_->overdue()) leave_at_once(ExitCode::kDrainTimeout, "the drain does not end");
-    if (SteadyClock::now() - collected >= kHousekeeping) {
-      daemon_->collect();
-      collected = SteadyClock::now();
-    }
   }
 }
 

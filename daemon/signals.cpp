@@ -62,10 +62,10 @@ std::optional<int> Signals::next() noexcept {
   return static_cast<int>(info.ssi_signo);
 }
 
-void wait_for(const Signals& signals, const Wakeup& wakeup, std::chrono::milliseconds at_most) noexcept {
+void wait_for(const Signals& signals, const Wakeup& wakeup, std::optional<std::chrono::milliseconds> at_most) noexcept {
   std::array<pollfd, 2> fds{{{signals.fd(), POLLIN, 0}, {wakeup.fd(), POLLIN, 0}}};
   // An interruption only makes the caller look again.
-  static_cast<void>(poll(fds.data(), fds.size(), static_cast<int>(at_most.count())));
+  static_cast<void>(poll(fds.data(), fds.size(), at_most ? static_cast<int>(at_most->count()) : -1));
 }
 
 }  // namespace melstream::daemon

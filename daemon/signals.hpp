@@ -47,7 +47,7 @@ class Signals {
   Descriptor fd_;
 };
 
-/// Waits until a signal or a notice is there, or the time is over. Main thread.
-void wait_for(const Signals& signals, const Wakeup& wakeup, std::chrono::milliseconds at_most) noexcept;
+/// Waits until a signal or a notice is there, or the time, if any, is over. Main thread.
+void wait_for(const Signals& signals, const Wakeup& wakeup, std::optional<std::chrono::milliseconds> at_most) noexcept;
 
 }  // namespace melstream::daemon
