@@ -24,7 +24,7 @@ const Recipe& recipe_of(const std::string& front_end) {
 
 Tolerance find_tolerance(const CompareOptions& options, const Recipe& recipe) {
   if (options.clip.empty()) {
-    if (const auto tolerance = common_tolerance(recipe.preset)) return *tolerance;
+    if (const auto tolerance = speech_tolerance(recipe.preset)) return *tolerance;
     throw ClientError(ExitCode::kUsage, "no tolerance is known for " + std::string(recipe.preset));
   }
   const GoldenSet golden = load_golden(find_golden_folder(options.golden_folder));

@@ -77,8 +77,9 @@ v1::FeatureRequest make_feature_request(const FeaturePlan& plan, const v1::Front
   check_allowed(plan, front_end);
   v1::FeatureRequest request;
   request.set_front_end(front_end.name());
-  // Pinned: the numbers are those of the definition that was checked here.
-  request.set_spec_sha256(front_end.spec_sha256());
+  // Pinned: the numbers are those of the definition that was checked here. CMVN is part of a definition and makes
+  // another one of it, whose hash comes with the subscription's start.
+  if (!plan.golden_cmvn && plan.cmvn_path.empty()) request.set_spec_sha256(front_end.spec_sha256());
   request.set_smoothing(plan.smoothing);
   request.set_normalization(is_window_normalization(plan.normalization) && !window ? v1::NORMALIZATION_NONE
                                                                                    : plan.normalization);

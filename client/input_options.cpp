@@ -48,7 +48,8 @@ std::int64_t chunk_samples(const InputOptions& options, const AudioFormat& forma
   const std::int64_t n = options.chunk_samples == 0 ? format.rate_hz / 50 : options.chunk_samples;
   const std::int64_t most = largest_chunk(format);
   if (n < 1 || n > most) {
-    refuse("--chunk-samples " + std::to_string(n) + ": 1 to " + std::to_string(most) + " fit into one message");
+    refuse("--chunk-samples " + std::to_string(n) + ": 1 to " + std::to_string(most) +
+           " fit into one message (256,000 bytes)");
   }
   return n;
 }

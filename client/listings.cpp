@@ -27,12 +27,12 @@ std::string stream_json(const v1::StreamInfo& info) {
   for (const auto& name : info.front_ends()) front_ends.push_back(json_string(name));
   JsonObject json;
   json.add("stream", info.stream()).add("epoch", std::to_string(info.epoch())).add("state", state_name(info.state()));
-  json.add_json("labels", labels.text()).add("opened_ns", std::int64_t{info.opened_time_ns()});
+  json.add_json("labels", labels.text()).add("opened_time_ns", std::int64_t{info.opened_time_ns()});
   json.add("timeline_samples", std::int64_t{info.timeline_samples()});
   json.add("gap_samples", std::int64_t{info.gap_samples()});
   json.add("rms_dbfs", info.rms_dbfs()).add("peak_dbfs", info.peak_dbfs());
   json.add_json("front_ends", json_array(front_ends));
-  json.add("subscribers", std::int64_t{info.subscriber_count()}).add("fast", info.fast());
+  json.add("subscriber_count", std::int64_t{info.subscriber_count()}).add("fast", info.fast());
   json.add_json("audio_held", "[" + std::to_string(info.audio_held().begin_sample()) + ", " +
                                   std::to_string(info.audio_held().end_sample()) + "]");
   return json.text();
@@ -123,10 +123,10 @@ ExitCode run_info(const CommonOptions& options) {
     json.add("server", connection.server()).add("version", info.version()).add("backend", info.engine().backend());
     json.add("target", info.engine().target()).add("build", info.engine().build());
     json.add("engine_threads", std::int64_t{info.engine_threads()}).add("tick_ms", info.tick_ms());
-    json.add("uptime_s", uptime).add("streams", std::int64_t{info.stream_count()});
+    json.add("uptime_s", uptime).add("stream_count", std::int64_t{info.stream_count()});
     json.add("max_streams", std::int64_t{info.max_streams()});
-    json.add("subscriptions", std::int64_t{info.subscription_count()});
-    json.add("history_s", info.history_seconds()).add("draining", info.draining());
+    json.add("subscription_count", std::int64_t{info.subscription_count()});
+    json.add("history_seconds", info.history_seconds()).add("draining", info.draining());
     json.add("ticks", std::int64_t{info.ticks()}).add("frames_computed", std::int64_t{info.frames_computed()});
     std::printf("%s\n", json.text().c_str());
     return ExitCode::kOk;

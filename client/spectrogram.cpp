@@ -57,7 +57,8 @@ Spectrogram::Range Spectrogram::visible_range() const {
   }
   if (values.empty()) return {0, 0};
   const auto quantile = [&](double q) {
-    const auto at = values.begin() + static_cast<std::ptrdiff_t>(q * static_cast<double>(values.size() - 1));
+    const auto at =
+        values.begin() + static_cast<std::ptrdiff_t>(std::lround(q * static_cast<double>(values.size() - 1)));
     std::nth_element(values.begin(), at, values.end());
     return *at;
   };

@@ -8,8 +8,9 @@
 
 namespace melstream::client {
 
-/// What the golden set allows for speech with a preset: the values that most of its clips share, without the bound on
-/// the mean, which depends on the clip. nullopt for an unknown preset.
-std::optional<Tolerance> common_tolerance(std::string_view preset) noexcept;
+/// What the golden set allows for its two clips of speech, the larger of both, over all presets of one kind (whisper
+/// normalised, MFCC, ...). Bounds that are absolute come with one of the mean; where the bound follows the cell's own
+/// loudness, that is enough. nullopt for an unknown preset.
+std::optional<Tolerance> speech_tolerance(std::string_view preset) noexcept;
 
 }  // namespace melstream::client

@@ -25,6 +25,7 @@ namespace melstream::client {
 namespace {
 
 constexpr int kMaxJobs = 64;
+constexpr std::size_t kMaxFailuresShown = 3;
 
 /// What was found of one preset.
 struct PresetResult {
@@ -159,7 +160,10 @@ class Verification {
       std::printf("%s %-20s %3d clips  worst difference/tolerance %-8s largest difference %s\n",
                   result.failures.empty() ? "PASS" : "FAIL", name.c_str(), result.n_clips,
                   short_number(result.worst_ratio).c_str(), short_number(result.largest_difference).c_str());
-      for (const auto& failure : result.failures) std::printf("     %s\n", failure.c_str());
+      // The first ones tell what is wrong; --json has them all.
+      const std::size_t n_shown = std::min(result.failures.size(), kMaxFailuresShown);
+      for (std::size_t i = 0; i < n_shown; ++i) std::printf("     %s\n", result.failures[i].c_str());
+      if (n_shown < result.failures.size()) std::printf("     and %zu more\n", result.failures.size() - n_shown);
       std::fflush(stdout);
     }
   }

@@ -1,0 +1,153 @@
+#include "tests/client/fake_daemon.hpp"
+
+#include <chrono>
+#include <utility>
+
+namespace melstream::client {
+namespace {
+
+void add_front_end(const std::string& name, bool everything, v1::ListFrontEndsResponse& response) {
+  auto& info = *response.add_front_ends();
+  info.set_name(name);
+  info.set_spec("name=" + name + "\n");
+  info.set_spec_sha256(std::string(64, 'a'));
+  info.set_bins(2);
+  info.set_hop_samples(160);
+  info.set_allows_smoothing(everything);
+  info.add_normalizations(v1::NORMALIZATION_NONE);
+  if (!everything) return;
+  for (const auto value : {v1::NORMALIZATION_RUNNING_MAX, v1::NORMALIZATION_FIXED_MAX, v1::NORMALIZATION_WHISPER_WINDOW,
+                           v1::NORMALIZATION_PER_FEATURE_WINDOW}) {
+    info.add_normalizations(value);
+  }
+}
+
+}  // namespace
+
+FakeDaemon::FakeDaemon(const std::string& socket_path, Script script)
+    : address_("unix:" + socket_path), script_(std::move(script)) {
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(address_, grpc::InsecureServerCredentials());
+  builder.RegisterService(static_cast<v1::AudioService::Service*>(this));
+  builder.RegisterService(static_cast<v1::FeatureService::Service*>(this));
+  server_ = builder.BuildAndStart();
+}
+
+FakeDaemon::~FakeDaemon() { server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(5)); }
+
+Record FakeDaemon::record() {
+  const std::lock_guard lock(mutex_);
+  return record_;
+}
+
+grpc::Status FakeDaemon::StreamAudio(grpc::ServerContext*, AudioCall* call) {
+  v1::StreamAudioRequest request;
+  call->Read(&request);
+  if (!script_.open_status.ok()) return script_.open_status;
+  {
+    const std::lock_guard lock(mutex_);
+    record_.audio_config = request.config();
+  }
+  v1::StreamAudioResponse response;
+  auto& started = *response.mutable_started()->add_streams();
+  started.set_stream(request.config().stream());
+  started.set_epoch(7);
+  call->Write(response);
+  while (call->Read(&request)) {
+    const std::lock_guard lock(mutex_);
+    record_.audio += request.audio().content();
+    record_.chunk_bytes.push_back(request.audio().content().size());
+    record_.audio_before_subscription = record_.audio_before_subscription || !subscribed_;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    audio_ended_ = true;
+  }
+  changed_.notify_all();
+  if (!script_.publish_status.ok()) return script_.publish_status;
+  *response.mutable_ended() = script_.ended;
+  call->Write(response);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeDaemon::Subscribe(grpc::ServerContext*, SubscribeCall* call) {
+  v1::SubscribeRequest request;
+  call->Read(&request);
+  {
+    const std::lock_guard lock(mutex_);
+    record_.subscribe_config = request.config();
+    subscribed_ = true;
+  }
+  if (script_.responses.empty()) return script_.subscribe_status;
+  v1::SubscribeResponse response;
+  auto& start = *response.mutable_start();
+  start.set_stream(request.config().stream());
+  start.set_bins(2);
+  start.set_hop_samples(160);
+  call->Write(response);
+  if (script_.wait_for_audio) {
+    std::unique_lock lock(mutex_);
+    // Ends also if the client goes away: its publisher's call ends then.
+    changed_.wait_for(lock, std::chrono::seconds(20), [this] { return audio_ended_; });
+  }
+  for (const auto& scripted : script_.responses) call->Write(scripted);
+  return script_.subscribe_status;
+}
+
+grpc::Status FakeDaemon::ListFrontEnds(grpc::ServerContext*, const v1::ListFrontEndsRequest*,
+                                       v1::ListFrontEndsResponse* response) {
+  add_front_end("tiny", true, *response);
+  add_front_end("plain", false, *response);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeDaemon::GetWindow(grpc::ServerContext*, const v1::GetWindowRequest* request,
+                                   v1::GetWindowResponse* response) {
+  if (request->end_sample() > 16000) {
+    v1::WindowErrorDetail detail;
+    detail.mutable_held()->set_begin_sample(160);
+    detail.mutable_held()->set_end_sample(16000);
+    return {grpc::StatusCode::OUT_OF_RANGE, "not held", detail.SerializeAsString()};
+  }
+  response->set_frame_count(1);
+  response->set_bins(2);
+  response->set_values(block_response(5, 1).block().values());
+  return grpc::Status::OK;
+}
+
+v1::SubscribeResponse block_response(std::int64_t first_frame, int n_frames) {
+  v1::SubscribeResponse response;
+  auto& block = *response.mutable_block();
+  block.set_first_frame(first_frame);
+  block.set_frame_count(n_frames);
+  for (int i = 0; i < n_frames; ++i) {
+    const auto value = static_cast<float>(first_frame + i);
+    const float row[] = {value, -value};
+    block.mutable_values()->append(reinterpret_cast<const char*>(row), sizeof row);
+  }
+  return response;
+}
+
+v1::SubscribeResponse gap_response(std::int64_t first_frame, std::int64_t n_frames) {
+  v1::SubscribeResponse response;
+  response.mutable_gap()->set_first_frame(first_frame);
+  response.mutable_gap()->set_frame_count(n_frames);
+  response.mutable_gap()->set_reason(v1::GAP_REASON_CAPTURE_OVERFLOW);
+  return response;
+}
+
+v1::SubscribeResponse discontinuity_response(std::int64_t next_frame) {
+  v1::SubscribeResponse response;
+  response.mutable_discontinuity()->set_next_frame(next_frame);
+  response.mutable_discontinuity()->set_reason(v1::GAP_REASON_NET_LOSS);
+  return response;
+}
+
+v1::SubscribeResponse end_response(std::int64_t next_frame, v1::EndReason reason) {
+  v1::SubscribeResponse response;
+  response.mutable_end()->set_next_frame(next_frame);
+  response.mutable_end()->set_reason(reason);
+  return response;
+}
+
+}  // namespace melstream::client

@@ -1,0 +1,74 @@
+// A daemon that says what a test tells it to: both services on a unix socket, in this process.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <grpcpp/grpcpp.h>
+
+#include "melstream/v1/audio_service.grpc.pb.h"
+#include "melstream/v1/feature_service.grpc.pb.h"
+
+namespace melstream::client {
+
+/// What it will answer.
+struct Script {
+  /// After the subscription's start, once the publisher has sent everything (if wait_for_audio).
+  std::vector<v1::SubscribeResponse> responses;
+  grpc::Status subscribe_status;
+  /// Of StreamAudio: before the stream is started, and instead of its totals.
+  grpc::Status open_status;
+  grpc::Status publish_status;
+  v1::StreamEnded ended;
+  bool wait_for_audio = true;
+};
+
+/// What it was told.
+struct Record {
+  v1::AudioConfig audio_config;
+  v1::SubscribeConfig subscribe_config;
+  std::string audio;
+  std::vector<std::size_t> chunk_bytes;
+  bool audio_before_subscription = false;
+};
+
+/// Has the front ends "tiny" (2 bins, everything allowed) and "plain" (2 bins, nothing allowed).
+class FakeDaemon final : v1::AudioService::Service, v1::FeatureService::Service {
+ public:
+  FakeDaemon(const std::string& socket_path, Script script);
+  ~FakeDaemon() override;
+
+  const std::string& address() const { return address_; }
+  Record record();
+
+ private:
+  using AudioCall = grpc::ServerReaderWriter<v1::StreamAudioResponse, v1::StreamAudioRequest>;
+  using SubscribeCall = grpc::ServerReaderWriter<v1::SubscribeResponse, v1::SubscribeRequest>;
+
+  grpc::Status StreamAudio(grpc::ServerContext* context, AudioCall* call) override;
+  grpc::Status Subscribe(grpc::ServerContext* context, SubscribeCall* call) override;
+  grpc::Status ListFrontEnds(grpc::ServerContext* context, const v1::ListFrontEndsRequest* request,
+                             v1::ListFrontEndsResponse* response) override;
+  grpc::Status GetWindow(grpc::ServerContext* context, const v1::GetWindowRequest* request,
+                         v1::GetWindowResponse* response) override;
+
+  std::string address_;
+  Script script_;
+  std::mutex mutex_;  ///< guards what follows
+  std::condition_variable changed_;
+  Record record_;
+  bool subscribed_ = false;
+  bool audio_ended_ = false;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+// Responses for scripts. Frames are [2] bins: {frame, -frame}.
+v1::SubscribeResponse block_response(std::int64_t first_frame, int n_frames);
+v1::SubscribeResponse gap_response(std::int64_t first_frame, std::int64_t n_frames);
+v1::SubscribeResponse discontinuity_response(std::int64_t next_frame);
+v1::SubscribeResponse end_response(std::int64_t next_frame, v1::EndReason reason = v1::END_REASON_COMPLETED);
+
+}  // namespace melstream::client
