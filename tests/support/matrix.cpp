@@ -1,9 +1,9 @@
 #include "tests/support/matrix.hpp"
 
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iterator>
-#include <regex>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -41,13 +41,18 @@ Matrix read_npy(const std::filesystem::path& file) {
   const std::size_t header_length =
       first_version ? number_at<std::uint16_t>(file, bytes, 8) : number_at<std::uint32_t>(file, bytes, 8);
   const std::string header = bytes.substr(8 + length_bytes, header_length);
-  std::smatch shape;
-  const std::regex two_dimensions(R"('shape': \((\d+), (\d+)\))");
-  if (!std::regex_search(header, shape, two_dimensions)) refuse(file, "not two-dimensional: " + header);
+  const std::size_t shape = header.find("'shape': (");
+  std::size_t rows = 0;
+  std::size_t cols = 0;
+  char closing = 0;
+  if (shape == std::string::npos ||
+      std::sscanf(header.c_str() + shape, "'shape': (%zu, %zu%c", &rows, &cols, &closing) != 3 || closing != ')') {
+    refuse(file, "not two-dimensional: " + header);
+  }
   if (header.find("'<f4'") == std::string::npos) refuse(file, "not float32: " + header);
   if (header.find("'fortran_order': False") == std::string::npos) refuse(file, "not in C order: " + header);
 
-  Matrix matrix{std::stoul(shape[1]), std::stoul(shape[2]), {}};
+  Matrix matrix{rows, cols, {}};
   const std::size_t begin = 8 + length_bytes + header_length;
   matrix.values.resize(matrix.rows * matrix.cols);
   if (bytes.size() != begin + matrix.values.size() * sizeof(float)) refuse(file, "size does not fit the shape");
