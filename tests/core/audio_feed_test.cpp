@@ -104,14 +104,15 @@ TEST_F(AudioFeedTest, RemembersArrivalsForReadersFurtherBehind) {
   EXPECT_EQ(feed_.received_mono_ns(3500), 350);
 }
 
-TEST_F(AudioFeedTest, WipesItsSamples) {
+TEST_F(AudioFeedTest, GivesItsMemoryBackWiped) {
   feed_.begin_segment({});
   feed_.write(std::vector<float>(1000, 0.5F), 1);
+  const float* samples = feed_.ring().view(0, 1)[0].data();
   feed_.finish(EndReason::kCompleted);
-  feed_.wipe();
-  for (const auto part : feed_.ring().view(0, 1000)) {
-    for (const float sample : part) ASSERT_EQ(sample, 0.0F);
-  }
+  const auto used = arena_.usage().used_bytes;
+  feed_.give_back();
+  EXPECT_LT(arena_.usage().used_bytes, used);
+  for (int i = 0; i < 1000; ++i) ASSERT_EQ(samples[i], 0.0F);
 }
 
 TEST_F(AudioFeedTest, ArrivalTimesAreNeverTooEarlyWhenTheirQueueIsFull) {

@@ -107,6 +107,18 @@ TEST_F(RegistryTest, TheEndWipesTheAudio) {
   EXPECT_EQ(stream->audio_history()->held().size(), 0);
 }
 
+TEST_F(RegistryTest, AnEndedStreamHoldsNoAudioMemory) {
+  build({.audio_history_s = 1.0, .audio_history_bytes = 2 << 16});
+  auto stream = open("s");
+  begin(*stream);
+  publish(*stream, noise(1000, 1));
+  end(*stream);
+  const auto used = arena_.usage().used_bytes;
+  open("s");
+  EXPECT_EQ(arena_.usage().used_bytes, used + (1 << 16));  // a ring; the pool keeps its blocks
+  EXPECT_EQ(used, 2U << 16);
+}
+
 TEST_F(RegistryTest, StatusTellsTimelineGapsLevelAndReaders) {
   build({.audio_history_s = 2.0, .always = {"kaldi-80"}});
   auto stream = open("s");

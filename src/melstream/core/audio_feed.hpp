@@ -62,8 +62,8 @@ class AudioFeed {
   /// Oldest boundary not yet popped, or null. Read ring().written() before it, and no boundary below that is missed.
   const Boundary* boundary() const noexcept MELSTREAM_NONBLOCKING { return boundaries_.front(); }
   void pop_boundary() noexcept MELSTREAM_NONBLOCKING { boundaries_.pop(); }
-  /// Overwrites all samples with zeros. After the end only: the producer must not write any more.
-  void wipe() noexcept { ring_.wipe(); }
+  /// Gives the memory of the samples back, wiped. After the end only: the producer must not write any more.
+  void give_back() noexcept { ring_.give_back(); }
   /// When sample `index` had arrived: the newest known time for anything later, the oldest kept for anything older (256
   /// writes behind the largest index asked for are kept).
   std::int64_t received_mono_ns(SampleIndex index) noexcept MELSTREAM_NONBLOCKING;

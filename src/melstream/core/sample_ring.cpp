@@ -7,8 +7,6 @@
 #include <string>
 #include <utility>
 
-#include <string.h>  // explicit_bzero
-
 #include "melstream/core/error.hpp"
 
 namespace melstream::core {
@@ -54,6 +52,9 @@ void SampleRing::release(SampleIndex index) noexcept {
   if (index > released_.load(std::memory_order_relaxed)) released_.store(index, std::memory_order_release);
 }
 
-void SampleRing::wipe() noexcept { explicit_bzero(data_, capacity_ * sizeof(float)); }
+void SampleRing::give_back() noexcept {
+  memory_ = AudioMemory();
+  data_ = nullptr;
+}
 
 }  // namespace melstream::core

@@ -35,8 +35,8 @@ class SampleRing {
   std::array<std::span<const float>, 2> view(SampleIndex begin, std::size_t n) const noexcept MELSTREAM_NONBLOCKING;
   /// Gives back everything before index; never moves backwards.
   void release(SampleIndex index) noexcept MELSTREAM_NONBLOCKING;
-  /// Overwrites all samples with zeros. Only when the producer will not write again.
-  void wipe() noexcept;
+  /// Gives the memory back, wiped. Only when the producer will not write again; view() is over then.
+  void give_back() noexcept;
 
  private:
   AudioMemory memory_;

@@ -61,7 +61,8 @@ MemoryPlan plan_memory(const RegistryOptions& options, const engine::FrontEndCat
     }
   }
   plan.arena_bytes = options.max_streams * plan.ring_bytes_per_stream + plan.audio_history_bytes;
-  plan.total_bytes = plan.arena_bytes + options.max_streams * plan.feature_bytes_per_stream;
+  // As many ended streams as live ones stay readable, without their audio.
+  plan.total_bytes = plan.arena_bytes + 2 * options.max_streams * plan.feature_bytes_per_stream;
   if (plan.total_bytes > available_bytes) {
     refuse("the plan needs " + mib(plan.total_bytes) + ", this machine has " + mib(available_bytes) +
                "; lower stream.max_streams, stream.history_s or memory.audio_history_bytes",
@@ -76,8 +77,9 @@ std::vector<std::string> describe(const MemoryPlan& plan, const RegistryOptions&
   lines.push_back("sample rings: " + streams + " x " + mib(plan.ring_bytes_per_stream) + " = " +
                   mib(options.max_streams * plan.ring_bytes_per_stream) + ", locked");
   lines.push_back("audio history: " + mib(plan.audio_history_bytes) + " for all streams, locked");
-  lines.push_back("features always computed: " + streams + " x " + mib(plan.feature_bytes_per_stream) + " = " +
-                  mib(options.max_streams * plan.feature_bytes_per_stream));
+  lines.push_back("features always computed: " + streams + ", live and as many ended, x " +
+                  mib(plan.feature_bytes_per_stream) + " = " +
+                  mib(2 * options.max_streams * plan.feature_bytes_per_stream));
   lines.push_back("total: " + mib(plan.total_bytes) + ", and up to " + mib(plan.feature_bytes_per_front_end) +
                   " for each front end more that a stream is asked for");
   for (const std::string& line : plan.lowered) lines.push_back("lowered: " + line);

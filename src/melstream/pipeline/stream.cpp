@@ -140,7 +140,7 @@ void Stream::set_level(float rms, float peak) noexcept {
 }
 
 void Stream::finish(core::EndReason reason, std::int64_t now_mono_ns) {
-  feed_.wipe();
+  feed_.give_back();
   if (audio_history_) audio_history_->clear();
   const std::lock_guard lock(mutex_);
   for (const auto& history : histories_) history->end(reason);

@@ -94,7 +94,7 @@ class Stream {
   void forget_segments(core::SampleIndex before);
   void set_seen(core::SampleIndex seen) noexcept { seen_.store(seen, std::memory_order_release); }
   void set_level(float rms, float peak) noexcept;
-  /// All rows are published: wipes the audio and marks the stream ended.
+  /// All rows are published: gives the audio memory back, wiped, and marks the stream ended.
   void finish(core::EndReason reason, std::int64_t now_mono_ns);
   const GeometryTable& geometries() const noexcept { return geometries_; }
 
