@@ -102,8 +102,8 @@ void Acceptor::State::accept_all(Listener& listener) {
 
 void Acceptor::State::take(int fd, bool is_tcp) {
   if (!connections.add(fd, clock.mono_ns())) {
-    close(fd);
     n_refused.fetch_add(1, std::memory_order_relaxed);
+    close(fd);
     return;
   }
   n_accepted.fetch_add(1, std::memory_order_relaxed);

@@ -54,7 +54,8 @@ AudioChoice choose_audio(const v1::AudioConfig& config, const std::function<std:
   choice.fast = options.pacing == pipeline::Pacing::kFast;
   choice.streams.assign(static_cast<std::size_t>(choice.format.n_feeds()), options);
   if (choice.format.channel_mode == core::ChannelMode::kSplit) {
-    for (std::size_t i = 0; i < choice.streams.size(); ++i) choice.streams[i].id.append(1, '.').append(std::to_string(i));
+    for (std::size_t i = 0; i < choice.streams.size(); ++i)
+      choice.streams[i].id.append(1, '.').append(std::to_string(i));
   }
   return choice;
 }

@@ -76,10 +76,12 @@ struct HostPort {
 
 HostPort split_address(const std::string& address) {
   const std::size_t colon = address.rfind(':');
-  if (colon == std::string::npos || colon == 0 || colon + 1 == address.size()) {
+  const std::string port = colon == std::string::npos ? std::string() : address.substr(colon + 1);
+  const bool is_number = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos;
+  if (colon == 0 || !is_number || std::stoi(port) > 65535) {
     throw BindError("cannot listen on " + address + ": write HOST:PORT, such as 127.0.0.1:50071 or [::1]:50071", false);
   }
-  HostPort parts{address.substr(0, colon), address.substr(colon + 1)};
+  HostPort parts{address.substr(0, colon), port};
   if (parts.host.front() == '[' && parts.host.back() == ']') parts.host = parts.host.substr(1, parts.host.size() - 2);
   return parts;
 }

@@ -66,6 +66,7 @@ void* SubscribeCall::tag(Step step) noexcept {
 
 void SubscribeCall::accepted(bool admitted) {
   --n_pending_;
+  accepted_ = true;
   tag(Step::kCancelled);
   if (!admitted) {
     finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "all " + std::to_string(environment_.options.max_subscriptions) +
@@ -143,11 +144,9 @@ void SubscribeCall::subscribe(const v1::SubscribeConfig& config) {
 }
 
 void SubscribeCall::pump(std::int64_t now_mono_ns) {
-  if (writing_ || finishing_) return;
+  if (!accepted_ || writing_ || finishing_) return;
   try {
-    if (subscription_) {
-      deliver(now_mono_ns);
-    }
+    if (subscription_) deliver(now_mono_ns);
     // Nobody opens what it waits for any more.
     const bool waits = !subscription_ || subscription_->stream() == nullptr;
     if (waits && !finishing_ && environment_.registry().draining()) {

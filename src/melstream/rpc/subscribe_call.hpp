@@ -61,6 +61,7 @@ class SubscribeCall {
 
   std::unique_ptr<pipeline::Subscription> subscription_;  ///< from config to end
   std::optional<DeliveryEncoder> encoder_;
+  bool accepted_ = false;  ///< a client is there
   bool configured_ = false;
   bool writing_ = false;
   bool finishing_ = false;                   ///< finish() was called, or the client is gone

@@ -1,0 +1,163 @@
+// Encoding of blocks: element types, layouts, normalizations and levels against plain formulas.
+#include "melstream/rpc/block_encoder.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "melstream/rpc/float16.hpp"
+
+namespace melstream::rpc {
+namespace {
+
+/// By the formula of IEEE 754, in double; infinity for the largest exponent.
+double value_of(std::uint16_t half) {
+  const int exponent = half >> 10 & 31;
+  const double fraction = (half & 1023) / 1024.0;
+  const double magnitude = exponent == 0    ? std::ldexp(fraction, -14)
+                           : exponent == 31 ? std::numeric_limits<double>::infinity()
+                                            : std::ldexp(1.0 + fraction, exponent - 15);
+  return (half & 0x8000) != 0 ? -magnitude : magnitude;
+}
+
+TEST(Float16, KeepsEveryFloat16) {
+  for (int bits = 0; bits < 0x8000; ++bits) {
+    const auto half = static_cast<std::uint16_t>(bits);
+    if (half >= 0x7C00) break;
+    ASSERT_EQ(to_float16(static_cast<float>(value_of(half))), half);
+    ASSERT_EQ(to_float16(-static_cast<float>(value_of(half))), half | 0x8000);
+  }
+}
+
+TEST(Float16, RoundsToNearestAndTiesToEven) {
+  for (int bits = 0; bits < 0x7BFF; ++bits) {
+    const auto low = static_cast<std::uint16_t>(bits);
+    const auto high = static_cast<std::uint16_t>(bits + 1);
+    const auto middle = static_cast<float>((value_of(low) + value_of(high)) / 2);  // exact in float32
+    ASSERT_EQ(to_float16(middle), bits % 2 == 0 ? low : high) << bits;
+    ASSERT_EQ(to_float16(std::nextafter(middle, 0.0F)), low) << bits;
+    ASSERT_EQ(to_float16(std::nextafter(middle, 1e9F)), high) << bits;
+  }
+}
+
+TEST(Float16, SaturatesBeyondItsRange) {
+  EXPECT_EQ(to_float16(65519.0F), 0x7BFF);
+  EXPECT_EQ(to_float16(65520.0F), 0x7BFF);
+  EXPECT_EQ(to_float16(1e30F), 0x7BFF);
+  EXPECT_EQ(to_float16(-std::numeric_limits<float>::infinity()), 0xFBFF);
+  EXPECT_EQ(to_float16(1e-30F), 0);
+  EXPECT_EQ(to_float16(std::numeric_limits<float>::quiet_NaN()) & 0x7E00, 0x7E00);
+}
+
+TEST(PackValues, LaysOutTimeMajorAndMelMajor) {
+  const std::vector<float> values{1, 2, 3, 4, 5, 6};  // two frames of three bins
+  std::string packed;
+  const auto element = [&](std::size_t i) {
+    float value = 0;
+    std::memcpy(&value, packed.data() + i * sizeof(float), sizeof(float));
+    return value;
+  };
+  pack_values(values, 3, ElementType::kFloat32, Layout::kTimeMajor, packed);
+  ASSERT_EQ(packed.size(), 24U);
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(element(i), values[i]);
+  pack_values(values, 3, ElementType::kFloat32, Layout::kMelMajor, packed);
+  ASSERT_EQ(packed.size(), 24U);
+  const float by_bin[] = {1, 4, 2, 5, 3, 6};
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(element(i), by_bin[i]);
+  pack_values(values, 3, ElementType::kFloat16, Layout::kMelMajor, packed);
+  ASSERT_EQ(packed.size(), 12U);
+  for (std::size_t i = 0; i < 6; ++i) {
+    std::uint16_t half = 0;
+    std::memcpy(&half, packed.data() + i * 2, 2);
+    EXPECT_EQ(value_of(half), by_bin[i]);
+  }
+}
+
+class BlockEncoderTest : public ::testing::Test {
+ protected:
+  FeatureChoice choice(engine::Normalization normalization, float fixed_max = 0) const {
+    return {.front_end = catalog_.find("whisper-80"), .normalization = normalization, .fixed_max = fixed_max};
+  }
+  static pipeline::RowBatch batch(int n_frames, std::uint32_t seed) {
+    std::mt19937 random(seed);
+    pipeline::RowBatch rows;
+    rows.n_frames = n_frames;
+    for (int frame = 0; frame < n_frames; ++frame) {
+      pipeline::RowInfo info{.max = -100.0F, .mean_square = 0.01F * static_cast<float>(frame + 1), .peak = 0.5F};
+      for (int bin = 0; bin < 80; ++bin) {
+        rows.values.push_back(static_cast<float>(random() % 16000) / 1000.0F - 12.0F);
+        info.max = std::max(info.max, rows.values.back());
+      }
+      rows.infos.push_back(info);
+    }
+    return rows;
+  }
+  static std::vector<float> values_of(const v1::FeatureBlock& block) {
+    std::vector<float> values(block.values().size() / sizeof(float));
+    std::memcpy(values.data(), block.values().data(), block.values().size());
+    return values;
+  }
+  engine::FrontEndCatalog catalog_;
+};
+
+TEST_F(BlockEncoderTest, RunningMaxCountsFromTheFirstFrameOnAndFrameByFrame) {
+  BlockEncoder encoder(choice(engine::Normalization::kRunningMax));
+  float running = -1e9F;
+  for (std::uint32_t seed = 0; seed < 20; ++seed) {
+    pipeline::RowBatch rows = batch(3, seed);
+    for (float& value : rows.values) value += 0.1F * static_cast<float>(seed);  // so that it grows in late blocks too
+    for (pipeline::RowInfo& info : rows.infos) info.max += 0.1F * static_cast<float>(seed);
+    v1::FeatureBlock block;
+    encoder.encode(rows, block);
+    const std::vector<float> values = values_of(block);
+    ASSERT_EQ(values.size(), rows.values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      running = std::max(running, rows.infos[i / 80].max);
+      ASSERT_EQ(values[i], (std::max(rows.values[i], running - 8.0F) + 4.0F) / 4.0F);
+    }
+    EXPECT_EQ(block.running_max(), running);
+  }
+}
+
+TEST_F(BlockEncoderTest, FixedMaxTakesTheReadersConstant) {
+  BlockEncoder encoder(choice(engine::Normalization::kFixedMax, 1.5F));
+  const pipeline::RowBatch rows = batch(4, 1);
+  v1::FeatureBlock block;
+  encoder.encode(rows, block);
+  const std::vector<float> values = values_of(block);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    ASSERT_EQ(values[i], (std::max(rows.values[i], 1.5F - 8.0F) + 4.0F) / 4.0F);
+  }
+}
+
+TEST_F(BlockEncoderTest, TellsRawMaximaLevelsAndFlags) {
+  BlockEncoder encoder(choice(engine::Normalization::kNone));
+  pipeline::RowBatch rows = batch(4, 2);
+  rows.segment_start = true;
+  v1::FeatureBlock block;
+  encoder.encode(rows, block);
+  EXPECT_EQ(values_of(block), rows.values);
+  EXPECT_EQ(block.frame_count(), 4);
+  EXPECT_EQ(block.block_max(), *std::max_element(rows.values.begin(), rows.values.end()));
+  EXPECT_NEAR(block.rms_dbfs(), 10.0 * std::log10(0.025), 1e-4);
+  EXPECT_NEAR(block.peak_dbfs(), -6.0206, 1e-4);
+  EXPECT_EQ(block.flags(), 1U);
+
+  rows.segment_start = false;
+  rows.segment_end = true;
+  for (pipeline::RowInfo& info : rows.infos) info = {.max = -10.0F, .mean_square = 0.0F, .peak = 0.0F};
+  const float before = block.running_max();
+  encoder.encode(rows, block);
+  EXPECT_EQ(block.rms_dbfs(), -std::numeric_limits<float>::infinity());
+  EXPECT_EQ(block.peak_dbfs(), -std::numeric_limits<float>::infinity());
+  EXPECT_EQ(block.block_max(), -10.0F);
+  EXPECT_EQ(block.running_max(), before);
+  EXPECT_EQ(block.flags(), 2U);
+}
+
+}  // namespace
+}  // namespace melstream::rpc

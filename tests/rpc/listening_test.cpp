@@ -1,0 +1,262 @@
+// Listening sockets, the count of connections, and the accept thread with its wakes.
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+#include <stdlib.h>  // mkdtemp
+
+#include "melstream/rpc/acceptor.hpp"
+#include "melstream/rpc/connection_table.hpp"
+#include "melstream/rpc/listen_socket.hpp"
+
+namespace melstream::rpc {
+namespace {
+
+/// A descriptor that closes itself.
+class Fd {
+ public:
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  ~Fd() { reset(); }
+  int get() const { return fd_; }
+  void reset() {
+    if (fd_ >= 0) close(fd_);
+    fd_ = -1;
+  }
+
+ private:
+  int fd_;
+};
+
+Fd connect_to(const std::string& path) {
+  Fd fd(socket(AF_UNIX, SOCK_STREAM, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
+  EXPECT_EQ(connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0) << std::strerror(errno);
+  return fd;
+}
+
+class ListeningTest : public ::testing::Test {
+ protected:
+  ListeningTest() {
+    folder_ = (std::filesystem::temp_directory_path() / "melstream-listen-XXXXXX").string();
+    if (mkdtemp(folder_.data()) == nullptr) throw std::runtime_error("no temporary folder");
+    path_ = folder_ + "/s.sock";
+  }
+  ~ListeningTest() override { std::filesystem::remove_all(folder_); }
+
+  static std::string error_of(const std::function<void()>& listen, bool permission = false) {
+    try {
+      listen();
+    } catch (const BindError& error) {
+      EXPECT_EQ(error.code(), permission ? core::ErrorCode::kPermissionDenied : core::ErrorCode::kUnavailable);
+      return error.what();
+    }
+    ADD_FAILURE() << "it listens";
+    return {};
+  }
+
+  std::string folder_;
+  std::string path_;
+};
+
+TEST_F(ListeningTest, GivesTheSocketFileToItsGroupAndRemovesIt) {
+  {
+    const ListenSocket socket = ListenSocket::unix_domain(path_);
+    EXPECT_EQ(socket.address(), "unix:" + path_);
+    EXPECT_FALSE(socket.is_tcp());
+    struct stat info {};
+    ASSERT_EQ(stat(path_.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0660U);
+  }
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(ListeningTest, ReplacesWhatADeadDaemonLeftBehind) {
+  {
+    Fd dead(socket(AF_UNIX, SOCK_STREAM, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path_.c_str(), sizeof(address.sun_path) - 1);
+    ASSERT_EQ(bind(dead.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  }
+  ASSERT_TRUE(std::filesystem::exists(path_));
+  const ListenSocket socket = ListenSocket::unix_domain(path_);
+  connect_to(path_);
+}
+
+TEST_F(ListeningTest, RefusesAPathThatAnotherDaemonAnswersOn) {
+  const ListenSocket first = ListenSocket::unix_domain(path_);
+  const std::string error = error_of([&] { ListenSocket::unix_domain(path_); });
+  EXPECT_NE(error.find("already in use by another daemon"), std::string::npos) << error;
+  EXPECT_NE(error.find(path_), std::string::npos) << error;
+  connect_to(path_);  // the first is unharmed
+}
+
+TEST_F(ListeningTest, RefusesPathsThatCannotBeSockets) {
+  std::ofstream(path_) << "a file";
+  EXPECT_NE(error_of([&] { ListenSocket::unix_domain(path_); }).find("no socket"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(path_));
+  EXPECT_NE(error_of([&] { ListenSocket::unix_domain(folder_ + "/none/s.sock"); }).find("folder"), std::string::npos);
+  EXPECT_NE(error_of([&] { ListenSocket::unix_domain(std::string(200, 'x')); }).find("107"), std::string::npos);
+}
+
+TEST_F(ListeningTest, TakesAnyPortAndRefusesATakenOne) {
+  const ListenSocket socket = ListenSocket::tcp("127.0.0.1:0");
+  EXPECT_TRUE(socket.is_tcp());
+  EXPECT_EQ(socket.address().rfind("127.0.0.1:", 0), 0U);
+  EXPECT_NE(socket.address(), "127.0.0.1:0");
+  const std::string error = error_of([&] { ListenSocket::tcp(socket.address()); });
+  EXPECT_NE(error.find("already in use"), std::string::npos) << error;
+  EXPECT_NE(error.find(socket.address()), std::string::npos) << error;
+}
+
+TEST_F(ListeningTest, RefusesAddressesThatAreNone) {
+  for (const char* address : {"50071", "127.0.0.1", ":1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:99999999"}) {
+    EXPECT_NE(error_of([&] { ListenSocket::tcp(address); }).find(address), std::string::npos);
+  }
+}
+
+TEST(ConnectionTable, CountsWhatIsStillOpen) {
+  ConnectionTable table(2);
+  std::int64_t now = 1'000'000'000;
+  const auto make = [] {
+    int ends[2];
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    return std::pair(Fd(ends[0]), Fd(ends[1]));
+  };
+  auto first = make();
+  auto second = make();
+  auto third = make();
+  EXPECT_TRUE(table.add(first.first.get(), now));
+  EXPECT_TRUE(table.add(second.first.get(), now));
+  EXPECT_FALSE(table.add(third.first.get(), now += 1'000'000'000));
+  first.first.reset();
+  EXPECT_TRUE(table.add(third.first.get(), now += 1'000'000'000));
+  EXPECT_EQ(table.count_live(), 2U);
+  // The kernel gives the lowest free number: the one that the table still knows.
+  const int number = second.first.get();
+  second.first.reset();
+  auto fourth = make();
+  EXPECT_TRUE(fourth.first.get() == number || fourth.second.get() == number);
+  EXPECT_TRUE(table.add(number, now));
+  EXPECT_EQ(table.count_live(), 2U);
+}
+
+TEST(ConnectionTable, CutsConnections) {
+  ConnectionTable table(2);
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+  const Fd ours(ends[0]);
+  const Fd theirs(ends[1]);
+  ASSERT_TRUE(table.add(ours.get(), 0));
+  table.cut_all();
+  char byte = 0;
+  EXPECT_EQ(read(theirs.get(), &byte, 1), 0);  // the end, not a wait
+}
+
+TEST(ConnectionTable, LeavesDescriptorsForTheRest) {
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const int n = default_max_connections();
+  EXPECT_GE(n, 4);
+  EXPECT_LE(n, 1024);
+  EXPECT_LT(static_cast<rlim_t>(n), limit.rlim_cur);
+}
+
+TEST_F(ListeningTest, HandsDescriptorsOverAndClosesThoseBeyondTheLimit) {
+  std::vector<ListenSocket> sockets;
+  sockets.push_back(ListenSocket::unix_domain(path_));
+  std::mutex mutex;
+  std::vector<int> taken;
+  Acceptor acceptor(std::move(sockets), 2,
+                    {.hand_over =
+                         [&](int fd) {
+                           const std::lock_guard lock(mutex);
+                           taken.push_back(fd);
+                         },
+                     .on_wake = [] {}});
+  const Fd first = connect_to(path_);
+  const Fd second = connect_to(path_);
+  const Fd third = connect_to(path_);
+  char byte = 0;
+  EXPECT_EQ(read(third.get(), &byte, 1), 0);  // closed at once
+  const std::lock_guard lock(mutex);
+  ASSERT_EQ(taken.size(), 2U);
+  EXPECT_EQ(acceptor.counts().accepted, 2);
+  EXPECT_EQ(acceptor.counts().refused, 1);
+  int size = 0;
+  socklen_t length = sizeof(size);
+  ASSERT_EQ(getsockopt(taken[0], SOL_SOCKET, SO_SNDBUF, &size, &length), 0);
+  EXPECT_LE(size, 2 * (64 << 10));  // the kernel doubles it
+  for (const int fd : taken) close(fd);
+}
+
+TEST_F(ListeningTest, TriesAgainOnceDescriptorsAreFree) {
+  std::vector<ListenSocket> sockets;
+  sockets.push_back(ListenSocket::unix_domain(path_));
+  std::promise<void> held;
+  std::promise<void> go_on;
+  std::promise<int> taken;
+  Acceptor acceptor(std::move(sockets), 2,
+                    {.hand_over = [&](int fd) { taken.set_value(fd); },
+                     .on_wake =
+                         [&] {
+                           held.set_value();
+                           go_on.get_future().wait();
+                         }});
+  acceptor.wake();
+  held.get_future().wait();  // now the accept thread does nothing else
+  const Fd client = connect_to(path_);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int lowest_free = dup(0);
+  ASSERT_GE(lowest_free, 0);
+  close(lowest_free);
+  rlimit none = before;
+  none.rlim_cur = static_cast<rlim_t>(lowest_free);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  go_on.set_value();
+  while (acceptor.counts().out_of_fds == 0) std::this_thread::yield();
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  close(taken.get_future().get());
+  EXPECT_EQ(acceptor.counts().accepted, 1);
+}
+
+TEST_F(ListeningTest, RelaysEveryWakeAndStopsAccepting) {
+  std::vector<ListenSocket> sockets;
+  sockets.push_back(ListenSocket::unix_domain(path_));
+  std::promise<void> once;
+  std::promise<void> again;
+  int n = 0;  // accept thread
+  Acceptor acceptor(std::move(sockets), 2,
+                    {.hand_over = [](int fd) { close(fd); },
+                     .on_wake =
+                         [&] {
+                           ++n;
+                           if (n == 1) once.set_value();
+                           if (n == 2) again.set_value();
+                         }});
+  acceptor.wake();
+  once.get_future().wait();
+  acceptor.stop_accepting();
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  acceptor.wake();
+  again.get_future().wait();
+}
+
+}  // namespace
+}  // namespace melstream::rpc
