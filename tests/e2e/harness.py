@@ -159,14 +159,12 @@ class Daemon:
         return result, features
 
     def streams(self):
-        """What `melstream streams --json` lists, by id."""
+        """What `melstream streams --json` lists, by id; of those with one id the live one, which comes first."""
         result = self.client("streams", "--json")
         if result.returncode != 0:
             raise AssertionError("streams: %s" % result.stderr)
         listed = json.loads(result.stdout)
-        if isinstance(listed, dict):
-            listed = listed["streams"]
-        return {stream["stream"]: stream for stream in listed}
+        return {stream["stream"]: stream for stream in reversed(listed)}
 
     def terminate(self, timeout=DEADLINE_S):
         """SIGTERM, and the exit status."""
