@@ -39,11 +39,10 @@ RowTables one_to_one(int n_bins, const LogSpec& log, int n_lanes) {
   RowTables tables;
   tables.n_mels = n_bins;
   tables.log = log;
-  tables.offset.push_back(0);
   for (int k = 0; k < n_bins; ++k) {
     tables.first_bin.push_back(static_cast<std::uint32_t>(k * n_lanes));
-    tables.offset.push_back(static_cast<std::uint32_t>(k + 1));
-    tables.weights.push_back(1.0F);
+    tables.n_pairs.push_back(1);
+    tables.weights.insert(tables.weights.end(), {1.0F, 0.0F});
   }
   return tables;
 }

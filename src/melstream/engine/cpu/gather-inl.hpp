@@ -61,22 +61,25 @@ inline V gather_raw(const FrameGroup& group, std::size_t n_window, float* raw) {
 /// Kaldi's frame: minus its mean, then y[n] = x[n] - c x[n - 1] with x[-1] = x[0], then the window.
 template <bool kEnergy>
 inline void condition_frame(const TransformTables& tables, V mean, const Workspace& workspace) {
-  const std::size_t n_window = tables.window.size();
-  const float* const raw = workspace.raw();
+  const float* raw = workspace.raw();
+  const float* window = tables.window.data();
+  const std::uint32_t* slots = tables.fft.slots.data();
   float* const input = workspace.input();
-  const float* const window = tables.window.data();
-  const std::uint32_t* const slots = tables.fft.slots.data();
   const bool emphasize = tables.spec.pre_emphasis_scope == PreEmphasisScope::kFrame;
   const V c = broadcast(emphasize ? tables.spec.pre_emphasis : 0.0F);
   V previous = load(raw) - mean;
   V energy = broadcast(0.0F);
-  MELSTREAM_UNROLL(4)
-  for (std::size_t n = 0; n < n_window; ++n) {
+  const auto put = [&](std::size_t n) MELSTREAM_LAMBDA {
     const V x = load(raw + n * kLanes) - mean;
     if constexpr (kEnergy) energy = mul_add(x, x, energy);
     store(neg_mul_add(c, previous, x) * broadcast(window[n]), input + slots[n]);
     previous = x;
+  };
+  std::size_t n_left = tables.window.size();
+  for (; n_left >= 4; n_left -= 4, raw += 4 * kLanes, window += 4, slots += 4) {
+    for (std::size_t i = 0; i < 4; ++i) put(i);
   }
+  for (std::size_t i = 0; i < n_left; ++i) put(i);
   if constexpr (kEnergy) store(energy * broadcast(tables.energy_scale), workspace.energy());
 }
 

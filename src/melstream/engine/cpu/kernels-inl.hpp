@@ -14,6 +14,8 @@ static_assert(kUnitFrames % kLanes == 0 && kLanes <= kMaxLanes);
 inline void power_of_group(const TransformTables& tables, const FrameGroup& group,
                            const Workspace& workspace) noexcept {
   gather(tables, group, workspace);
+  // A filter that ends at the last bin may be filled up by one behind it.
+  store(broadcast(0.0F), workspace.power() + static_cast<std::size_t>(tables.fft.n_bins) * kLanes);
   switch (tables.fft.kind) {
     case FftKind::k400:
       return fft400_power(tables.fft, workspace.input(), workspace.power());

@@ -21,7 +21,7 @@
 
 #if (HWY_TARGET & MELSTREAM_TARGETS) != 0
 #undef MELSTREAM_LAMBDA
-#define MELSTREAM_LAMBDA HWY_ATTR
+#define MELSTREAM_LAMBDA HWY_ATTR __attribute__((always_inline))
 
 HWY_BEFORE_NAMESPACE();
 namespace melstream::engine::cpu::HWY_NAMESPACE {

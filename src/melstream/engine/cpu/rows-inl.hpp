@@ -1,14 +1,14 @@
 // From power spectra to rows: mel filters, logarithm, cepstrum, and back from lanes to rows, four values at a time.
 // Every sum runs in the order of its index. Included by kernels-inl.hpp, after log-inl.hpp.
 
-/// Sum of weight * power over the bins of filter m.
-MELSTREAM_INLINE V mel(const RowTables& tables, const float* power, std::size_t m) {
-  const float* const weights = tables.weights.data() + tables.offset[m];
-  const float* const bins = power + tables.first_bin[m];
-  const std::size_t n = tables.offset[m + 1] - tables.offset[m];
+/// Sum of weight * power over the bins of filter m; its weights begin at *weight, which moves on to the next filter's.
+MELSTREAM_INLINE V mel(const RowTables& tables, const float* power, std::size_t m, const float** weight) {
+  const float* bin = power + tables.first_bin[m];
   V sum = broadcast(0.0F);
-  MELSTREAM_UNROLL(2)
-  for (std::size_t i = 0; i < n; ++i) sum = mul_add(broadcast(weights[i]), load(bins + i * kLanes), sum);
+  for (std::uint32_t n_left = tables.n_pairs[m]; n_left != 0; --n_left, *weight += 2, bin += 2 * kLanes) {
+    sum = mul_add(broadcast((*weight)[0]), load(bin), sum);
+    sum = mul_add(broadcast((*weight)[1]), load(bin + kLanes), sum);
+  }
   return sum;
 }
 
@@ -18,7 +18,7 @@ MELSTREAM_INLINE V floored_logarithm(V v, V floor) {
   return logarithm<kBase>(kFloor == LogFloor::kMax ? maximum(v, floor) : v + floor);
 }
 
-/// Writes value_of(0), ... value_of(n - 1) of each lane to its row, and the row's largest value.
+/// Writes value_of(0), ... value_of(n - 1), asked for in this order, of each lane to its row, and the largest of each.
 template <typename ValueOf>
 MELSTREAM_INLINE void write_rows(std::size_t n, const RowSinks& sinks, const ValueOf& value_of) {
   float* rows[kLanes];  // a local copy can stay in registers
@@ -59,8 +59,10 @@ inline void rows_of(const RowTables& tables, const Workspace& workspace, const R
   const V floor = broadcast(tables.log.floor_value);
   const float* const power = workspace.power();
   const auto n_mels = static_cast<std::size_t>(tables.n_mels);
-  const auto log_mel = [&](std::size_t m)
-                           MELSTREAM_LAMBDA { return floored_logarithm<kBase, kFloor>(mel(tables, power, m), floor); };
+  const float* weight = tables.weights.data();
+  const auto log_mel = [&](std::size_t m) MELSTREAM_LAMBDA {
+    return floored_logarithm<kBase, kFloor>(mel(tables, power, m, &weight), floor);
+  };
   if (tables.n_ceps == 0) return write_rows(n_mels, sinks, log_mel);
   float* const log_mels = workspace.values();
   for (std::size_t m = 0; m < n_mels; ++m) store(log_mel(m), log_mels + m * kLanes);

@@ -19,10 +19,14 @@ RowTables row_tables(const FrontEndSpec& spec, int n_lanes) {
   const MelFilters filters = mel_filters(spec.mel, spec.transform.n_fft);
   RowTables tables;
   tables.n_mels = spec.mel.n_mels;
-  for (const std::int32_t bin : filters.first_bin)
-    tables.first_bin.push_back(static_cast<std::uint32_t>(bin * n_lanes));
-  tables.offset.assign(filters.offset.begin(), filters.offset.end());
-  tables.weights = filters.weights;
+  for (std::size_t m = 0; m < filters.first_bin.size(); ++m) {
+    tables.first_bin.push_back(static_cast<std::uint32_t>(filters.first_bin[m] * n_lanes));
+    tables.weights.insert(tables.weights.end(), filters.weights.begin() + filters.offset[m],
+                          filters.weights.begin() + filters.offset[m + 1]);
+    const std::int32_t n_weights = filters.offset[m + 1] - filters.offset[m];
+    if (n_weights % 2 != 0) tables.weights.push_back(0.0F);
+    tables.n_pairs.push_back(static_cast<std::uint32_t>((n_weights + 1) / 2));
+  }
   tables.log = spec.log;
   if (spec.cepstrum) {
     tables.cepstrum = cepstrum_matrix(*spec.cepstrum, spec.mel.n_mels);

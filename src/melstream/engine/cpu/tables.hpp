@@ -21,8 +21,8 @@ struct TransformTables {
 struct RowTables {
   int n_mels = 0;
   std::vector<std::uint32_t> first_bin;  ///< [n_mels] offset in floats of a filter's first bin
-  std::vector<std::uint32_t> offset;     ///< [n_mels + 1] filter m: weights[offset[m] .. offset[m + 1])
-  std::vector<float> weights;
+  std::vector<std::uint32_t> n_pairs;    ///< [n_mels] a filter's weights, two by two
+  std::vector<float> weights;            ///< of filter 0, then of filter 1, ...; an odd number is filled up by a zero
   LogSpec log;
   std::vector<float> cepstrum;  ///< [n_ceps][n_mels]; empty without cepstra
   int n_ceps = 0;

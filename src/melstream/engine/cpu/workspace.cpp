@@ -24,7 +24,7 @@ Workspace::Workspace()
     : raw_(kFftFloats),
       input_(kInputFloats),
       scratch_(kFftFloats),
-      power_(kFftFloats / 2 + kMaxLanes),
+      power_(kFftFloats / 2 + 2 * kMaxLanes),
       energy_(kMaxLanes),
       values_(std::size_t{kMaxMels} * kMaxLanes),
       copies_(kMaxLanes * kFrameStride),

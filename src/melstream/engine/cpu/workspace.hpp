@@ -38,7 +38,7 @@ class Workspace {
   float* raw() const noexcept { return raw_.get(); }          ///< samples, [window] vectors
   float* input() const noexcept { return input_.get(); }      ///< of the FFT, fft_input_vectors(n_fft)
   float* scratch() const noexcept { return scratch_.get(); }  ///< of the FFT, [n_fft] vectors
-  float* power() const noexcept { return power_.get(); }      ///< [n_fft / 2 + 1] vectors
+  float* power() const noexcept { return power_.get(); }      ///< [n_fft / 2 + 1] vectors, then one of zeros
   float* energy() const noexcept { return energy_.get(); }    ///< one vector: sum of squares, in sample units
   float* values() const noexcept { return values_.get(); }    ///< [n_mels] vectors: log mels that cepstra are made of
   /// Samples of a frame that do not lie in one piece: [kMaxLanes][kFrameStride], sample 0 at kFrameLead.
