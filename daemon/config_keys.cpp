@@ -32,6 +32,10 @@ struct Place {
   const T& in(const Config& config) const { return config.*section.*field; }
 };
 
+// Clang 14 deduces no aggregates.
+template <typename Section, typename T>
+Place(Section Config::*, T Section::*) -> Place<Section, T>;
+
 template <typename Section>
 KeyRule integer(std::string_view section, std::string_view name, Place<Section, std::int64_t> place, std::int64_t low,
                 std::int64_t high) {

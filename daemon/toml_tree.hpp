@@ -1,7 +1,6 @@
 // A TOML document as a plain tree that knows where each key and value stands, for error messages. Control threads.
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,7 +14,11 @@ namespace melstream::daemon {
 struct Position {
   int line = 0;
   int column = 0;
-  auto operator<=>(const Position&) const = default;
+  bool operator==(const Position&) const = default;
+  /// In the order of the text.
+  bool operator<(const Position& other) const noexcept {
+    return line != other.line ? line < other.line : column < other.column;
+  }
 };
 
 struct TomlMember;

@@ -19,14 +19,15 @@ constexpr int kSecondBytes = 2 * 16000;  // LINEAR16 at 16 kHz
 
 /// A daemon, a publisher and a subscriber of its stream.
 class Drain : public testing::Test {
- protected:
-  using Publisher = grpc::ClientReaderWriter<v1::StreamAudioRequest, v1::StreamAudioResponse>;
-  using Subscriber = grpc::ClientReaderWriter<v1::SubscribeRequest, v1::SubscribeResponse>;
-
+ public:
   ~Drain() override {  // a process that still runs would never end them
     publisher_context_.TryCancel();
     subscriber_context_.TryCancel();
   }
+
+ protected:
+  using Publisher = grpc::ClientReaderWriter<v1::StreamAudioRequest, v1::StreamAudioResponse>;
+  using Subscriber = grpc::ClientReaderWriter<v1::SubscribeRequest, v1::SubscribeResponse>;
 
   void start(const std::string& drain_timeout_s) {
     const std::string socket = folder_.path("s");

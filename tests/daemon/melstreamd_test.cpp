@@ -82,19 +82,16 @@ TEST_F(Melstreamd, ForbiddenSocketFolderExits77) {
 
 TEST_F(Melstreamd, BadConfigExits78WithAllErrors) {
   const std::string path = folder_.write("m.toml", "[server]\nprot = 1\n[engine]\ntick_ms = 0\n");
+  std::string expected = path;
+  expected.append(":2:1: error: unknown key 'prot' in [server]\n    prot = 1\n    ^\n");
+  expected.append(path).append(":4:11: error: engine.tick_ms = 0: expected a whole number from 1 to 100\n");
+  expected.append("    tick_ms = 0\n              ^\n");
   for (const bool check : {true, false}) {
     const Finished finished =
         check ? run_melstreamd({"--config", path, "--check-config"}) : run_melstreamd({"--config", path});
     EXPECT_EQ(finished.exit_code, 78);
     EXPECT_EQ(finished.out, "");
-    EXPECT_EQ(finished.err, path +
-                                ":2:1: error: unknown key 'prot' in [server]\n"
-                                "    prot = 1\n"
-                                "    ^\n" +
-                                path +
-                                ":4:11: error: engine.tick_ms = 0: expected a whole number from 1 to 100\n"
-                                "    tick_ms = 0\n"
-                                "              ^\n");
+    EXPECT_EQ(finished.err, expected);
   }
 }
 

@@ -24,12 +24,14 @@ constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
 
 /// A made-up root of /proc and /sys.
 class AvailableMemory : public testing::Test {
- protected:
+ public:
   AvailableMemory() {
     std::string path = testing::TempDir() + "melstream-memory-XXXXXX";
     root_ = mkdtemp(path.data());
   }
   ~AvailableMemory() override { std::filesystem::remove_all(root_); }
+
+ protected:
   void write(const std::string& path, const std::string& text) {
     const std::filesystem::path file = root_ / path;
     std::filesystem::create_directories(file.parent_path());

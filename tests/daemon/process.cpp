@@ -40,6 +40,7 @@ std::string read_file(const std::string& path) {
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> all;
+  all.reserve(texts.size() + 1);
   for (std::string& text : texts) all.push_back(text.data());
   all.push_back(nullptr);
   return all;
@@ -94,8 +95,9 @@ Process::Process(std::vector<std::string> arguments, std::vector<std::string> en
   const std::vector<char*> envp = pointers(environment);
   const std::string out = folder_.path("out");
   const std::string err = folder_.path("err");
-  pid_ = checked(fork(), "fork");
-  if (pid_ == 0) become_melstreamd(argv.data(), envp.data(), out, err);
+  const pid_t child = checked(fork(), "fork");
+  if (child == 0) become_melstreamd(argv.data(), envp.data(), out, err);
+  pid_ = child;  // NOLINT(cppcoreguidelines-prefer-member-initializer): nothing to kill before
   pid_fd_ = checked(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)), "pidfd_open");
 }
 
