@@ -1,4 +1,5 @@
 // melstream streams, front-ends and info: what the daemon says of itself.
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -79,7 +80,13 @@ ExitCode run_streams(const CommonOptions& options) {
   }
   std::printf("%-24s %-6s %10s %8s %9s %7s  %s\n", "STREAM", "STATE", "LENGTH", "LOST", "LEVEL", "READERS",
               "FRONT ENDS");
-  for (const auto& info : response.streams()) {
+  // Live ones first: those that have ended are there for half a minute, and may be many.
+  std::vector<const v1::StreamInfo*> ordered;
+  for (const auto& info : response.streams()) ordered.push_back(&info);
+  std::stable_partition(ordered.begin(), ordered.end(),
+                        [](const auto* info) { return info->state() == v1::STREAM_STATE_LIVE; });
+  for (const auto* stream : ordered) {
+    const v1::StreamInfo& info = *stream;
     std::string front_ends;
     for (const auto& name : info.front_ends()) front_ends += (front_ends.empty() ? "" : " ") + name;
     const double lost = static_cast<double>(info.gap_samples()) / kTimelineRateHz;
