@@ -8,8 +8,8 @@
 namespace melstream::bench {
 namespace {
 
-/// Of each stream: as much as a sample ring holds, or what LFR's longer rows need.
-constexpr std::size_t kSamples = 65536;
+/// Of each stream: as much as its sample ring holds (core's kBlockSamples).
+constexpr std::size_t kSamples = 16384;
 /// Rows at the start of a segment need its edge; ticks begin behind them.
 constexpr std::int64_t kFirstRow = 3;
 
