@@ -15,6 +15,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "melstream/core/freed_memory.hpp"
+
 #include "daemon/available_memory.hpp"
 #include "daemon/config_reader.hpp"
 #include "daemon/daemon.hpp"
@@ -79,8 +81,10 @@ class Run {
   std::optional<Drain> drain_;
 };
 
-/// Audio shall not be read from outside: no core dump, no ptrace by the same user (prctl(2)).
+/// Audio shall not stay behind in memory that a library frees, nor be read from outside: no core dump, no ptrace by the
+/// same user (prctl(2)). Before any thread that sees audio.
 void hide_memory() {
+  core::wipe_freed_memory();
 #if !defined(__SANITIZE_ADDRESS__)  // LeakSanitizer needs ptrace at exit
   prctl(PR_SET_DUMPABLE, 0);
 #endif
