@@ -78,6 +78,7 @@ class Verification {
 
   bool run() {
     std::vector<std::thread> threads;
+    threads.reserve(static_cast<std::size_t>(options_.jobs));
     for (int i = 0; i < options_.jobs; ++i) threads.emplace_back([this] { work(); });
     for (auto& thread : threads) thread.join();
     bool passed = true;

@@ -27,6 +27,7 @@ class CommandTest : public testing::Test {
   int run_alone(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "melstream");
     std::vector<char*> pointers;
+    pointers.reserve(arguments.size());
     for (auto& argument : arguments) pointers.push_back(argument.data());
     testing::internal::CaptureStdout();
     testing::internal::CaptureStderr();

@@ -29,7 +29,7 @@ inline std::string wav(const WavHeader& header, const std::string& samples, std:
          little_endian(static_cast<std::uint64_t>(header.format), 2) +
          little_endian(static_cast<std::uint64_t>(header.channels), 2) +
          little_endian(static_cast<std::uint64_t>(header.rate_hz), 4) +
-         little_endian(static_cast<std::uint64_t>(header.rate_hz * step), 4) +
+         little_endian(static_cast<std::uint64_t>(header.rate_hz) * static_cast<std::uint64_t>(step), 4) +
          little_endian(static_cast<std::uint64_t>(step), 2) +
          little_endian(static_cast<std::uint64_t>(header.bits), 2) + "data" + little_endian(n, 4) + samples;
 }
