@@ -184,7 +184,11 @@ TEST_F(FewConnectionsTest, OutlivesAStormOfConnections) {
   char byte = 0;
   EXPECT_EQ(::read(connections.back(), &byte, 1), 0);
   for (const int fd : connections) ::close(fd);
-  Publisher publisher(audio());
+  // gRPC takes a moment to close its ends; until then a client is refused and tries again.
+  const auto channel = connect();
+  ASSERT_TRUE(channel->WaitForConnected(std::chrono::system_clock::now() + kCallDeadline));
+  const auto stub = v1::AudioService::NewStub(channel);
+  Publisher publisher(*stub);
   publisher.open(audio_config("mic"));
   publisher.half_close();
   EXPECT_TRUE(publisher.finish().ok());

@@ -57,16 +57,9 @@ class StreamTest : public ServerTest {
 };
 
 TEST_F(StreamTest, GivesTheOfflineRowsOfAFastStream) {
-  const auto samples = pcm_noise(50'000, 1);
+  const auto samples = pcm_noise(50'100, 1);  // the last frame reaches beyond the end
   const Reading reading = stream_fast(samples, subscribe_config("clip"));
-  const auto a = reading.values(), b = offline(as_floats(samples), "whisper-80");
-  printf("sizes %zu %zu\n", a.size(), b.size());
-  for (size_t r = 0; r < 312; r++)
-    for (size_t q = 0; q < 312; q++) {
-      int n = 0;
-      for (size_t i = 0; i < 80; i++) n += a[r * 80 + i] == b[q * 80 + i];
-      if (n > 40) printf("row %zu = %zu (%d)\n", r, q, n);
-    }
+  EXPECT_EQ(reading.values(), offline(as_floats(samples), "whisper-80"));
   EXPECT_TRUE(reading.gaps.empty());
   EXPECT_EQ(reading.start.stream(), "clip");
   EXPECT_EQ(reading.start.front_end(), "whisper-80");
@@ -78,7 +71,7 @@ TEST_F(StreamTest, GivesTheOfflineRowsOfAFastStream) {
   EXPECT_EQ(reading.start.algorithmic_delay_samples(), 200);
   EXPECT_EQ(reading.start.engine().backend(), "cpu");
   EXPECT_EQ(reading.start.engine().build(), "0.0.0 test");
-  EXPECT_EQ(reading.end.next_frame(), 312);
+  EXPECT_EQ(reading.end.next_frame(), 313);
   std::int64_t next_frame = 0;
   std::int64_t capture_ns = 0;
   for (const v1::FeatureBlock& block : reading.blocks) {

@@ -28,12 +28,13 @@ class WindowCallTest : public ServerTest {
 };
 
 TEST_F(WindowCallTest, IsTheOfflineTensorOfTheClip) {
-  const auto samples = pcm_noise(32'000, 1);
+  const auto samples = pcm_noise(24'000, 1);
   Publisher publisher(audio());
   const std::uint64_t epoch = publisher.open(audio_config("mic")).streams(0).epoch();
-  ASSERT_TRUE(publisher.send(as_bytes({samples.begin(), samples.begin() + 16'000})));
-  ASSERT_TRUE(publisher.send(as_bytes({samples.begin() + 16'000, samples.end()})));
   v1::GetWindowResponse response;
+  ASSERT_TRUE(publisher.send(as_bytes({samples.begin(), samples.begin() + 12'000})));
+  ASSERT_TRUE(get_window(request(0, 12'000), response).ok());  // so that the ring has room again
+  ASSERT_TRUE(publisher.send(as_bytes({samples.begin() + 12'000, samples.begin() + 24'000})));
   v1::GetWindowRequest clip = request(3'001, 20'000);
   clip.set_epoch(epoch);
   grpc::Status status = get_window(clip, response);
