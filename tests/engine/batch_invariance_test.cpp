@@ -106,6 +106,7 @@ TEST(BatchInvariance, FiveHundredNeighboursAndAnyNumberOfThreadsChangeNoBit) {
       std::mt19937 random(11);
       for (int round = 0; round < 3; ++round) {
         std::vector<Lane> lanes;
+        lanes.reserve(kLanes);
         for (const std::size_t i : order) lanes.push_back(bench.lane(i));
         const std::vector<Matrix> together = run_tick(bench.engine(), lanes);
         for (std::size_t i = 0; i < kLanes; ++i) {

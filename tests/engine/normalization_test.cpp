@@ -2,6 +2,7 @@
 #include "melstream/engine/normalization.hpp"
 
 #include <cmath>
+#include <cstddef>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -46,8 +47,8 @@ TEST(Normalization, PerFeatureDividesByTheUnbiasedDeviation) {
 
 TEST(Normalization, PerFeatureKeepsItsPrecisionFarFromZero) {
   // 1e6 +- 1: sums of squares in float would lose the deviation.
-  std::vector<float> values;
-  for (int i = 0; i < 1000; ++i) values.push_back(1e6F + (i % 2 == 0 ? 1.0F : -1.0F));
+  std::vector<float> values(1000);
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = 1e6F + (i % 2 == 0 ? 1.0F : -1.0F);
   per_feature_window(values, 1);
   const auto expected = static_cast<float>(1.0 / (std::sqrt(1000.0 / 999.0) + 1e-5));
   EXPECT_NEAR(values[0], expected, 1e-6F);

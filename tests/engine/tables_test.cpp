@@ -153,14 +153,12 @@ TEST(MelFilters, ReachNoFurtherThanTheirRange) {
 }
 
 TEST(CepstrumMatrix, IsOrthonormalWithoutLifter) {
-  const int n = 23;
-  const auto matrix = cepstrum_matrix({n, 0.0F, EnergyTerm::kCepstrum}, n);
-  for (int a = 0; a < n; ++a) {
-    for (int b = 0; b < n; ++b) {
+  constexpr std::size_t kSize = 23;
+  const auto matrix = cepstrum_matrix({kSize, 0.0F, EnergyTerm::kCepstrum}, kSize);
+  for (std::size_t a = 0; a < kSize; ++a) {
+    for (std::size_t b = 0; b < kSize; ++b) {
       double dot = 0.0;
-      for (int j = 0; j < n; ++j) {
-        dot += double{matrix[static_cast<std::size_t>(a * n + j)]} * matrix[static_cast<std::size_t>(b * n + j)];
-      }
+      for (std::size_t j = 0; j < kSize; ++j) dot += double{matrix[a * kSize + j]} * matrix[b * kSize + j];
       EXPECT_NEAR(dot, a == b ? 1.0 : 0.0, 1e-6) << a << ", " << b;
     }
   }

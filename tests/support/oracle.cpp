@@ -43,7 +43,7 @@ double to_hz(MelScale scale, double mel) {
 
 /// [n_mels][n_fft / 2 + 1]
 DoubleMatrix filters_of(const engine::MelSpec& mel, int n_fft) {
-  const auto bins = static_cast<std::size_t>(n_fft / 2 + 1);
+  const auto bins = static_cast<std::size_t>(n_fft) / 2 + 1;
   const auto n_mels = static_cast<std::size_t>(mel.n_mels);
   DoubleMatrix filters{n_mels, bins, std::vector<double>(n_mels * bins)};
   const bool in_mel = mel.scale == MelScale::kKaldi;

@@ -111,6 +111,7 @@ std::vector<double> oracle_signal(const engine::TransformSpec& transform, std::s
 
 Spectrum oracle_spectrum(const engine::TransformSpec& t, std::span<const double> x, std::int64_t frame) {
   std::vector<double> y;
+  y.reserve(static_cast<std::size_t>(t.geometry.window));
   for (int n = 0; n < t.geometry.window; ++n) {
     y.push_back(sample_at(t.geometry.edge, x, frame * t.geometry.hop - t.geometry.left + n));
   }
