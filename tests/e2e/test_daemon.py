@@ -1,4 +1,5 @@
 """The daemon as an administrator meets it: config, exit codes, signals."""
+import json
 import os
 import socket
 import subprocess
@@ -156,20 +157,32 @@ class Drain(unittest.TestCase):
         self.assertFalse(os.path.exists(daemon.socket))
 
     def test_sigterm_ends_streams_and_subscriptions(self):
-        daemon = harness.Daemon()
+        """The reader still gets every frame of what had arrived, then an End that says why; the publisher is told."""
+        daemon = harness.Daemon('[features]\nalways = ["whisper-80"]\n')
         self.addCleanup(daemon.close)
         writer = daemon.start_client("push", "-", "--stream", "s", "--rate", "16000", "--encoding", "s16le", "--channels",
                                      "1", "--pace", "fast", stdin=subprocess.PIPE)
+        # Into a file: a client whose standard output nobody reads would stop, and be cut off in the end.
+        out = os.path.join(daemon.folder, "s.jsonl")
         reader = daemon.start_client("subscribe", "s", "--front-end", "whisper-80", "--wait", "--start", "frame:0",
-                                     "--out", "-", "--json")
-        writer.stdin.write(harness.pcm16("tone1k"))
+                                     "--out", out)
+        samples = harness.pcm16("tone1k")
+        writer.stdin.write(samples)
         writer.stdin.flush()
-        harness.wait_until(lambda: daemon.streams().get("s", {}).get("subscriber_count") == 1, "the subscription")
+
+        def all_there():
+            stream = daemon.streams().get("s", {})
+            return stream.get("subscriber_count") == 1 and stream["timeline_samples"] == len(samples) // 2
+
+        harness.wait_until(all_there, "the arrival of all samples")
         self.assertEqual(daemon.terminate(), 0, daemon.log_text())
-        output, _ = reader.communicate(timeout=harness.DEADLINE_S)
-        last = harness.json.loads(output.decode().strip().splitlines()[-1])
-        self.assertEqual(last["type"], "end")
-        self.assertIn("SHUTDOWN", last["reason"].upper())
+        _, errors = reader.communicate(timeout=harness.DEADLINE_S)
+        with open(out, encoding="utf-8") as file:
+            responses = [json.loads(line) for line in file]
+        self.assertEqual(responses[-1]["type"], "end", errors.decode())
+        self.assertIn("SHUTDOWN", responses[-1]["reason"].upper())
+        n_frames = sum(one["n_frames"] for one in responses if one["type"] == "block")
+        self.assertEqual(n_frames, harness.golden_entry("whisper80_raw", "tone1k")["n_frames"])
         _, errors = writer.communicate(timeout=harness.DEADLINE_S)
-        self.assertNotEqual(writer.returncode, 0)
-        self.assertTrue(errors.strip())
+        self.assertEqual(writer.returncode, 69, errors.decode())
+        self.assertIn("shutting down", errors.decode())
