@@ -106,7 +106,7 @@ TEST_P(Leftover, NoAudioIsLeftAfterTheEnd) {
     }
     EXPECT_GT(secret.n_marks_in_memory(), 0);  // the search finds it while it is there
     publisher.ingest->finish(core::EndReason::kCompleted);
-    publisher.feeds[0]->wipe();
+    publisher.feeds[0]->give_back();
     EXPECT_EQ(secret.n_marks_in_memory(), 0);
   }
   EXPECT_EQ(secret.n_marks_in_memory(), 0);
