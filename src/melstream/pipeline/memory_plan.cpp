@@ -39,8 +39,7 @@ MemoryPlan plan_memory(const RegistryOptions& options, const engine::FrontEndCat
   for (const auto& front_end : catalog.all()) {
     plan.feature_bytes_per_front_end =
         std::max(plan.feature_bytes_per_front_end, history_bytes(*front_end, options.history_s));
-    const auto row =
-        engine::samples_of_rows(front_end->rows(engine::Smoothing::kNone), 1000, 1, engine::kOpenEnd).size();
+    const std::int64_t row = engine::row_span(front_end->rows(engine::Smoothing::kNone));
     if (2 * row > static_cast<std::int64_t>(options.ring_samples)) {
       refuse("stream.ring_ms: a ring of " + std::to_string(options.ring_samples) + " samples is less than twice the " +
                  std::to_string(row) + " that one row of front end '" + front_end->name() + "' needs; raise ring_ms",

@@ -13,20 +13,11 @@ constexpr std::int64_t kSegments = 64;
 /// Samples that one lane spans at most, so that no stream holds up the others for long (and two blocks hold them).
 constexpr std::int64_t kLaneSamples = 10240;
 
-/// Samples before this position of the segment are not needed for `row` and later, wherever the segment ends: the
-/// frame's own, and what an edge that reflects at the segment's end may reach back to.
-std::int64_t keep_from(const engine::RowGeometry& geometry, std::int64_t row) noexcept {
-  const engine::FrameGeometry& frame = geometry.frame;
-  const std::int64_t back = std::max(frame.left + frame.lead, frame.window - frame.left + 1);
-  const std::int64_t first = engine::frames_of_rows(geometry, row, 1, engine::kOpenEnd).begin;
-  return std::max<std::int64_t>(0, first * frame.hop - back);
-}
-
 /// First row that needs nothing before `held`.
 std::int64_t first_row_within(const engine::RowGeometry& geometry, std::int64_t held) noexcept {
   if (held <= 0) return 0;
   std::int64_t row = held / engine::row_stride(geometry);
-  while (keep_from(geometry, row) < held) ++row;
+  while (engine::first_sample_needed(geometry, row) < held) ++row;
   return row;
 }
 
@@ -246,7 +237,7 @@ core::SampleIndex StreamFramer::needed_from(const Line& line) noexcept {
   const Segment& segment = numbered->segment;
   const bool done = segment.closed() && line.next_row >= rows_available(line, segment);
   if (done) return segment.end;
-  return std::min(seen_, segment.begin + keep_from(line.history->geometry(), line.next_row));
+  return std::min(seen_, segment.begin + engine::first_sample_needed(line.history->geometry(), line.next_row));
 }
 
 bool StreamFramer::has_work(const Line& line) noexcept {
