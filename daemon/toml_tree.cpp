@@ -7,7 +7,13 @@
 #include <cmath>
 #include <cstddef>
 
+// toml++ 3.3 asserts what a malformed file breaks, or lets Clang assume it, before it reports the error properly. Bad
+// input must reach the report.
+#undef NDEBUG
+#define TOML_ASSERT(expr) static_cast<void>(0)
 #include <toml++/toml.h>
+
+#include "daemon/toml_text.hpp"
 
 namespace melstream::daemon {
 namespace {
@@ -71,6 +77,9 @@ const TomlMember* TomlValue::find(std::string_view key) const noexcept {
 }
 
 TomlValue parse_toml(std::string_view text) {
+  if (const auto at = first_stray_character(text)) {
+    throw TomlSyntaxError("a character beyond ASCII outside of quotes: put quotes around the text", *at);
+  }
   try {
     return to_tree(toml::parse(text));
   } catch (const toml::parse_error& error) {

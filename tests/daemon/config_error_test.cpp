@@ -227,6 +227,20 @@ TEST(ConfigError, SourceIsChecked) {
   EXPECT_NE(errors.find("source.labels.a = 1: expected text in quotes"), std::string::npos) << errors;
 }
 
+TEST(ConfigError, CharacterOutsideOfQuotesHasItsPlace) {
+  EXPECT_EQ(errors_of("[server]\nsocket = \u00e4\n"),
+            "m.toml:2:10: error: a character beyond ASCII outside of quotes: put quotes around the text\n"
+            "    socket = \u00e4\n"
+            "             ^\n");
+}
+
+TEST(ConfigError, MalformedKeysAreReportedNotAsserted) {
+  for (const char* text : {"= 1\n", "[server]\n. = 1\n", "[.]\n", "[server.]\nx = 1\n", "a. = 1\n"}) {
+    EXPECT_EQ(outcome_of(text).exit_code, ExitCode::kConfig) << text;
+    EXPECT_NE(errors_of(text).find(": error: "), std::string::npos) << text;
+  }
+}
+
 TEST(ConfigError, BytesThatAreNoTextHaveTheirPlace) {
   EXPECT_EQ(errors_of("[server]\nsocket = \"\xff\xfe\"\n").rfind("m.toml:2:", 0), 0U);
   EXPECT_EQ(outcome_of(std::string("\0\0\0", 3)).exit_code, ExitCode::kConfig);
