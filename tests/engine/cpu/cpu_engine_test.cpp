@@ -85,6 +85,7 @@ TEST_P(EveryTarget, WhereTheSamplesAreCutMakesNoDifference) {
 TEST_P(EveryTarget, FiveHundredShuffledNeighboursMakeNoDifference) {
   const std::vector<Case> cases = all_cases();
   std::vector<std::shared_ptr<const Prepared>> prepared;
+  prepared.reserve(cases.size());
   std::vector<std::vector<float>> audio;
   for (const Case& c : cases) prepared.push_back(engine_.prepare(c.front_end, c.smoothing));
   for (std::uint32_t seed = 0; seed < 50; ++seed) audio.push_back(made_up_audio(6000 + 131 * seed, seed));
@@ -105,6 +106,7 @@ TEST_P(EveryTarget, FiveHundredShuffledNeighboursMakeNoDifference) {
   for (int round = 0; round < 3; ++round) {
     std::shuffle(order.begin(), order.end(), random);
     std::vector<Lane> shuffled;
+    shuffled.reserve(order.size());
     for (const std::size_t i : order) shuffled.push_back(lanes[i]);
     const std::vector<LaneRows> together = run_tick(engine_, shuffled);
     for (std::size_t i = 0; i < order.size(); ++i) {

@@ -147,9 +147,8 @@ TEST(Rows, CepstraEqualTheMatrixInDoubleAndEnergyReplacesTheFirst) {
     tables.n_ceps = 13;
     tables.energy_first = true;
     const auto powers = random_powers(*kernels, 23, 1e-3, 1e9, 5);
-    std::vector<float> energy;
-    for (int lane = 0; lane < kernels->n_lanes; ++lane)
-      energy.push_back(lane == 1 ? 0.0F : 100.0F * static_cast<float>(lane + 1));
+    std::vector<float> energy(powers.size());
+    for (std::size_t lane = 0; lane < energy.size(); ++lane) energy[lane] = 100.0F * static_cast<float>(lane);
     const RowRun result = run(*kernels, tables, powers, energy);
     for (std::size_t lane = 0; lane < powers.size(); ++lane) {
       const double first = std::log(std::max<double>(energy[lane], spec.log.floor_value));

@@ -53,6 +53,8 @@ TEST_P(Threads, SixTicksUnderWayEqualOneThread) {
   std::vector<std::vector<float>> audio;
   std::vector<OwnTick> ticks;
   std::vector<Ticket> tickets;
+  ticks.reserve(6);
+  tickets.reserve(6);
   for (std::uint32_t seed = 0; seed < 6; ++seed) audio.push_back(test::made_up_audio(8000 + 500 * seed, seed));
   for (const auto& samples : audio) ticks.push_back(tick_of(samples));
   for (OwnTick& tick : ticks) tickets.push_back(instance_.engine->submit(tick.tick()));

@@ -126,6 +126,7 @@ TEST_F(Planned, DifferentSamplesAreNotShared) {
 TEST_F(Planned, StreamsOfOneFrontEndFillUnitsTogether) {
   const auto w80 = prepare("whisper-80"), kaldi = prepare("kaldi-80");
   std::vector<Lane> lanes;
+  lanes.reserve(64);
   for (int i = 0; i < 64; ++i) lanes.push_back(test::lane_of(i % 2 == 0 ? *w80 : *kaldi, audio_, i, 2));
   EXPECT_EQ(plan(lanes).units().size(), 2U);
 }

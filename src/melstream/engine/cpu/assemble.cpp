@@ -18,7 +18,8 @@ void box3x3(const float* above, const float* middle, const float* below, std::si
   const int n_rows = 1 + (above != nullptr ? 1 : 0) + (below != nullptr ? 1 : 0);
   const float* const a = above != nullptr ? above : kNoRow.data();
   const float* const b = below != nullptr ? below : kNoRow.data();
-  std::array<float, kMaxMels> columns;
+  // The bins are written before they are read; zeros first would cost more than the sums.
+  std::array<float, kMaxMels> columns;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   for (std::size_t m = 0; m < n_bins; ++m) columns[m] = (a[m] + middle[m]) + b[m];
   const std::size_t shift = valid_only ? 1 : 0;
   const auto n_inner = static_cast<float>(3 * n_rows);

@@ -28,9 +28,9 @@ void plan_400(FftTables* tables, int n_samples, std::uint32_t lanes) {
   tables->power_slots.resize(std::size_t{9} * 25);
   for (int bin = 0; bin < 400; ++bin) {
     if (bin % 16 > 8) continue;  // bin 400 - k has the power of bin k
-    const int k1 = bin % 16;
-    const int k2 = is_conjugated(k1) ? (25 - bin % 25) % 25 : bin % 25;
-    tables->power_slots[static_cast<std::size_t>(k1 * 25 + k2)] =
+    const int k2 = is_conjugated(bin % 16) ? (25 - bin % 25) % 25 : bin % 25;
+    const int at = bin % 16 * 25 + k2;
+    tables->power_slots[static_cast<std::size_t>(at)] =
         static_cast<std::uint32_t>(bin <= 200 ? bin : 400 - bin) * lanes;
   }
   tables->zero_slots.assign(tables->slots.begin() + n_samples, tables->slots.end());
@@ -51,7 +51,8 @@ void plan_512(FftTables* tables, int n_samples, std::uint32_t lanes) {
   for (int k1 = 1; k1 < 8; ++k1) {
     for (int k2 = 0; k2 < 32; ++k2) {
       const int bin = k1 + 16 * (is_conjugated(k1) ? (32 - k2) % 32 : k2);
-      tables->power_slots[static_cast<std::size_t>(k1 * 32 + k2)] =
+      const int at = k1 * 32 + k2;
+      tables->power_slots[static_cast<std::size_t>(at)] =
           static_cast<std::uint32_t>(bin <= 256 ? bin : 512 - bin) * lanes;
     }
   }

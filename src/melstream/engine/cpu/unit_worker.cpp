@@ -8,7 +8,7 @@
 namespace melstream::engine::cpu {
 
 void UnitWorker::compute(const TickPlan& plan, const Unit& unit) noexcept {
-  const int n_slots = fill_slots(plan, unit);
+  const std::size_t n_slots = fill_slots(plan, unit);
   // All strands of a unit have the same front ends in the same order.
   const Strand& recipe = plan.strand_of(plan.piece(unit.first_piece));
   const TransformTables& transform = prepared_of(plan.lane(recipe.first_lane)).transform();
@@ -16,7 +16,7 @@ void UnitWorker::compute(const TickPlan& plan, const Unit& unit) noexcept {
   for (std::int32_t j = 0; j < recipe.n_lanes; ++j) {
     group_.wants_energy |= prepared_of(plan.lane(recipe.first_lane + j)).rows().energy_first;
   }
-  for (int first = 0; first < n_slots; first += kernels_.n_lanes) {
+  for (std::size_t first = 0; first < n_slots; first += n_lanes_) {
     read_group(plan, recipe, first, n_slots);
     kernels_.power(transform, group_, workspace_);
     write_group(plan, recipe, first, n_slots);
@@ -26,37 +26,38 @@ void UnitWorker::compute(const TickPlan& plan, const Unit& unit) noexcept {
   }
 }
 
-int UnitWorker::fill_slots(const TickPlan& plan, const Unit& unit) noexcept {
-  int n_slots = 0;
+std::size_t UnitWorker::fill_slots(const TickPlan& plan, const Unit& unit) noexcept {
+  std::size_t n_slots = 0;
   for (std::int32_t i = 0; i < unit.n_pieces; ++i) {
     const Piece& piece = plan.piece(unit.first_piece + i);
     for (std::int64_t frame = piece.frames.begin; frame < piece.frames.end; ++frame) {
-      slots_[static_cast<std::size_t>(n_slots++)] = {&piece, frame};
+      slots_[n_slots++] = {&piece, frame};
     }
   }
   return n_slots;
 }
 
-void UnitWorker::read_group(const TickPlan& plan, const Strand& recipe, int first_slot, int n_slots) noexcept {
+void UnitWorker::read_group(const TickPlan& plan, const Strand& recipe, std::size_t first_slot,
+                            std::size_t n_slots) noexcept {
   const TransformSpec& spec = prepared_of(plan.lane(recipe.first_lane)).transform().spec;
   const bool may_be_cut = spec.pre_emphasis_scope == PreEmphasisScope::kSignal;
   group_.any_cut = false;
-  for (int i = 0; i < kernels_.n_lanes; ++i) {
-    const auto at = static_cast<std::size_t>(i);
+  for (std::size_t i = 0; i < n_lanes_; ++i) {
     if (first_slot + i >= n_slots) {  // the last group is filled up with its first frame
-      group_.frames[at] = group_.frames[0];
-      group_.n_valid[at] = group_.n_valid[0];
+      group_.frames[i] = group_.frames[0];
+      group_.n_valid[i] = group_.n_valid[0];
       continue;
     }
-    const Slot& slot = slots_[static_cast<std::size_t>(first_slot + i)];
+    const Slot& slot = slots_[first_slot + i];
     const Lane& lane = plan.lane(plan.strand_of(*slot.piece).first_lane);
-    group_.frames[at] = read_frame(lane, spec.geometry, slot.frame, workspace_.frame_copy(at));
-    group_.n_valid[at] = may_be_cut ? samples_before_end(lane, spec.geometry, slot.frame) : spec.geometry.window;
-    group_.any_cut |= group_.n_valid[at] < spec.geometry.window;
+    group_.frames[i] = read_frame(lane, spec.geometry, slot.frame, workspace_.frame_copy(i));
+    group_.n_valid[i] = may_be_cut ? samples_before_end(lane, spec.geometry, slot.frame) : spec.geometry.window;
+    group_.any_cut |= group_.n_valid[i] < spec.geometry.window;
   }
 }
 
-void UnitWorker::write_group(const TickPlan& plan, const Strand& recipe, int first_slot, int n_slots) noexcept {
+void UnitWorker::write_group(const TickPlan& plan, const Strand& recipe, std::size_t first_slot,
+                             std::size_t n_slots) noexcept {
   for (std::int32_t j = 0; j < recipe.n_lanes; ++j) {
     const CpuPrepared& prepared = prepared_of(plan.lane(recipe.first_lane + j));
     const auto n_values = static_cast<std::size_t>(prepared.rows().n_values());
@@ -64,13 +65,12 @@ void UnitWorker::write_group(const TickPlan& plan, const Strand& recipe, int fir
     RowSinks sinks;
     sinks.rows.fill(workspace_.unwanted());
     sinks.maxima.fill(&unwanted_maximum_);
-    const int n_filled = std::min(kernels_.n_lanes, n_slots - first_slot);
-    for (int i = 0; i < n_filled; ++i) {
-      const auto at = static_cast<std::size_t>(i);
-      const auto slot_index = static_cast<std::size_t>(first_slot + i);
+    const std::size_t n_filled = std::min(n_lanes_, n_slots - first_slot);
+    for (std::size_t i = 0; i < n_filled; ++i) {
+      const std::size_t slot_index = first_slot + i;
       const Slot& slot = slots_[slot_index];
       if (prepared.is_assembled()) {
-        sinks.rows[at] = base_rows + slot_index * n_values;
+        sinks.rows[i] = base_rows + slot_index * n_values;
         continue;
       }
       const std::int32_t lane_index = plan.strand_of(*slot.piece).first_lane + j;
@@ -79,8 +79,8 @@ void UnitWorker::write_group(const TickPlan& plan, const Strand& recipe, int fir
       const IndexRange& centres = slot.piece->centres;
       if (row < 0 || row >= lane.n_rows || slot.frame < centres.begin || slot.frame >= centres.end) continue;
       const LaneOutput& output = plan.output(lane_index);
-      sinks.rows[at] = output.rows + static_cast<std::size_t>(row) * n_values;
-      sinks.maxima[at] = output.maxima + row;
+      sinks.rows[i] = output.rows + static_cast<std::size_t>(row) * n_values;
+      sinks.maxima[i] = output.maxima + row;
     }
     kernels_.rows(prepared.rows(), workspace_, sinks);
   }

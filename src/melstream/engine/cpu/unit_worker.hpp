@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "melstream/engine/cpu/kernels.hpp"
@@ -12,7 +13,8 @@ namespace melstream::engine::cpu {
 /// Owned by one thread. Allocates only at construction.
 class UnitWorker {
  public:
-  explicit UnitWorker(const Kernels& kernels) : kernels_(kernels) {}
+  explicit UnitWorker(const Kernels& kernels)
+      : kernels_(kernels), n_lanes_(static_cast<std::size_t>(kernels.n_lanes)) {}
   void compute(const TickPlan& plan, const Unit& unit) noexcept;
 
  private:
@@ -22,12 +24,13 @@ class UnitWorker {
     std::int64_t frame = 0;
   };
 
-  int fill_slots(const TickPlan& plan, const Unit& unit) noexcept;
-  void read_group(const TickPlan& plan, const Strand& recipe, int first_slot, int n_slots) noexcept;
-  void write_group(const TickPlan& plan, const Strand& recipe, int first_slot, int n_slots) noexcept;
+  std::size_t fill_slots(const TickPlan& plan, const Unit& unit) noexcept;
+  void read_group(const TickPlan& plan, const Strand& recipe, std::size_t first_slot, std::size_t n_slots) noexcept;
+  void write_group(const TickPlan& plan, const Strand& recipe, std::size_t first_slot, std::size_t n_slots) noexcept;
   void assemble(const TickPlan& plan, const Unit& unit, std::int32_t lane_of_strand) noexcept;
 
   const Kernels& kernels_;
+  const std::size_t n_lanes_;
   Workspace workspace_;
   std::array<Slot, kUnitFrames> slots_;
   FrameGroup group_;

@@ -12,9 +12,9 @@ namespace melstream::engine::cpu {
 inline constexpr int kMaxLanes = 16;
 inline constexpr int kMaxFft = 4096;
 inline constexpr int kMaxMels = 512;
-inline constexpr int kMaxStack = 64;    ///< base frames of one row: LFR's m
-inline constexpr int kMaxSharing = 4;   ///< lanes that share one FFT
-inline constexpr int kUnitFrames = 64;  ///< base frames of one unit of work; a multiple of every n_lanes
+inline constexpr int kMaxSharing = 4;  ///< lanes that share one FFT
+inline constexpr int kUnitFrames =
+    64;  ///< base frames of one unit of work, so also the most of one row; a multiple of every n_lanes
 
 /// A buffer of floats aligned to the widest vector.
 class AlignedFloats {
