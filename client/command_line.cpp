@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <stdlib.h>  // setenv
 
 #include "client/commands.hpp"
 #include "client/feature_names.hpp"
@@ -256,6 +257,9 @@ int run_command_line(int argc, char** argv) {
   CLI::App app("melstream: exact streaming features for speech recognition. Talks to a running melstreamd.",
                "melstream");
   app.set_version_flag("--version", std::string("melstream ") + MELSTREAM_VERSION);
+  // Before the command it stands for the environment; after the command it stands above that.
+  app.add_option("--server", "unix:PATH or HOST:PORT; may also follow the command")
+      ->each([](const std::string& address) { setenv("MELSTREAM_SERVER", address.c_str(), 1); });
   app.require_subcommand(1);
   app.footer("Help for a command: melstream COMMAND --help");
   Action action;

@@ -1,5 +1,6 @@
 // From samples to a subscriber: what is streamed equals what is computed offline, and gaps are told.
 #include <cstring>
+#include <limits>
 
 #include "tests/pipeline/pipeline_fixture.hpp"
 
@@ -166,31 +167,35 @@ TEST_F(DeliveryTest, RandomGapsTileAndEverySegmentEqualsOffline) {
   }
 }
 
-TEST_F(DeliveryTest, NeighboursChangeNoBit) {
-  const auto samples = noise(8000, 10);
+TEST_F(DeliveryTest, FiveHundredNeighboursAndMoreThreadsChangeNoBit) {
+  const auto samples = noise(4000, 10);
+  const auto others_samples = noise(8000, 11);
   const auto reference = offline("whisper-80", samples);
-  build({.max_streams = 64});
-  auto stream = open("mine");
-  auto subscription = subscribe("mine", "whisper-80", {.start = kFromFrame0});
-  std::vector<std::shared_ptr<pipeline::Stream>> others;
-  std::vector<std::unique_ptr<pipeline::Subscription>> readers;
-  for (int i = 0; i < 40; ++i) {
-    others.push_back(open("other-" + std::to_string(i)));
-    readers.push_back(subscribe("other-" + std::to_string(i), i % 2 == 0 ? "whisper-128" : "kaldi-80"));
-    begin(*others.back());
-  }
-  begin(*stream);
-  Received received;
-  for (std::size_t at = 0; at < samples.size(); at += 320) {
-    for (std::size_t i = 0; i < others.size(); ++i)
-      write(*others[i], noise(100 + i * 7, static_cast<std::uint32_t>(at + i)));
-    write(*stream, std::span(samples).subspan(at, std::min<std::size_t>(320, samples.size() - at)));
-    tick();
+  for (const int n_threads : {1, 3}) {
+    build({.max_streams = 501, .history_s = 0.2}, {.max_lanes = 64, .max_rows = 512}, n_threads);
+    auto stream = open("mine");
+    auto subscription = subscribe("mine", "whisper-80", {.block_frames = 1, .start = kFromFrame0});
+    std::vector<std::shared_ptr<pipeline::Stream>> others;
+    std::vector<std::unique_ptr<pipeline::Subscription>> readers;
+    for (int i = 0; i < 500; ++i) {
+      others.push_back(open("other-" + std::to_string(i)));
+      readers.push_back(subscribe("other-" + std::to_string(i), i % 2 == 0 ? "whisper-128" : "kaldi-80"));
+      begin(*others.back());
+    }
+    begin(*stream);
+    Received received;
+    for (std::size_t at = 0; at < samples.size(); at += 320) {
+      for (std::size_t i = 0; i < others.size(); ++i) {
+        write(*others[i], std::span(others_samples).subspan(7 * i, 100 + i % 400));
+      }
+      write(*stream, std::span(samples).subspan(at, std::min<std::size_t>(320, samples.size() - at)));
+      tick();
+      drain(*subscription, received);
+    }
+    end(*stream);
     drain(*subscription, received);
+    EXPECT_EQ(received.values, reference) << n_threads;
   }
-  end(*stream);
-  drain(*subscription, received);
-  EXPECT_EQ(received.values, reference);
 }
 
 TEST_F(DeliveryTest, LiveStartsAtTheNextFrame) {
@@ -335,6 +340,8 @@ TEST_F(DeliveryTest, RefusesWhatMakesNoSense) {
   EXPECT_THROW(subscribe("s", "whisper-80", {.max_delay_ns = 0}), core::Error);
   EXPECT_THROW(subscribe("s", "mfcc-13", {.smoothing = engine::Smoothing::kBox3x3}), core::Error);
   EXPECT_THROW(subscribe("s", "whisper-80", {.start = {.kind = StartAt::Kind::kFrame, .frame = -1}}), core::Error);
+  constexpr core::FrameIndex kFar = std::numeric_limits<core::FrameIndex>::max();
+  EXPECT_THROW(subscribe("s", "whisper-80", {.start = {.kind = StartAt::Kind::kFrame, .frame = kFar}}), core::Error);
   EXPECT_THROW(subscribe("s", "whisper-80", {.slow_policy = pipeline::SlowPolicy::kBlock}), core::Error);
 }
 

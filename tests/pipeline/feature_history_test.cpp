@@ -175,6 +175,19 @@ TEST_F(FeatureHistoryTest, EvictedFramesAndATrueGapAreToldApart) {
   EXPECT_EQ(read(cursor, 1).kind, Kind::kRows);
 }
 
+TEST_F(FeatureHistoryTest, AGapBeforeASegmentWithoutRowsKeepsItsReason) {
+  history_.attach(0);
+  history_.begin_segment(segment(0, 480), 3, 0);
+  history_.end_segment();
+  history_.begin_segment(segment(1, 960), 6, 0);
+  publish(1);
+  Cursor cursor;
+  const auto gap = read(cursor, 1);
+  ASSERT_EQ(gap.kind, Kind::kHole);
+  EXPECT_FALSE(gap.hole.reader_lost);
+  EXPECT_EQ(gap.hole.reason, core::GapReason::kNetLoss);
+}
+
 TEST_F(FeatureHistoryTest, EndsAfterTheLastRow) {
   history_.attach(0);
   history_.begin_segment(segment(0, 0), 0, 0);

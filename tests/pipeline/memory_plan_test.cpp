@@ -18,7 +18,7 @@ TEST(MemoryPlan, CountsRingsHistoriesAndFeatures) {
   EXPECT_EQ(plan.audio_history_bytes, 0);
   EXPECT_GE(plan.feature_bytes_per_stream, 3000 * 80 * 4);  // 30 s of 80 bins
   EXPECT_LT(plan.feature_bytes_per_stream, 3000 * 80 * 4 * 11 / 10);
-  EXPECT_EQ(plan.total_bytes, 100 * (65536 + 2 * plan.feature_bytes_per_stream));
+  EXPECT_EQ(plan.total_bytes, 116 * 65536 + 200 * plan.feature_bytes_per_stream);
   EXPECT_TRUE(plan.lowered.empty());
 }
 

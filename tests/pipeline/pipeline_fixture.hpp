@@ -86,10 +86,11 @@ class PipelineTest : public testing::Test {
  protected:
   PipelineTest() { build({}); }
 
-  void build(pipeline::RegistryOptions options, const engine::Limits& limits = {.max_lanes = 64, .max_rows = 512}) {
+  void build(pipeline::RegistryOptions options, const engine::Limits& limits = {.max_lanes = 64, .max_rows = 512},
+             int n_threads = 1) {
     loop_.reset();
     registry_.reset();
-    engine_ = engine::cpu::make_engine({.simd = "auto", .n_threads = 1, .limits = limits});
+    engine_ = engine::cpu::make_engine({.simd = "auto", .n_threads = n_threads, .limits = limits});
     registry_ = std::make_unique<pipeline::Registry>(std::move(options), arena_, clock_, *engine_.engine, catalog_);
     loop_ = std::make_unique<pipeline::TickLoop>(*registry_, *engine_.engine, pipeline::TickOptions{.limits = limits});
   }
@@ -175,7 +176,7 @@ class PipelineTest : public testing::Test {
   }
 
   ManualClock clock_;
-  core::HostArena arena_{{.max_bytes = std::size_t{64} << 20, .lock = false}};
+  core::HostArena arena_{{.max_bytes = std::size_t{96} << 20, .lock = false}};
   engine::FrontEndCatalog catalog_;
   engine::EngineInstance engine_;
   std::unique_ptr<pipeline::Registry> registry_;

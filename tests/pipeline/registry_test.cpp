@@ -46,6 +46,33 @@ TEST_F(RegistryTest, TakeoverTellsTheOldPublisherOnceAndStartsANewEpoch) {
   EXPECT_EQ(registry_->find("s"), new_stream);
 }
 
+TEST_F(RegistryTest, TakeoverWorksWhenAllStreamsAreInUse) {
+  build({.max_streams = 1});
+  open("s");
+  for (int i = 0; i < 3; ++i) EXPECT_NO_THROW(registry_->open({{.id = "s"}}, true));
+}
+
+TEST_F(RegistryTest, AStreamComputesOnlySoManyFrontEndsAtOnce) {
+  auto stream = open("s");
+  std::vector<std::unique_ptr<pipeline::Subscription>> readers;
+  const auto with_cmvn = [this](float shift) {
+    engine::Cmvn cmvn{std::vector<float>(560, shift), std::vector<float>(560, 1.0F)};
+    return pipeline::SubscriptionOptions{.stream = "s",
+                                         .front_end = catalog_.with_cmvn("paraformer-560", std::move(cmvn))};
+  };
+  int n = 0;
+  try {
+    for (; n < 100; ++n)
+      readers.push_back(std::make_unique<pipeline::Subscription>(*registry_, with_cmvn(static_cast<float>(n))));
+  } catch (const core::Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kResourceExhausted);
+  }
+  EXPECT_EQ(n, 32);
+  readers.clear();  // nobody reads them now: they make room
+  EXPECT_NO_THROW(pipeline::Subscription(*registry_, with_cmvn(1000.0F)));
+  EXPECT_EQ(stream->histories().size(), 1U);
+}
+
 TEST_F(RegistryTest, AnIdIsFreeAgainAfterTheEnd) {
   auto stream = open("s");
   end(*stream);

@@ -1,5 +1,7 @@
 #include "melstream/pipeline/window.hpp"
 
+#include <limits>
+
 #include "tests/pipeline/pipeline_fixture.hpp"
 
 namespace melstream::test {
@@ -77,6 +79,11 @@ TEST_F(WindowTest, WaitsForWhatIsYetToCome) {
   EXPECT_EQ(code_of(request(0, 48001)), ErrorCode::kOutOfRange);
 }
 
+TEST_F(WindowTest, DoesNotWaitForWhatIsGone) {
+  publish(*stream_, noise(320000, 2), 1600);
+  EXPECT_FALSE(pipeline::WindowReader::must_wait(*stream_, request(0, 1'000'000)));
+}
+
 TEST_F(WindowTest, TellsTheRangeHeld) {
   publish(*stream_, noise(320000, 2), 1600);
   try {
@@ -117,6 +124,19 @@ TEST_F(WindowTest, RefusesWhatCanNeverBeAnswered) {
   EXPECT_EQ(code_of(request(-1, 100)), ErrorCode::kInvalidArgument);
   EXPECT_EQ(code_of(request(100, 100)), ErrorCode::kInvalidArgument);
   EXPECT_EQ(code_of(request(0, 16000 * 1000)), ErrorCode::kResourceExhausted);
+  constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
+  for (const char* front_end : {"whisper-80", "kaldi-80", "wenet-80", "torchaudio-80", "paraformer-560"}) {
+    auto wanted = request(kMax - 1, kMax, front_end);
+    wanted.pad_to_samples = 480000;
+    EXPECT_EQ(code_of(wanted), ErrorCode::kInvalidArgument);
+    EXPECT_EQ(code_of(request(0, kMax, front_end)), ErrorCode::kInvalidArgument);
+    EXPECT_EQ(code_of(request(0, core::kMaxPosition, front_end)), ErrorCode::kResourceExhausted);
+    wanted = request(0, 16000, front_end);
+    wanted.pad_to_samples = kMax;
+    EXPECT_EQ(code_of(wanted), ErrorCode::kInvalidArgument);
+    wanted.pad_to_samples = core::kMaxPosition;
+    EXPECT_EQ(code_of(wanted), ErrorCode::kResourceExhausted);
+  }
   auto running = request(0, 16000);
   running.normalization = Normalization::kRunningMax;
   EXPECT_EQ(code_of(running), ErrorCode::kInvalidArgument);

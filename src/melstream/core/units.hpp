@@ -12,6 +12,9 @@ using SampleIndex = std::int64_t;
 using FrameIndex = std::int64_t;
 
 inline constexpr int kSampleRateHz = 16000;
+/// Positions and frame numbers that clients name stay below this (17,000 years of samples), so that sums and products
+/// with strides never overflow.
+inline constexpr std::int64_t kMaxPosition = std::int64_t{1} << 53;
 inline constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 
 /// Duration of n_samples at 16 kHz.

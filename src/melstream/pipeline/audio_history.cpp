@@ -20,14 +20,22 @@ AudioHistoryPool::AudioHistoryPool(core::HostArena& arena, std::size_t budget_by
 }
 
 void AudioHistoryPool::reserve(std::size_t n_blocks) {
-  const std::lock_guard lock(mutex_);
-  while (free_.size() < n_blocks && n_mapped_ < budget_blocks_) {
+  for (;;) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (free_.size() >= n_blocks || n_mapped_ >= budget_blocks_) return;
+      ++n_mapped_;
+    }
+    core::AudioMemory memory;
     try {
-      free_.push_back(arena_.take());
+      memory = arena_.take();  // maps memory: not under the mutex, which the tick thread takes too
     } catch (const core::Error&) {
+      const std::lock_guard lock(mutex_);
+      --n_mapped_;
       return;  // the arena is full: the pool lives with what it has
     }
-    ++n_mapped_;
+    const std::lock_guard lock(mutex_);
+    free_.push_back(std::move(memory));
   }
 }
 
@@ -82,8 +90,8 @@ AudioHistory::AudioHistory(AudioHistoryPool& pool, std::int64_t max_samples)
 }
 
 AudioHistory::~AudioHistory() {
+  pool_.remove(this);  // first: the tick thread may be looking for the oldest block
   clear();
-  pool_.remove(this);
 }
 
 void AudioHistory::append(std::span<const float> samples) {

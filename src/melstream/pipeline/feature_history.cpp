@@ -235,7 +235,8 @@ core::SampleIndex FeatureHistory::sample_in(const Run& run, core::FrameIndex fra
 void FeatureHistory::trim_runs() {
   const std::int64_t oldest = oldest_seq();
   const auto kept = std::find_if(runs_.begin(), runs_.end(), [oldest](const Run& run) {
-    return !run.closed || run.first_seq + run.n_rows > oldest;
+    // One without rows still tells of the gap before it, as long as its neighbours' rows are held.
+    return !run.closed || run.first_seq + run.n_rows > oldest || (run.n_rows == 0 && run.first_seq >= oldest);
   });
   runs_.erase(runs_.begin(), kept);
 }

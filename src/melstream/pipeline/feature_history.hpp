@@ -112,8 +112,6 @@ class FeatureHistory {
   /// Subscriptions that hold it; when the last left (monotonic), for forgetting idle front ends.
   std::atomic<std::int32_t> n_readers{0};
   std::atomic<std::int64_t> idle_since_mono_ns{0};
-  /// Set once nobody will read again: the tick thread lets go of it.
-  std::atomic<bool> retired{false};
 
  private:
   /// Adjacent frames of one segment. The row with sequence number q lies at slot q % capacity.

@@ -10,6 +10,7 @@ namespace melstream::pipeline {
 namespace {
 
 constexpr std::int64_t kFloatBytes = sizeof(float);
+constexpr std::int64_t kSlackBytes = std::int64_t{4} << 20;  // a slab of the arena
 
 std::int64_t history_bytes(const engine::FrontEnd& front_end, double history_s) {
   const auto rows =
@@ -59,7 +60,10 @@ MemoryPlan plan_memory(const RegistryOptions& options, const engine::FrontEndCat
                              mib(plan.audio_history_bytes) + "; when all are open, the oldest audio goes first");
     }
   }
-  plan.arena_bytes = options.max_streams * plan.ring_bytes_per_stream + plan.audio_history_bytes;
+  plan.arena_bytes = (options.max_streams + static_cast<std::int64_t>(kSpareRings)) * plan.ring_bytes_per_stream +
+                     plan.audio_history_bytes;
+  // Rings of several blocks need them side by side; single blocks of audio histories may lie between.
+  if (options.ring_samples > core::kBlockSamples && plan.audio_history_bytes > 0) plan.arena_bytes += kSlackBytes;
   // As many ended streams as live ones stay readable, without their audio.
   plan.total_bytes = plan.arena_bytes + 2 * options.max_streams * plan.feature_bytes_per_stream;
   if (plan.total_bytes > available_bytes) {
@@ -73,8 +77,9 @@ MemoryPlan plan_memory(const RegistryOptions& options, const engine::FrontEndCat
 std::vector<std::string> describe(const MemoryPlan& plan, const RegistryOptions& options) {
   const std::string streams = std::to_string(options.max_streams) + " streams";
   std::vector<std::string> lines;
-  lines.push_back("sample rings: " + streams + " x " + mib(plan.ring_bytes_per_stream) + " = " +
-                  mib(options.max_streams * plan.ring_bytes_per_stream) + ", locked");
+  const auto n_rings = options.max_streams + static_cast<std::int64_t>(kSpareRings);
+  lines.push_back("sample rings: " + streams + " and " + std::to_string(kSpareRings) + " spare x " +
+                  mib(plan.ring_bytes_per_stream) + " = " + mib(n_rings * plan.ring_bytes_per_stream) + ", locked");
   lines.push_back("audio history: " + mib(plan.audio_history_bytes) + " for all streams, locked");
   lines.push_back("features always computed: " + streams + ", live and as many ended, x " +
                   mib(plan.feature_bytes_per_stream) + " = " +

@@ -11,6 +11,8 @@ namespace melstream::pipeline {
 namespace {
 
 constexpr std::size_t kMaxIdLength = 64;
+/// Front ends of one stream at once: clients can make ever new ones by CMVN, and each keeps a history.
+constexpr std::size_t kMaxHistories = 32;
 constexpr engine::Smoothing kSmoothings[] = {engine::Smoothing::kNone, engine::Smoothing::kBox3x3,
                                              engine::Smoothing::kBox3x3Valid};
 
@@ -70,29 +72,39 @@ Registry::Registry(RegistryOptions options, core::HostArena& arena, const core::
   for (const std::string& name : options_.always) catalog_.find(name);
 }
 
+void Registry::check_openable(const std::vector<StreamOptions>& options, bool takeover) const {
+  std::size_t n_new = options.size();
+  for (const StreamOptions& one : options) {
+    if (live_.find(one.id) == live_.end()) continue;
+    if (!takeover) {
+      throw core::Error(core::ErrorCode::kAlreadyExists,
+                        "stream '" + one.id + "' is live; choose another id, or set takeover to replace its publisher",
+                        "stream");
+    }
+    --n_new;
+  }
+  // Those taken over do not count: their rings are spare ones of the memory plan.
+  if (live_.size() + n_new > static_cast<std::size_t>(options_.max_streams) || closing_.size() > kSpareRings) {
+    throw core::Error(core::ErrorCode::kResourceExhausted,
+                      "all " + std::to_string(options_.max_streams) + " streams are in use; raise stream.max_streams");
+  }
+}
+
 std::vector<std::shared_ptr<Stream>> Registry::open(std::vector<StreamOptions> options, bool takeover) {
   if (draining()) throw core::Error(core::ErrorCode::kUnavailable, "the daemon is shutting down; try again later");
   for (const StreamOptions& one : options) validate_stream_id(one.id);
+  std::vector<std::uint64_t> epochs;
+  {
+    const std::lock_guard lock(mutex_);
+    check_openable(options, takeover);
+    for (std::size_t i = 0; i < options.size(); ++i) epochs.push_back(epochs_());
+  }
   std::vector<std::shared_ptr<Stream>> opened;
+  for (std::size_t i = 0; i < options.size(); ++i) opened.push_back(make_stream(options[i], epochs[i]));
   std::vector<std::shared_ptr<Stream>> replaced;
   {
     const std::lock_guard lock(mutex_);
-    std::size_t n_new = options.size();
-    for (const StreamOptions& one : options) {
-      const auto found = live_.find(one.id);
-      if (found == live_.end()) continue;
-      if (!takeover) {
-        throw core::Error(
-            core::ErrorCode::kAlreadyExists,
-            "stream '" + one.id + "' is live; choose another id, or set takeover to replace its publisher", "stream");
-      }
-      --n_new;
-    }
-    if (live_.size() + closing_.size() + n_new > static_cast<std::size_t>(options_.max_streams)) {
-      throw core::Error(core::ErrorCode::kResourceExhausted, "all " + std::to_string(options_.max_streams) +
-                                                                 " streams are in use; raise stream.max_streams");
-    }
-    for (StreamOptions& one : options) opened.push_back(make_stream(std::move(one)));
+    check_openable(options, takeover);  // again: another publisher may have been quicker
     for (const auto& stream : opened) {
       auto& slot = live_[stream->id()];
       if (slot) {
@@ -108,7 +120,7 @@ std::vector<std::shared_ptr<Stream>> Registry::open(std::vector<StreamOptions> o
   return opened;
 }
 
-std::shared_ptr<Stream> Registry::make_stream(StreamOptions options) {
+std::shared_ptr<Stream> Registry::make_stream(StreamOptions options, std::uint64_t epoch) {
   std::unique_ptr<AudioHistory> audio_history;
   const auto audio_samples = static_cast<std::int64_t>(std::ceil(options_.audio_history_s * core::kSampleRateHz));
   if (audio_samples > 0 && audio_pool_.budget_blocks() > 0) {
@@ -116,7 +128,7 @@ std::shared_ptr<Stream> Registry::make_stream(StreamOptions options) {
     audio_history = std::make_unique<AudioHistory>(audio_pool_, audio_samples);
   }
   core::AudioMemory ring = arena_.take((options_.ring_samples + core::kBlockSamples - 1) / core::kBlockSamples);
-  auto stream = std::make_shared<Stream>(std::move(options), epochs_(), clock_.wall_ns(), geometries_, std::move(ring),
+  auto stream = std::make_shared<Stream>(std::move(options), epoch, clock_.wall_ns(), geometries_, std::move(ring),
                                          std::move(audio_history));
   for (const std::string& name : options_.always) add_history(*stream, catalog_.find(name), engine::Smoothing::kNone);
   return stream;
@@ -127,8 +139,18 @@ std::int64_t Registry::history_rows(const engine::RowGeometry& geometry) const n
                                 std::llround(options_.history_s * core::kSampleRateHz / engine::row_stride(geometry)));
 }
 
+void Registry::make_room_for_history(Stream& stream) const {
+  if (stream.histories().size() < kMaxHistories) return;
+  stream.retire_histories([this](const FeatureHistory& history) { return !is_always(history); });
+  if (stream.histories().size() < kMaxHistories) return;
+  throw core::Error(core::ErrorCode::kResourceExhausted,
+                    "stream '" + stream.id() + "' computes " + std::to_string(kMaxHistories) +
+                        " front ends already; close a subscription, or share one of them");
+}
+
 void Registry::add_history(Stream& stream, const std::shared_ptr<const engine::FrontEnd>& front_end,
                            engine::Smoothing smoothing) {
+  make_room_for_history(stream);
   auto prepared = engine_.prepare(front_end, smoothing);
   const engine::RowGeometry geometry = front_end->rows(smoothing);
   auto made =

@@ -23,6 +23,9 @@
 
 namespace melstream::pipeline {
 
+/// Rings beyond max_streams: streams that were taken over keep theirs until their last rows are published.
+inline constexpr std::size_t kSpareRings = 16;
+
 struct RegistryOptions {
   std::int32_t max_streams = 256;
   std::size_t ring_samples = 16384;  ///< a power of two
@@ -69,10 +72,15 @@ class Registry {
   std::int32_t n_live() const;
 
  private:
-  std::shared_ptr<Stream> make_stream(StreamOptions options);
+  /// Throws Error if they cannot be opened now. Needs mutex_.
+  void check_openable(const std::vector<StreamOptions>& options, bool takeover) const;
+  /// Allocates: not under mutex_, which the tick thread takes too.
+  std::shared_ptr<Stream> make_stream(StreamOptions options, std::uint64_t epoch);
   void add_history(Stream& stream, const std::shared_ptr<const engine::FrontEnd>& front_end,
                    engine::Smoothing smoothing);
   bool is_always(const FeatureHistory& history) const;
+  /// Forgets idle front ends at once if the stream has as many as it may. Throws Error(kResourceExhausted).
+  void make_room_for_history(Stream& stream) const;
   std::int64_t history_rows(const engine::RowGeometry& geometry) const noexcept;
 
   const RegistryOptions options_;

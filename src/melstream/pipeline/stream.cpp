@@ -91,9 +91,7 @@ void Stream::add_history(std::shared_ptr<FeatureHistory> history) {
 void Stream::retire_histories(const std::function<bool(const FeatureHistory&)>& idle) {
   const std::lock_guard lock(mutex_);
   const auto n_retired = std::erase_if(histories_, [&idle](const std::shared_ptr<FeatureHistory>& history) {
-    if (history->n_readers.load(std::memory_order_acquire) > 0 || !idle(*history)) return false;
-    history->retired.store(true, std::memory_order_relaxed);
-    return true;
+    return history->n_readers.load(std::memory_order_acquire) == 0 && idle(*history);
   });
   if (n_retired > 0) histories_version_.fetch_add(1, std::memory_order_release);
 }
@@ -139,13 +137,15 @@ void Stream::set_level(float rms, float peak) noexcept {
   peak_.store(peak, std::memory_order_relaxed);
 }
 
-void Stream::finish(core::EndReason reason, std::int64_t now_mono_ns) {
+bool Stream::finish(core::EndReason reason, std::uint64_t histories_version, std::int64_t now_mono_ns) {
+  const std::lock_guard lock(mutex_);
+  if (histories_version != histories_version_.load(std::memory_order_relaxed)) return false;
   feed_.give_back();
   if (audio_history_) audio_history_->clear();
-  const std::lock_guard lock(mutex_);
   for (const auto& history : histories_) history->end(reason);
   ended_mono_ns_ = now_mono_ns;
   ended_.store(true, std::memory_order_release);
+  return true;
 }
 
 }  // namespace melstream::pipeline

@@ -94,8 +94,9 @@ class Stream {
   void forget_segments(core::SampleIndex before);
   void set_seen(core::SampleIndex seen) noexcept { seen_.store(seen, std::memory_order_release); }
   void set_level(float rms, float peak) noexcept;
-  /// All rows are published: gives the audio memory back, wiped, and marks the stream ended.
-  void finish(core::EndReason reason, std::int64_t now_mono_ns);
+  /// All rows are published: gives the audio memory back, wiped, and marks the stream ended. False, and nothing done,
+  /// if the histories are no longer those of `histories_version`: the new one has rows to come.
+  bool finish(core::EndReason reason, std::uint64_t histories_version, std::int64_t now_mono_ns);
   const GeometryTable& geometries() const noexcept { return geometries_; }
 
  private:

@@ -29,6 +29,8 @@ class StreamFramer {
   bool release();
   /// The stream has ended and every row of it is published.
   std::optional<core::EndReason> finished() const noexcept;
+  /// The histories that finished() speaks of.
+  std::uint64_t histories_version() const noexcept { return lines_version_; }
 
  private:
   /// A segment, and the number of its first frame for each slot of the geometry table.

@@ -25,15 +25,17 @@ void validate(const SubscriptionOptions& options) {
   if (options.max_delay_ns < kNsPerMs || options.max_delay_ns > kMaxDelayMs * kNsPerMs) {
     refuse("max_delay_ms is " + std::to_string(options.max_delay_ns / kNsPerMs) + "; take 1 to 10000", "max_delay_ms");
   }
-  if (options.start.kind == StartAt::Kind::kFrame && options.start.frame < 0) {
-    refuse("frame is " + std::to_string(options.start.frame) + "; frames count from 0", "frame");
+  if (options.smoothing != engine::Smoothing::kNone && !options.front_end->allows_smoothing()) {
+    refuse("front end '" + options.front_end->name() + "' takes no smoothing", "smoothing");
+  }
+  const core::FrameIndex frame = options.start.frame;
+  const std::int64_t stride = engine::row_stride(options.front_end->rows(options.smoothing));
+  if (options.start.kind == StartAt::Kind::kFrame && (frame < 0 || frame > core::kMaxPosition / stride)) {
+    refuse("frame is " + std::to_string(frame) + "; frames count from 0, up to 2^53 samples", "frame");
   }
   const double seconds = options.start.seconds_back;
   if (options.start.kind == StartAt::Kind::kSecondsBack && !(seconds >= 0.0 && seconds <= 1e6)) {
     refuse("seconds_back is " + std::to_string(seconds) + "; take 0 or more", "seconds_back");
-  }
-  if (options.smoothing != engine::Smoothing::kNone && !options.front_end->allows_smoothing()) {
-    refuse("front end '" + options.front_end->name() + "' takes no smoothing", "smoothing");
   }
 }
 

@@ -37,8 +37,11 @@ bool TickLoop::run_once() {
   for (const auto& framer : framers_) {
     more = framer->release() || more;
     if (const auto reason = framer->finished()) {
-      framer->stream().finish(*reason, registry_.clock().mono_ns());
-      registry_.stream_ended(framer->stream());
+      if (framer->stream().finish(*reason, framer->histories_version(), registry_.clock().mono_ns())) {
+        registry_.stream_ended(framer->stream());
+      } else {
+        more = true;  // a front end was asked for in this very pass
+      }
     }
   }
   registry_.counters().ticks.fetch_add(1, std::memory_order_relaxed);

@@ -27,7 +27,7 @@ std::int64_t clip_samples(const WindowRequest& request) {
 
 /// End of what has to be read: a cut window needs no more than it keeps.
 core::SampleIndex read_end(const WindowRequest& request) {
-  return std::min(request.end, request.begin + clip_samples(request));
+  return request.begin + std::min(request.end - request.begin, clip_samples(request));
 }
 
 /// Timeline that the stream can still give, gaps included.
@@ -52,8 +52,13 @@ void WindowReader::validate(const WindowRequest& request) {
     refuse("the window " + text({request.begin, request.end}) + " is empty; end_sample must lie after begin_sample",
            "end_sample");
   }
-  if (request.pad_to_samples && *request.pad_to_samples < 1)
-    refuse("pad_to_samples must be 1 or more", "pad_to_samples");
+  if (request.end > core::kMaxPosition) {
+    refuse("end_sample is " + std::to_string(request.end) + "; positions go up to 2^53", "end_sample");
+  }
+  if (request.pad_to_samples && (*request.pad_to_samples < 1 || *request.pad_to_samples > core::kMaxPosition)) {
+    refuse("pad_to_samples is " + std::to_string(*request.pad_to_samples) + "; take 1 or more, as far as 4 MiB go",
+           "pad_to_samples");
+  }
   const engine::FrontEnd& front_end = *request.front_end;
   if (request.smoothing != engine::Smoothing::kNone && !front_end.allows_smoothing()) {
     refuse("front end '" + front_end.name() + "' takes no smoothing", "smoothing");
@@ -86,6 +91,8 @@ bool WindowReader::must_wait(const Stream& stream, const WindowRequest& request)
   if (stream.ended() || stream.audio_history() == nullptr) return false;
   const core::SampleIndex seen = stream.seen();
   const std::vector<Segment> segments = stream.segments();
+  const engine::IndexRange held = held_timeline(segments, stream.audio_history()->held());
+  if (held.size() > 0 && request.begin < held.begin) return false;  // gone for good
   return segments.empty() || segments.back().timeline_of(std::max(seen, segments.back().begin)) < read_end(request);
 }
 
@@ -97,9 +104,12 @@ Window WindowReader::read(const Stream& stream, const WindowRequest& request) {
         ErrorCode::kOutOfRange,
         "stream '" + stream.id() + "' keeps no audio for windows; set stream.audio_history_s in the config", {}, {});
   }
+  // In this order: all that was seen lies in a segment that is known, so nothing is mapped by an older segment.
+  const core::SampleIndex seen = stream.seen();
   const std::vector<Segment> segments = stream.segments();
-  const engine::IndexRange held_now = history->held();
-  const engine::IndexRange held = held_timeline(segments, {held_now.begin, std::min(held_now.end, stream.seen())});
+  engine::IndexRange held_now = history->held();
+  held_now.end = std::min(held_now.end, seen);
+  const engine::IndexRange held = held_timeline(segments, held_now);
   const engine::IndexRange wanted{request.begin, read_end(request)};
   const auto out_of_range = [&] {
     const std::string why = stream.ended() ? "the stream has ended and its audio is wiped" : "held now: " + text(held);

@@ -13,6 +13,7 @@ namespace melstream::rpc {
 namespace {
 
 constexpr std::int64_t kHeartbeatNs = core::kNsPerSecond;
+constexpr std::int64_t kConfigTimeoutNs = 10 * core::kNsPerSecond;
 constexpr std::int32_t kDefaultBlockFrames = 4;
 constexpr std::int64_t kDefaultMaxDelayMs = 50;
 constexpr std::int64_t kNsPerMs = 1'000'000;
@@ -73,6 +74,7 @@ void SubscribeCall::accepted(bool admitted) {
                                                       " subscriptions are in use; close one, or try again later"});
     return;
   }
+  told_mono_ns_ = environment_.clock().mono_ns();
   read();
 }
 
@@ -147,6 +149,9 @@ void SubscribeCall::pump(std::int64_t now_mono_ns) {
   if (!accepted_ || writing_ || finishing_) return;
   try {
     if (subscription_) deliver(now_mono_ns);
+    if (!configured_ && !finishing_ && now_mono_ns - told_mono_ns_ > kConfigTimeoutNs) {
+      finish({grpc::StatusCode::DEADLINE_EXCEEDED, "no config came in 10 s; send it as the first request"});
+    }
     // Nobody opens what it waits for any more.
     const bool waits = !subscription_ || subscription_->stream() == nullptr;
     if (waits && !finishing_ && environment_.registry().draining()) {

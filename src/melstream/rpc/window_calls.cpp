@@ -1,5 +1,6 @@
 #include "melstream/rpc/window_calls.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <string>
@@ -19,6 +20,8 @@ namespace {
 constexpr std::size_t kMaxParked = 256;
 // Answered so long before the call's deadline, so that the answer still gets there.
 constexpr std::chrono::milliseconds kBeforeDeadline{30};
+// A call without a deadline must not keep its place for ever.
+constexpr std::chrono::seconds kLongestWait{60};
 
 grpc::Status draining_status() {
   return {grpc::StatusCode::UNAVAILABLE, "the daemon is shutting down; try again later"};
@@ -68,7 +71,7 @@ class WindowCall final : public grpc::ServerUnaryReactor {
         calls_(calls),
         response_(response),
         choice_(choose_features(request.features(), environment.registry().catalog())),
-        deadline_(context.deadline()) {
+        deadline_(std::min(context.deadline(), std::chrono::system_clock::now() + kLongestWait)) {
     window_.begin = request.begin_sample();
     window_.end = request.end_sample();
     window_.front_end = choice_.front_end;
