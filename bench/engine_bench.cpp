@@ -1,12 +1,18 @@
 // Nanoseconds a frame of the CPU engine, from spans of samples to rows and maxima: 64 streams, 10 rows of each a tick.
 // Each case is named after its front end; "frame" is one row of it (for LFR, one of six base frames).
 //
-//   engine_bench [--simd=auto|avx512|avx2|sse4|scalar] [--threads=1] [--streams=64] [--rows=10] [benchmark's options]
+//   engine_bench [--simd=auto|avx512|avx2|sse4|scalar] [--threads=1] [--streams=64] [--rows=10] [--audio=FILE]
+//                [benchmark's options]
+//
+// FILE: 16 kHz mono samples, raw float32 in the machine's order; without it the streams are noise.
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <exception>
+#include <fstream>
 #include <iostream>
+#include <iterator>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -24,7 +30,18 @@ struct Setup {
   engine::cpu::Options options;
   int n_streams = 64;
   int n_rows = 10;
+  std::vector<float> recording;
 };
+
+/// Throws std::runtime_error.
+std::vector<float> read_samples(const char* path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::vector<char> bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (bytes.size() < sizeof(float)) throw std::runtime_error(std::string("--audio: no samples in ") + path);
+  std::vector<float> samples(bytes.size() / sizeof(float));
+  std::memcpy(samples.data(), bytes.data(), samples.size() * sizeof(float));
+  return samples;
+}
 
 /// One thread: its processor time, so that other programs disturb less. Several: wall time.
 double now_ns(const Setup& setup) {
@@ -36,7 +53,8 @@ double now_ns(const Setup& setup) {
 void compute_ticks(benchmark::State& state, const Setup& setup, const std::string& front_end,
                    engine::Smoothing smoothing) {
   engine::EngineInstance instance = engine::cpu::make_engine(setup.options);
-  melstream::bench::TickSource source(*instance.engine, front_end, smoothing, setup.n_streams, setup.n_rows);
+  melstream::bench::TickSource source(*instance.engine, front_end, smoothing, setup.n_streams, setup.n_rows,
+                                      setup.recording);
   source.run_one();  // touches all memory
   const double start_ns = now_ns(setup);
   for (auto _ : state) source.run_one();
@@ -65,6 +83,8 @@ Setup take_options(int* n_arguments, char** arguments) {
       setup.n_streams = std::atoi(streams);
     } else if (const char* rows = option("rows", arguments[i])) {
       setup.n_rows = std::atoi(rows);
+    } else if (const char* audio = option("audio", arguments[i])) {
+      setup.recording = read_samples(audio);
     } else {
       arguments[kept++] = arguments[i];
     }

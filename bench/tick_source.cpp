@@ -24,15 +24,26 @@ std::vector<float> made_up_audio(std::uint32_t seed) {
   return samples;
 }
 
+/// As much of the recording, around its end if need be.
+std::vector<float> part_of(const std::vector<float>& recording, std::size_t stream) {
+  constexpr std::size_t kStride = 4801;  // 0.3 s, so that the streams' syllables differ
+  std::vector<float> samples(kSamples);
+  for (std::size_t n = 0; n < samples.size(); ++n) samples[n] = recording[(stream * kStride + n) % recording.size()];
+  return samples;
+}
+
 }  // namespace
 
 TickSource::TickSource(engine::Engine& engine, const std::string& front_end, engine::Smoothing smoothing, int n_streams,
-                       int n_rows)
+                       int n_rows, const std::vector<float>& recording)
     : engine_(engine), n_rows_(n_rows), first_row_(kFirstRow) {
   const auto found = engine::FrontEndCatalog().find(front_end);
   prepared_ = engine.prepare(found, smoothing);
   geometry_ = found->rows(smoothing);
-  for (int i = 0; i < n_streams; ++i) audio_.push_back(made_up_audio(static_cast<std::uint32_t>(i)));
+  for (int i = 0; i < n_streams; ++i) {
+    audio_.push_back(recording.empty() ? made_up_audio(static_cast<std::uint32_t>(i))
+                                       : part_of(recording, static_cast<std::size_t>(i)));
+  }
   lanes_.resize(audio_.size());
   const std::size_t total = lanes_.size() * static_cast<std::size_t>(n_rows);
   rows_.resize(total * static_cast<std::size_t>(found->n_bins(smoothing)));

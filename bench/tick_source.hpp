@@ -1,6 +1,6 @@
 // The ticks that both engine benchmarks compute: many streams in mid segment, each wants the same few rows more, as a
-// tick loop that runs every so often would ask. Their samples are speech-like noise, some of them split in two as in a
-// ring.
+// tick loop that runs every so often would ask. Their samples are speech-like noise or a recording, some of them split
+// in two as in a ring.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,10 @@ namespace melstream::bench {
 
 class TickSource {
  public:
-  /// Prepares the front end with the engine. @param n_rows of each stream in each tick.
+  /// Prepares the front end with the engine. @param n_rows of each stream in each tick. @param recording each stream
+  /// begins at another place of it; empty: noise.
   TickSource(engine::Engine& engine, const std::string& front_end, engine::Smoothing smoothing, int n_streams,
-             int n_rows);
+             int n_rows, const std::vector<float>& recording = {});
 
   /// Computes the next tick and waits for it.
   void run_one();
