@@ -119,8 +119,11 @@ TEST_F(Planned, DifferentSamplesAreNotShared) {
   b.samples[0] = b.samples[0].subspan(160);
   b.samples_begin += 160;
   b.first_row += 1;
-  const TickPlan& planned = plan({a, b});
-  EXPECT_EQ(planned.units().size(), 2U);
+  EXPECT_EQ(plan({a, b}).units().size(), 2U);
+  b.samples = a.samples;  // the same memory, said to lie elsewhere in its segment
+  EXPECT_EQ(plan({a, b}).units().size(), 2U);
+  b.samples_begin = a.samples_begin;
+  EXPECT_EQ(plan({a, b}).units().size(), 1U);
 }
 
 TEST_F(Planned, StreamsOfOneFrontEndFillUnitsTogether) {
