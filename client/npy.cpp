@@ -6,7 +6,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -110,6 +112,13 @@ float element(const char* at, std::size_t size) {
   return value;
 }
 
+/// The file that a link points to, so that the link stays one.
+std::string link_target(std::string path) {
+  std::error_code error;
+  const std::filesystem::path target = std::filesystem::canonical(path, error);
+  return error ? path : target.string();
+}
+
 }  // namespace
 
 std::string npy_header(std::int64_t frames, int bins) {
@@ -161,9 +170,15 @@ FeatureMatrix read_npy(const std::string& path) {
 }
 
 NpyWriter::NpyWriter(std::string path, int bins)
-    : path_(std::move(path)), temporary_path_(path_ + ".partial-" + std::to_string(getpid())), bins_(bins) {
+    : path_(link_target(std::move(path))),
+      temporary_path_(path_ + ".partial-" + std::to_string(getpid())),
+      bins_(bins) {
   struct stat info {};
-  if (stat(path_.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) refuse(path_, "is a directory; a file name is needed");
+  // Never a device or a pipe: renaming a file over it would replace it for everybody.
+  if (stat(path_.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    refuse(path_, S_ISDIR(info.st_mode) ? "is a directory; a file name is needed"
+                                        : "is a device or a pipe; .npy needs a file, since its header is written last");
+  }
   file_.reset(std::fopen(temporary_path_.c_str(), "wb"));
   if (!file_) fail("cannot be written");
   const std::string header = npy_header(0, bins_);

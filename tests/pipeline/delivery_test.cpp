@@ -143,6 +143,7 @@ TEST_F(DeliveryTest, RandomGapsTileAndEverySegmentEqualsOffline) {
                                             "nemo-80",    "paraformer-560", "torchaudio-80"};
   auto stream = open("s");
   std::vector<std::unique_ptr<pipeline::Subscription>> subscriptions;
+  subscriptions.reserve(front_ends.size());
   std::vector<Received> received(front_ends.size());
   for (const auto& name : front_ends) subscriptions.push_back(subscribe("s", name, {.start = kFromFrame0}));
   std::vector<std::vector<float>> expected(front_ends.size());

@@ -117,12 +117,12 @@ class FeatureHistory {
   /// Adjacent frames of one segment. The row with sequence number q lies at slot q % capacity.
   struct Run {
     Segment segment;
-    core::FrameIndex gap_begin;  ///< frames [gap_begin, first_frame) will never come
-    core::FrameIndex first_frame;
-    std::int64_t first_row;  ///< of the segment
-    std::int64_t first_seq;
-    std::int64_t n_rows;
-    bool closed;
+    core::FrameIndex gap_begin = 0;  ///< frames [gap_begin, first_frame) will never come
+    core::FrameIndex first_frame = 0;
+    std::int64_t first_row = 0;  ///< of the segment
+    std::int64_t first_seq = 0;
+    std::int64_t n_rows = 0;
+    bool closed = false;
   };
 
   std::int64_t oldest_seq() const noexcept;
@@ -150,8 +150,8 @@ class FeatureHistory {
   core::FrameIndex head_frame_ = 0;
   std::optional<core::EndReason> ended_;
   struct Blocker {
-    std::uint64_t key;
-    core::FrameIndex frame;
+    std::uint64_t key = 0;
+    core::FrameIndex frame = 0;
   };
   std::vector<Blocker> blockers_;
   std::uint64_t next_blocker_ = 1;

@@ -7,7 +7,7 @@
 
 namespace melstream::pipeline {
 
-GeometryTable::GeometryTable(std::vector<engine::RowGeometry> geometries) {
+GeometryTable::GeometryTable(const std::vector<engine::RowGeometry>& geometries) {
   for (const engine::RowGeometry& geometry : geometries) {
     if (std::find(geometries_.begin(), geometries_.end(), geometry) == geometries_.end())
       geometries_.push_back(geometry);

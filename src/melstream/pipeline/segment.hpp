@@ -26,7 +26,7 @@ struct Segment {
 /// Distinct row geometries that a daemon can be asked for; each has a slot. Immutable after construction.
 class GeometryTable {
  public:
-  explicit GeometryTable(std::vector<engine::RowGeometry> geometries);
+  explicit GeometryTable(const std::vector<engine::RowGeometry>& geometries);
   std::size_t size() const noexcept { return geometries_.size(); }
   const engine::RowGeometry& operator[](std::size_t slot) const noexcept { return geometries_[slot]; }
   /// Throws Error(kInternal) for a geometry that is not in the table.
