@@ -70,10 +70,12 @@ TEST_F(BadInputTest, RefusesFormatsThatAreNone) {
                    config.set_channel_index(1);
                  }),
                  invalid, "channel_index");
-  expect_refused(with([](auto& config) { (*config.mutable_labels())["room"] = std::string(300, 'x'); }), invalid,
-                 "labels");
   expect_refused(with([](auto& config) {
-                   for (int i = 0; i < 33; ++i) (*config.mutable_labels())["k" + std::to_string(i)] = "v";
+                   config.mutable_labels()->insert({"room", std::string(300, 'x')});
+                 }),
+                 invalid, "labels");
+  expect_refused(with([](auto& config) {
+                   for (int i = 0; i < 33; ++i) config.mutable_labels()->insert({std::to_string(i), std::string("v")});
                  }),
                  invalid, "labels");
 }

@@ -1,5 +1,6 @@
 #include "melstream/rpc/audio_config.hpp"
 
+#include <algorithm>
 #include <map>
 #include <string>
 
@@ -13,6 +14,8 @@ namespace {
 // Labels live as long as their stream and go into every list.
 constexpr std::size_t kMaxLabels = 32;
 constexpr std::size_t kMaxLabelBytes = 256;
+// Samples a channel that are pushed at once: small against a sample ring of 16,384, large against a call.
+constexpr std::int64_t kSliceSamples = 4096;
 
 std::map<std::string, std::string> check_labels(const v1::AudioConfig& config) {
   if (config.labels().size() > kMaxLabels) {
@@ -58,6 +61,32 @@ AudioChoice choose_audio(const v1::AudioConfig& config, const std::function<std:
       choice.streams[i].id.append(1, '.').append(std::to_string(i));
   }
   return choice;
+}
+
+std::size_t sample_bytes(const core::PcmFormat& format) noexcept {
+  return core::bytes_per_sample(format.encoding) * static_cast<std::size_t>(format.n_channels);
+}
+
+std::size_t slice_bytes(const core::PcmFormat& format, std::size_t ring_samples) noexcept {
+  const std::int64_t quarter =
+      static_cast<std::int64_t>(ring_samples / 4) * format.sample_rate_hz / core::kSampleRateHz;
+  return static_cast<std::size_t>(std::clamp<std::int64_t>(quarter, 1, kSliceSamples)) * sample_bytes(format);
+}
+
+void check_chunk(std::size_t n_bytes, const core::PcmFormat& format) {
+  if (n_bytes > core::kMaxChunkBytes) {
+    throw core::Error(
+        core::ErrorCode::kInvalidArgument,
+        std::to_string(n_bytes) + " bytes in one chunk; send at most " + std::to_string(core::kMaxChunkBytes),
+        "audio.content");
+  }
+  if (n_bytes % sample_bytes(format) != 0) {
+    throw core::Error(core::ErrorCode::kInvalidArgument,
+                      std::to_string(n_bytes) +
+                          " bytes are not a whole number of samples; a sample of all channels has " +
+                          std::to_string(sample_bytes(format)),
+                      "audio.content");
+  }
 }
 
 }  // namespace melstream::rpc

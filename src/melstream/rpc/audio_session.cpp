@@ -17,34 +17,6 @@ using core::EndReason;
 using core::Error;
 using core::ErrorCode;
 
-// Samples a channel that are pushed at once: small against a sample ring of 16,384, large against a call.
-constexpr std::int64_t kSliceSamples = 4096;
-
-std::size_t sample_bytes(const core::PcmFormat& format) {
-  return core::bytes_per_sample(format.encoding) * static_cast<std::size_t>(format.n_channels);
-}
-
-/// A quarter of the ring at most, so that the rest of it can be read meanwhile.
-std::size_t slice_bytes(const core::PcmFormat& format, std::size_t ring_samples) {
-  const std::int64_t quarter =
-      static_cast<std::int64_t>(ring_samples / 4) * format.sample_rate_hz / core::kSampleRateHz;
-  return static_cast<std::size_t>(std::clamp<std::int64_t>(quarter, 1, kSliceSamples)) * sample_bytes(format);
-}
-
-void check_chunk(std::size_t n_bytes, const core::PcmFormat& format) {
-  if (n_bytes > core::kMaxChunkBytes) {
-    throw Error(ErrorCode::kInvalidArgument,
-                std::to_string(n_bytes) + " bytes in one chunk; send at most " + std::to_string(core::kMaxChunkBytes),
-                "audio.content");
-  }
-  if (n_bytes % sample_bytes(format) != 0) {
-    throw Error(ErrorCode::kInvalidArgument,
-                std::to_string(n_bytes) + " bytes are not a whole number of samples; a sample of all channels has " +
-                    std::to_string(sample_bytes(format)),
-                "audio.content");
-  }
-}
-
 }  // namespace
 
 AudioSession::AudioSession(const Environment& environment, Publishers& publishers)
