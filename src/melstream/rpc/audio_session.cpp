@@ -108,7 +108,9 @@ void AudioSession::take_chunk() {
   taken_bytes_ = 0;
   chunk_received_mono_ns_ = heard_mono_ns_;
   chunk_capture_wall_ns_ = request_.audio().capture_time_ns();
-  if (chunk_capture_wall_ns_ == 0) {
+  // Beyond the year 2096 it is no time, and sums with it could overflow.
+  constexpr std::int64_t kMaxWallNs = 4'000'000'000'000'000'000;
+  if (chunk_capture_wall_ns_ <= 0 || chunk_capture_wall_ns_ > kMaxWallNs) {
     const auto n_samples = static_cast<std::int64_t>(n_bytes / sample_bytes(format_));
     chunk_capture_wall_ns_ = environment_.clock().wall_ns() - n_samples * core::kNsPerSecond / format_.sample_rate_hz;
   }
