@@ -100,7 +100,7 @@ TEST_F(Melstreamd, GoodConfigIsCheckedWithItsMemoryPlan) {
   const Finished finished = run_melstreamd({"--config", path, "--check-config"});
   EXPECT_EQ(finished.exit_code, 0) << finished.err;
   EXPECT_TRUE(contains(finished.out, path + ": good\n")) << finished.out;
-  EXPECT_TRUE(contains(finished.out, "7 streams x ")) << finished.out;
+  EXPECT_TRUE(contains(finished.out, "7 streams and 16 spare x ")) << finished.out;
   EXPECT_TRUE(contains(finished.out, "total: ")) << finished.out;
   EXPECT_TRUE(contains(finished.out, "locked in RAM: ")) << finished.out;
   EXPECT_FALSE(std::filesystem::exists(socket()));

@@ -99,8 +99,8 @@ TEST(MemoryPlan, WhatCannotBeLockedIsTold) {
   const Config config = good("[stream]\nmax_streams = 1000\n");
   const Plan plan = make_plan(config, make_catalog(config), 8 * kGiB, 8 * kMiB);
   const std::string text = to_text(plan);
-  EXPECT_NE(text.find("locked in RAM: 8.0 MiB of 62.5 MiB of audio memory\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("lowered: only 8.0 MiB of 62.5 MiB of audio memory can be locked in RAM"), std::string::npos)
+  EXPECT_NE(text.find("locked in RAM: 8.0 MiB of 63.5 MiB of audio memory\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("lowered: only 8.0 MiB of 63.5 MiB of audio memory can be locked in RAM"), std::string::npos)
       << text;
   EXPECT_NE(text.find("LimitMEMLOCK="), std::string::npos) << text;
 }

@@ -38,14 +38,15 @@ class TickThreadTest : public PipelineTest {
 TEST_F(TickThreadTest, TicksOnItsPeriod) {
   pipeline::TickThread thread(
       *loop_, system_clock_, 1'000'000, registry_->counters(), [this] { ticks_.add(); },
-      [](std::exception_ptr) { FAIL(); });
+      [](const std::exception_ptr&) { FAIL(); });
   EXPECT_TRUE(ticks_.reached(3));
 }
 
 TEST_F(TickThreadTest, TicksAtOnceWhenPoked) {
   constexpr std::int64_t kDay = 86'400'000'000'000;
   pipeline::TickThread thread(
-      *loop_, system_clock_, kDay, registry_->counters(), [this] { ticks_.add(); }, [](std::exception_ptr) { FAIL(); });
+      *loop_, system_clock_, kDay, registry_->counters(), [this] { ticks_.add(); },
+      [](const std::exception_ptr&) { FAIL(); });
   thread.poke();
   EXPECT_TRUE(ticks_.reached(1));
 }
@@ -58,7 +59,7 @@ TEST_F(TickThreadTest, ReadersSeeRowsWhileItRuns) {
   {
     pipeline::TickThread thread(
         *loop_, system_clock_, 1'000'000, registry_->counters(), [this] { ticks_.add(); },
-        [](std::exception_ptr) { FAIL(); });
+        [](const std::exception_ptr&) { FAIL(); });
     begin(*stream);
     for (std::size_t at = 0; at < samples.size(); at += 400) {
       write(*stream, std::span(samples).subspan(at, 400));
