@@ -67,6 +67,7 @@ void AudioSession::open(const v1::AudioConfig& config) {
   std::vector<std::shared_ptr<pipeline::Stream>> streams =
       environment_.registry().open(std::move(choice.streams), choice.takeover);
   std::vector<core::AudioFeed*> feeds;
+  feeds.reserve(streams.size());
   for (const auto& stream : streams) feeds.push_back(&stream->feed());
   std::unique_ptr<core::PcmIngest> ingest;
   try {

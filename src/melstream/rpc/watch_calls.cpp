@@ -83,7 +83,7 @@ class WatchCall final : public grpc::ServerWriteReactor<v1::WatchStreamsResponse
  private:
   struct Known {
     std::string id;
-    bool ended;
+    bool ended = false;
   };
 
   explicit WatchCall(WatchCalls& calls) : calls_(calls) {}
