@@ -23,6 +23,9 @@ for case in ElementTree.parse(sys.argv[1]).getroot().iter("testcase"):
         n_failed += 1
         output = (case.findtext("system-out") or "").strip().splitlines()
         report.append("FAILED %s" % name)
-        report.extend("    " + line for line in output[-40:])
+        # A sanitizer says what is wrong first, GoogleTest last.
+        if len(output) > 70:
+            output = output[:40] + ["..."] + output[-25:]
+        report.extend("    " + line for line in output)
 print(n_passed, n_failed)
 print("\n".join(report), end="\n" if report else "")

@@ -151,6 +151,7 @@ TEST_F(WindowTest, AnEndedStreamHasNoAudio) {
 }
 
 TEST_F(WindowTest, AStreamWithoutAudioHistorySaysWhichKeyGivesIt) {
+  stream_.reset();  // before its registry
   build({});
   stream_ = open("s");
   try {
