@@ -152,6 +152,7 @@ TEST_F(WindowTest, AnEndedStreamHasNoAudio) {
 
 TEST_F(WindowTest, AStreamWithoutAudioHistorySaysWhichKeyGivesIt) {
   stream_.reset();  // before its registry
+  stream_.reset();  // before the registry that its memory belongs to
   build({});
   stream_ = open("s");
   try {
