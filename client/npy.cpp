@@ -113,7 +113,7 @@ float element(const char* at, std::size_t size) {
 }
 
 /// The file that a link points to, so that the link stays one.
-std::string link_target(std::string path) {
+std::string link_target(const std::string& path) {
   std::error_code error;
   const std::filesystem::path target = std::filesystem::canonical(path, error);
   return error ? path : target.string();
