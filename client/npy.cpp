@@ -169,8 +169,8 @@ FeatureMatrix read_npy(const std::string& path) {
   return matrix;
 }
 
-NpyWriter::NpyWriter(std::string path, int bins)
-    : path_(link_target(std::move(path))),
+NpyWriter::NpyWriter(const std::string& path, int bins)
+    : path_(link_target(path)),
       temporary_path_(path_ + ".partial-" + std::to_string(getpid())),
       bins_(bins) {
   struct stat info {};

@@ -22,7 +22,7 @@ FeatureMatrix read_npy(const std::string& path);
 /// destructor removes it. Memory does not grow with the rows. Throws ClientError(kInput).
 class NpyWriter {
  public:
-  NpyWriter(std::string path, int bins);
+  NpyWriter(const std::string& path, int bins);
   ~NpyWriter();
   NpyWriter(const NpyWriter&) = delete;
   NpyWriter& operator=(const NpyWriter&) = delete;

@@ -1,5 +1,7 @@
 #include "client/npy.hpp"
 
+#include <bit>
+#include <cstdint>
 #include <cstring>
 #include <limits>
 
@@ -24,7 +26,9 @@ TEST(Npy, ReadsBackTheBitsThatWereWritten) {
   const FeatureMatrix read = read_npy(folder.path("x.npy"));
   EXPECT_EQ(read.bins, 2);
   ASSERT_EQ(read.values.size(), matrix.values.size());
-  EXPECT_EQ(std::memcmp(read.values.data(), matrix.values.data(), 16), 0);
+  for (std::size_t i = 0; i < matrix.values.size(); ++i) {
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(read.values[i]), std::bit_cast<std::uint32_t>(matrix.values[i])) << i;
+  }
 }
 
 TEST(Npy, HoldsNoFrames) {

@@ -50,13 +50,15 @@ Fd connect_to(const std::string& path) {
 }
 
 class ListeningTest : public ::testing::Test {
+ public:
+  ~ListeningTest() override { std::filesystem::remove_all(folder_); }
+
  protected:
   ListeningTest() {
     folder_ = (std::filesystem::temp_directory_path() / "melstream-listen-XXXXXX").string();
     if (mkdtemp(folder_.data()) == nullptr) throw std::runtime_error("no temporary folder");
     path_ = folder_ + "/s.sock";
   }
-  ~ListeningTest() override { std::filesystem::remove_all(folder_); }
 
   static std::string error_of(const std::function<void()>& listen, bool permission = false) {
     try {

@@ -100,9 +100,11 @@ struct FixtureOptions {
 };
 
 class ServerTest : public ::testing::Test {
+ public:
+  ~ServerTest() override;
+
  protected:
   explicit ServerTest(FixtureOptions options = {});
-  ~ServerTest() override;
 
   v1::AudioService::Stub& audio() { return *audio_stub_; }
   v1::FeatureService::Stub& features() { return *feature_stub_; }
