@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/engine/cpu/ticks.hpp"
+#include "tests/engine/ticks.hpp"
 
 namespace melstream::engine::cpu {
 namespace {

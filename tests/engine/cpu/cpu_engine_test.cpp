@@ -9,7 +9,7 @@
 
 #include "melstream/core/error.hpp"
 
-#include "tests/engine/cpu/ticks.hpp"
+#include "tests/engine/ticks.hpp"
 #include "tests/support/realtime_scope.hpp"
 
 namespace melstream::engine::cpu {

@@ -9,7 +9,7 @@
 
 #include "melstream/engine/cpu/kernels.hpp"
 
-#include "tests/engine/cpu/ticks.hpp"
+#include "tests/engine/ticks.hpp"
 
 namespace melstream::engine::cpu {
 namespace {

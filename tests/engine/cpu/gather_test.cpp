@@ -10,7 +10,7 @@
 #include "melstream/engine/cpu/kernels.hpp"
 #include "melstream/engine/tables.hpp"
 
-#include "tests/engine/cpu/ticks.hpp"
+#include "tests/engine/ticks.hpp"
 
 namespace melstream::engine::cpu {
 namespace {

@@ -1,4 +1,4 @@
-#include "melstream/engine/cpu/tick_plan.hpp"
+#include "melstream/engine/tick_plan.hpp"
 
 #include <random>
 #include <set>
@@ -7,9 +7,10 @@
 #include <gtest/gtest.h>
 
 #include "melstream/core/error.hpp"
+#include "melstream/engine/cpu/prepared.hpp"
 #include "melstream/engine/cpu/workspace.hpp"
 
-#include "tests/engine/cpu/ticks.hpp"
+#include "tests/engine/ticks.hpp"
 
 namespace melstream::engine::cpu {
 namespace {
@@ -48,7 +49,7 @@ class Planned : public ::testing::Test {
   }
 
   FrontEndCatalog catalog_;
-  PreparedCache cache_{8};
+  PreparedCache<PreparedMaker> cache_{PreparedMaker(8)};
   std::vector<float> audio_ = test::made_up_audio(160000, 1);
   std::vector<Lane> lanes_;
   std::vector<float> rows_ = std::vector<float>(8000000);

@@ -12,7 +12,7 @@
 #include "melstream/core/error.hpp"
 #include "melstream/engine/cpu/kernels.hpp"
 #include "melstream/engine/cpu/prepared.hpp"
-#include "melstream/engine/cpu/tick_plan.hpp"
+#include "melstream/engine/tick_plan.hpp"
 #include "melstream/engine/cpu/unit_worker.hpp"
 
 namespace melstream::engine::cpu {
@@ -56,7 +56,7 @@ class CpuEngine final : public Engine {
   TickUnderWay* oldest_with_units() noexcept;
   void compute_one(TickUnderWay& tick, UnitWorker& worker, std::unique_lock<std::mutex>& lock);
 
-  PreparedCache prepared_;
+  PreparedCache<PreparedMaker> prepared_;
   std::vector<std::unique_ptr<UnitWorker>> workers_;  ///< [n_threads]; the first is the caller's
   std::vector<std::unique_ptr<TickUnderWay>> ticks_;  ///< [kTicksUnderWay], by ticket
   Ticket last_ticket_ = 0;                            // caller's thread
@@ -67,7 +67,7 @@ class CpuEngine final : public Engine {
   std::vector<std::thread> threads_;  // last: they use all of the above
 };
 
-CpuEngine::CpuEngine(const Kernels& kernels, const Options& options) : prepared_(kernels.n_lanes) {
+CpuEngine::CpuEngine(const Kernels& kernels, const Options& options) : prepared_(PreparedMaker(kernels.n_lanes)) {
   for (std::size_t i = 0; i < kTicksUnderWay; ++i) ticks_.push_back(std::make_unique<TickUnderWay>(options.limits));
   for (int i = 0; i < options.n_threads; ++i) workers_.push_back(std::make_unique<UnitWorker>(kernels));
   for (std::size_t i = 1; i < workers_.size(); ++i) {

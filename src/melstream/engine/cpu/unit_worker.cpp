@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "melstream/engine/cpu/assemble.hpp"
-#include "melstream/engine/cpu/frame_reader.hpp"
+#include "melstream/engine/frame_reader.hpp"
 
 namespace melstream::engine::cpu {
 

@@ -6,7 +6,7 @@
 #include <cstdint>
 
 #include "melstream/engine/cpu/kernels.hpp"
-#include "melstream/engine/cpu/tick_plan.hpp"
+#include "melstream/engine/tick_plan.hpp"
 
 namespace melstream::engine::cpu {
 

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "melstream/engine/cpu/fft_tables.hpp"
+#include "melstream/engine/tick_plan.hpp"
 
 namespace melstream::engine::cpu {
 
@@ -12,7 +13,6 @@ namespace melstream::engine::cpu {
 inline constexpr int kMaxLanes = 16;
 inline constexpr int kMaxFft = 4096;
 inline constexpr int kMaxMels = 512;
-inline constexpr int kMaxSharing = 4;  ///< lanes that share one FFT
 inline constexpr int kUnitFrames =
     64;  ///< base frames of one unit of work, so also the most of one row; a multiple of every n_lanes
 

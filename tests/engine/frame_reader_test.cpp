@@ -1,12 +1,12 @@
-#include "melstream/engine/cpu/frame_reader.hpp"
+#include "melstream/engine/frame_reader.hpp"
 
 #include <vector>
 
 #include <gtest/gtest.h>
 
-#include "tests/engine/cpu/ticks.hpp"
+#include "tests/engine/ticks.hpp"
 
-namespace melstream::engine::cpu {
+namespace melstream::engine {
 namespace {
 
 /// What stands at a position, walked step by step from the definition.
@@ -66,4 +66,4 @@ TEST(FrameReader, CountsTheSamplesBeforeTheEnd) {
 }
 
 }  // namespace
-}  // namespace melstream::engine::cpu
+}  // namespace melstream::engine

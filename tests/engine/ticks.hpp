@@ -1,4 +1,4 @@
-// Made-up audio and ticks for the tests of the CPU engine.
+// Made-up audio and ticks for the tests of engines.
 #pragma once
 
 #include <cstdint>

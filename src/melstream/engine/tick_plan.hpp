@@ -1,16 +1,18 @@
 // How a tick is divided into units of work: lanes that share spectra become strands, strands with the same front ends
-// are laid end to end, and units of at most kUnitFrames base frames are cut from that. Every unit can be computed by
-// itself. Memory is reserved at construction; planning allocates nothing. Thread: the caller of submit().
+// are laid end to end, and units of at most n_unit_frames base frames are cut from that. Every unit can be computed by
+// itself. Memory is reserved at construction; planning allocates nothing. Shared by all backends. Thread: the caller of
+// submit().
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <vector>
 
-#include "melstream/engine/cpu/prepared.hpp"
-#include "melstream/engine/engine.hpp"
+#include "melstream/engine/planned_prepared.hpp"
 
-namespace melstream::engine::cpu {
+namespace melstream::engine {
+
+inline constexpr int kMaxSharing = 4;  ///< lanes that share one FFT
 
 /// Adjacent lanes with the same samples and equal transforms: each base frame's spectrum serves all of them.
 struct Strand {
@@ -28,7 +30,7 @@ struct Piece {
   IndexRange frames;
 };
 
-/// Adjacent pieces with the same front ends; together at most kUnitFrames frames.
+/// Adjacent pieces with the same front ends; together at most n_unit_frames frames.
 struct Unit {
   std::int32_t first_piece = 0;
   std::int32_t n_pieces = 0;
@@ -73,11 +75,7 @@ class TickPlan {
   std::vector<Unit> units_;
 };
 
-inline const CpuPrepared& prepared_of(const Lane& lane) noexcept {
-  return static_cast<const CpuPrepared&>(*lane.prepared);
-}
-
 /// Rows of a lane whose centres lie in `centres`.
 IndexRange rows_around(const Lane& lane, const IndexRange& centres) noexcept;
 
-}  // namespace melstream::engine::cpu
+}  // namespace melstream::engine

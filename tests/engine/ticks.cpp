@@ -1,4 +1,4 @@
-#include "tests/engine/cpu/ticks.hpp"
+#include "tests/engine/ticks.hpp"
 
 #include <algorithm>
 #include <chrono>

@@ -1,4 +1,4 @@
-#include "melstream/engine/cpu/tick_plan.hpp"
+#include "melstream/engine/tick_plan.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -7,9 +7,8 @@
 #include <string>
 
 #include "melstream/core/error.hpp"
-#include "melstream/engine/cpu/workspace.hpp"
 
-namespace melstream::engine::cpu {
+namespace melstream::engine {
 namespace {
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
@@ -22,20 +21,15 @@ bool have_equal_samples(const Lane& a, const Lane& b) noexcept {
          a.samples_begin == b.samples_begin && a.segment_samples == b.segment_samples;
 }
 
-/// Base frames that a row is made of, besides its centre.
-int halo_of(const CpuPrepared& prepared) noexcept {
-  return prepared.smoothing() == Smoothing::kNone ? prepared.geometry().lfr.m - 1 : 2;
-}
-
 IndexRange centres_of(const Lane& lane) noexcept {
-  const CpuPrepared& prepared = prepared_of(lane);
+  const PlannedPrepared& prepared = planned(lane);
   return {prepared.centre_of(lane.first_row), prepared.centre_of(lane.first_row + lane.n_rows - 1) + 1};
 }
 
 }  // namespace
 
 IndexRange rows_around(const Lane& lane, const IndexRange& centres) noexcept {
-  const CpuPrepared& prepared = prepared_of(lane);
+  const PlannedPrepared& prepared = planned(lane);
   return {std::max(lane.first_row, prepared.first_row_from(centres.begin)),
           std::min(lane.first_row + lane.n_rows, prepared.first_row_from(centres.end))};
 }
@@ -68,7 +62,7 @@ void TickPlan::check_and_place() {
   for (const Lane& lane : tick_.lanes) {
     outputs_.push_back({tick_.rows.data() + n_values, tick_.maxima.data() + n_rows});
     n_rows += static_cast<std::size_t>(lane.n_rows);
-    n_values += static_cast<std::size_t>(lane.n_rows) * static_cast<std::size_t>(prepared_of(lane).n_bins());
+    n_values += static_cast<std::size_t>(lane.n_rows) * static_cast<std::size_t>(planned(lane).n_bins());
   }
   if (n_rows > static_cast<std::size_t>(limits_.max_rows)) {
     throw core::EngineError("a tick of " + std::to_string(n_rows) + " rows; the engine was made for " +
@@ -87,19 +81,18 @@ void TickPlan::find_strands() {
   for (std::size_t i = 0; i < tick_.lanes.size(); ++i) {
     const Lane& lane = tick_.lanes[i];
     if (lane.n_rows <= 0) continue;
-    const CpuPrepared& prepared = prepared_of(lane);
+    const PlannedPrepared& prepared = planned(lane);
     const IndexRange centres = centres_of(lane);
     const bool joins = previous != nullptr && strands_.back().n_lanes < kMaxSharing &&
                        strands_.back().first_lane + strands_.back().n_lanes == static_cast<std::int32_t>(i) &&
-                       &prepared_of(*previous).transform() == &prepared.transform() &&
-                       have_equal_samples(*previous, lane) && centres.begin <= strands_.back().centres.end &&
-                       strands_.back().centres.begin <= centres.end;
+                       planned(*previous).shares_spectra_with(prepared) && have_equal_samples(*previous, lane) &&
+                       centres.begin <= strands_.back().centres.end && strands_.back().centres.begin <= centres.end;
     if (!joins) strands_.push_back({static_cast<std::int32_t>(i), 0, centres, 0, true});
     Strand& strand = strands_.back();
     ++strand.n_lanes;
     strand.centres.begin = std::min(strand.centres.begin, centres.begin);
     strand.centres.end = std::max(strand.centres.end, centres.end);
-    strand.halo = std::max(strand.halo, halo_of(prepared));
+    strand.halo = std::max(strand.halo, prepared.halo());
     strand.is_sparse = strand.is_sparse && prepared.geometry().lfr.n > prepared.geometry().lfr.m;
     previous = &lane;
   }
@@ -132,8 +125,8 @@ std::int64_t TickPlan::centre_from(const Strand& strand, std::int64_t frame) con
   std::int64_t nearest = kNever;
   for (std::int32_t j = 0; j < strand.n_lanes; ++j) {
     const Lane& l = lane(strand.first_lane + j);
-    const std::int64_t row = std::max(l.first_row, prepared_of(l).first_row_from(frame));
-    if (row < l.first_row + l.n_rows) nearest = std::min(nearest, prepared_of(l).centre_of(row));
+    const std::int64_t row = std::max(l.first_row, planned(l).first_row_from(frame));
+    if (row < l.first_row + l.n_rows) nearest = std::min(nearest, planned(l).centre_of(row));
   }
   return nearest;
 }
@@ -148,7 +141,7 @@ Piece TickPlan::next_piece(std::int32_t strand_index, std::int64_t first_centre,
     const Lane& l = lane(strand.first_lane + j);
     const IndexRange rows = rows_around(l, centres);
     if (rows.size() <= 0) continue;
-    const IndexRange needed = frames_of_rows(prepared_of(l).geometry(), rows.begin, rows.size(), l.segment_samples);
+    const IndexRange needed = frames_of_rows(planned(l).geometry(), rows.begin, rows.size(), l.segment_samples);
     frames.begin = std::min(frames.begin, needed.begin);
     frames.end = std::max(frames.end, needed.end);
   }
@@ -168,7 +161,7 @@ void TickPlan::cut_units() {
     while (centre != kNever) {
       if (room <= strand.halo) {
         units_.push_back({static_cast<std::int32_t>(pieces_.size()), 0});
-        room = kUnitFrames;
+        room = planned(lane(strand.first_lane)).n_unit_frames();
       }
       const Piece piece = next_piece(index, centre, room);
       pieces_.push_back(piece);
@@ -179,4 +172,4 @@ void TickPlan::cut_units() {
   }
 }
 
-}  // namespace melstream::engine::cpu
+}  // namespace melstream::engine

@@ -1,11 +1,11 @@
-#include "melstream/engine/cpu/frame_reader.hpp"
+#include "melstream/engine/frame_reader.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <span>
 
-namespace melstream::engine::cpu {
+namespace melstream::engine {
 namespace {
 
 /// Copies samples [begin, end) of the segment, which the lane holds.
@@ -28,23 +28,29 @@ float sample_at(const Lane& lane, Edge edge, std::int64_t position) noexcept {
 
 }  // namespace
 
-const float* read_frame(const Lane& lane, const FrameGeometry& geometry, std::int64_t frame, float* copy) noexcept {
-  const std::int64_t start = frame * geometry.hop - geometry.left;
-  const std::int64_t begin = start - geometry.lead;
-  const std::int64_t end = start + geometry.window;
+void read_positions(const Lane& lane, Edge edge, std::int64_t begin, std::int64_t end, float* to) noexcept {
   const std::int64_t inner_begin = std::clamp<std::int64_t>(begin, 0, lane.segment_samples);
   const std::int64_t inner_end = std::clamp(end, inner_begin, lane.segment_samples);
-  if (begin == inner_begin && end == inner_end) {
-    const std::int64_t offset = begin - lane.samples_begin;
-    const auto n_first = static_cast<std::int64_t>(lane.samples[0].size());
-    if (offset + (end - begin) <= n_first) return lane.samples[0].data() + offset + geometry.lead;
-    if (offset >= n_first) return lane.samples[1].data() + (offset - n_first) + geometry.lead;
-  }
-  for (std::int64_t position = begin; position < inner_begin; ++position)
-    copy[position - start] = sample_at(lane, geometry.edge, position);
-  copy_samples(lane, inner_begin, inner_end, copy + (inner_begin - start));
+  for (std::int64_t position = begin; position < std::min(inner_begin, end); ++position)
+    to[position - begin] = sample_at(lane, edge, position);
+  if (inner_begin < inner_end) copy_samples(lane, inner_begin, inner_end, to + (inner_begin - begin));
   for (std::int64_t position = inner_end; position < end; ++position)
-    copy[position - start] = sample_at(lane, geometry.edge, position);
+    to[position - begin] = sample_at(lane, edge, position);
+}
+
+const float* find_positions(const Lane& lane, std::int64_t begin, std::int64_t end) noexcept {
+  if (begin < 0 || end > lane.segment_samples) return nullptr;
+  const std::int64_t offset = begin - lane.samples_begin;
+  const auto n_first = static_cast<std::int64_t>(lane.samples[0].size());
+  if (offset + (end - begin) <= n_first) return lane.samples[0].data() + offset;
+  return offset >= n_first ? lane.samples[1].data() + (offset - n_first) : nullptr;
+}
+
+const float* read_frame(const Lane& lane, const FrameGeometry& geometry, std::int64_t frame, float* copy) noexcept {
+  const std::int64_t begin = frame * geometry.hop - geometry.left - geometry.lead;
+  const std::int64_t end = begin + geometry.lead + geometry.window;
+  if (const float* const samples = find_positions(lane, begin, end)) return samples + geometry.lead;
+  read_positions(lane, geometry.edge, begin, end, copy - geometry.lead);
   return copy;
 }
 
@@ -53,4 +59,4 @@ int samples_before_end(const Lane& lane, const FrameGeometry& geometry, std::int
   return static_cast<int>(std::clamp<std::int64_t>(lane.segment_samples - start, 0, geometry.window));
 }
 
-}  // namespace melstream::engine::cpu
+}  // namespace melstream::engine
