@@ -11,6 +11,8 @@ struct Counters {
   std::atomic<std::int64_t> ticks{0};             ///< writer: tick thread
   std::atomic<std::int64_t> late_ticks{0};        ///< ticks that began over one period late; writer: tick thread
   std::atomic<std::int64_t> frames_computed{0};   ///< writer: tick thread
+  std::atomic<std::int64_t> frames_shed{0};       ///< never computed, for overload; writer: tick thread
+  std::atomic<std::int64_t> streams_shed{0};      ///< at present, for overload; writer: tick thread
   std::atomic<std::int64_t> frames_delivered{0};  ///< writers: readers of subscriptions
   std::atomic<std::int64_t> frames_gapped{
       0};  ///< frames in gaps told to subscribers; writers: readers of subscriptions

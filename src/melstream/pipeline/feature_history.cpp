@@ -43,15 +43,39 @@ void FeatureHistory::attach(core::FrameIndex next_frame) {
 void FeatureHistory::begin_segment(const Segment& segment, core::FrameIndex first_frame, std::int64_t first_row) {
   const std::lock_guard lock(mutex_);
   assert(next_frame_.has_value() && first_frame >= *next_frame_);
+  push_run(segment, first_frame, first_row);
+}
+
+void FeatureHistory::skip(const Segment& segment, core::FrameIndex first_frame, std::int64_t first_row) {
+  const std::lock_guard lock(mutex_);
+  assert(next_frame_.has_value() && first_frame >= *next_frame_);
+  assert(!runs_.empty() && runs_.back().segment.ordinal == segment.ordinal);
+  Run& newest = runs_.back();
+  if (newest.skips && newest.n_rows == 0 && newest.segment.start.reason == segment.start.reason) {
+    newest.first_frame = first_frame;
+    newest.first_row = first_row;
+    next_frame_ = first_frame;
+    return;
+  }
+  newest.closed = true;
+  push_run(segment, first_frame, first_row);
+  runs_.back().skips = true;
+}
+
+void FeatureHistory::push_run(const Segment& segment, core::FrameIndex first_frame, std::int64_t first_row) {
   if (runs_.size() == kMaxRuns) runs_.erase(runs_.begin());
   runs_.push_back({.segment = segment,
                    .gap_begin = *next_frame_,
                    .first_frame = first_frame,
                    .first_row = first_row,
-                   .first_seq = next_seq_,
-                   .n_rows = 0,
-                   .closed = false});
+                   .first_seq = next_seq_});
   next_frame_ = first_frame;
+}
+
+void FeatureHistory::close_run() noexcept {
+  if (runs_.empty()) return;
+  runs_.back().closed = true;
+  runs_.back().is_last = true;
 }
 
 void FeatureHistory::publish(std::span<const float> values, std::span<const RowInfo> infos) {
@@ -77,13 +101,13 @@ void FeatureHistory::set_head(core::FrameIndex head) {
 
 void FeatureHistory::end_segment() {
   const std::lock_guard lock(mutex_);
-  if (!runs_.empty()) runs_.back().closed = true;
+  close_run();
 }
 
 void FeatureHistory::end(core::EndReason reason) {
   const std::lock_guard lock(mutex_);
   if (!next_frame_) next_frame_ = 0;
-  if (!runs_.empty()) runs_.back().closed = true;
+  close_run();
   if (!ended_) ended_ = reason;
 }
 
@@ -205,7 +229,7 @@ void FeatureHistory::copy_rows(const Run& run, core::FrameIndex frame, std::int6
   out.capture_wall_ns =
       run.segment.start.capture_wall_ns + core::samples_to_ns(out.first_sample - run.segment.start.timeline_begin);
   out.segment_start = run.first_row + (frame - run.first_frame) == 0;
-  out.segment_end = run.closed && frame + n == run.first_frame + run.n_rows;
+  out.segment_end = run.is_last && frame + n == run.first_frame + run.n_rows;
   out.values.resize(static_cast<std::size_t>(n) * bins);
   out.infos.resize(static_cast<std::size_t>(n));
   for (std::int64_t i = 0; i < n; ++i) {
@@ -243,7 +267,7 @@ void FeatureHistory::trim_runs() {
 
 std::uint64_t FeatureHistory::add_blocker(core::FrameIndex frame) {
   const std::lock_guard lock(mutex_);
-  blockers_.push_back({next_blocker_, frame});
+  blockers_.push_back({.key = next_blocker_, .frame = frame});
   return next_blocker_++;
 }
 
@@ -252,6 +276,26 @@ void FeatureHistory::move_blocker(std::uint64_t key, core::FrameIndex frame) {
   for (Blocker& blocker : blockers_) {
     if (blocker.key == key) blocker.frame = frame;
   }
+}
+
+void FeatureHistory::drop_stuck_blockers(std::int64_t now_mono_ns, std::int64_t patience_ns) {
+  const std::lock_guard lock(mutex_);
+  for (Blocker& blocker : blockers_) {
+    if (next_seq_ - seq_of(blocker.frame) < capacity_rows_) {
+      blocker.stuck_at = -1;
+    } else if (blocker.stuck_at != blocker.frame) {
+      blocker.stuck_at = blocker.frame;
+      blocker.stuck_since_mono_ns = now_mono_ns;
+    }
+  }
+  std::erase_if(blockers_, [&](const Blocker& blocker) {
+    return blocker.stuck_at >= 0 && now_mono_ns - blocker.stuck_since_mono_ns >= patience_ns;
+  });
+}
+
+bool FeatureHistory::has_blocker(std::uint64_t key) const {
+  const std::lock_guard lock(mutex_);
+  return std::any_of(blockers_.begin(), blockers_.end(), [key](const Blocker& blocker) { return blocker.key == key; });
 }
 
 void FeatureHistory::remove_blocker(std::uint64_t key) {

@@ -76,6 +76,10 @@ class FeatureHistory {
   void begin_segment(const Segment& segment, core::FrameIndex first_frame, std::int64_t first_row);
   /// @param values [infos.size()][n_bins]
   void publish(std::span<const float> values, std::span<const RowInfo> infos);
+  /// Rows of the current segment up to `first_row`, frame `first_frame`, that are not published will never come, for
+  /// segment.start.reason. Lengthens the gap if that is what was told last, so that a hole of any length takes constant
+  /// memory: whoever has read its first part gets the rest as another gap beside it.
+  void skip(const Segment& segment, core::FrameIndex first_frame, std::int64_t first_row);
   /// The frame that live audio has reached, told while older rows are still being caught up with.
   void set_head(core::FrameIndex head);
   /// No further rows in the current segment.
@@ -83,6 +87,9 @@ class FeatureHistory {
   void end(core::EndReason reason);
   /// Rows that may be published before a blocking reader would lose one.
   std::int64_t room_for_blockers() const;
+  /// Lets go of the blocking readers that leave no room and have not moved since this was first called, at least
+  /// `patience_ns` ago. From then on they read like others.
+  void drop_stuck_blockers(std::int64_t now_mono_ns, std::int64_t patience_ns);
 
   // Any thread.
   /// Frame that comes next; nothing before attach().
@@ -108,6 +115,8 @@ class FeatureHistory {
   std::uint64_t add_blocker(core::FrameIndex frame);
   void move_blocker(std::uint64_t key, core::FrameIndex frame);
   void remove_blocker(std::uint64_t key);
+  /// False once it was dropped.
+  bool has_blocker(std::uint64_t key) const;
 
   /// Subscriptions that hold it; when the last left (monotonic), for forgetting idle front ends.
   std::atomic<std::int32_t> n_readers{0};
@@ -122,7 +131,9 @@ class FeatureHistory {
     std::int64_t first_row = 0;  ///< of the segment
     std::int64_t first_seq = 0;
     std::int64_t n_rows = 0;
-    bool closed = false;
+    bool closed = false;   ///< no further rows
+    bool is_last = false;  ///< and no later run of its segment
+    bool skips = false;    ///< the gap before it lies within its segment
   };
 
   std::int64_t oldest_seq() const noexcept;
@@ -133,6 +144,9 @@ class FeatureHistory {
   ReadResult discontinuity(const Run& run, Cursor& cursor) const;
   Hole hole_of(const Run& run) const;
   void copy_rows(const Run& run, core::FrameIndex frame, std::int64_t n, RowBatch& out) const;
+  /// All three need mutex_.
+  void push_run(const Segment& segment, core::FrameIndex first_frame, std::int64_t first_row);
+  void close_run() noexcept;
   void trim_runs();
 
   const std::shared_ptr<const engine::Prepared> prepared_;
@@ -152,6 +166,8 @@ class FeatureHistory {
   struct Blocker {
     std::uint64_t key = 0;
     core::FrameIndex frame = 0;
+    core::FrameIndex stuck_at = -1;  ///< frame when the stream was first found waiting for it; -1: it is not
+    std::int64_t stuck_since_mono_ns = 0;
   };
   std::vector<Blocker> blockers_;
   std::uint64_t next_blocker_ = 1;

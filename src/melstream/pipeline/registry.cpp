@@ -93,14 +93,16 @@ void Registry::check_openable(const std::vector<StreamOptions>& options, bool ta
 std::vector<std::shared_ptr<Stream>> Registry::open(std::vector<StreamOptions> options, bool takeover) {
   if (draining()) throw core::Error(core::ErrorCode::kUnavailable, "the daemon is shutting down; try again later");
   for (const StreamOptions& one : options) validate_stream_id(one.id);
-  std::vector<std::uint64_t> epochs;
+  std::vector<StreamOpening> openings;
   {
     const std::lock_guard lock(mutex_);
     check_openable(options, takeover);
-    for (std::size_t i = 0; i < options.size(); ++i) epochs.push_back(epochs_());
+    for (std::size_t i = 0; i < options.size(); ++i) {
+      openings.push_back({.epoch = epochs_(), .order = n_openings_++, .wall_ns = clock_.wall_ns()});
+    }
   }
   std::vector<std::shared_ptr<Stream>> opened;
-  for (std::size_t i = 0; i < options.size(); ++i) opened.push_back(make_stream(options[i], epochs[i]));
+  for (std::size_t i = 0; i < options.size(); ++i) opened.push_back(make_stream(options[i], openings[i]));
   std::vector<std::shared_ptr<Stream>> replaced;
   {
     const std::lock_guard lock(mutex_);
@@ -120,7 +122,7 @@ std::vector<std::shared_ptr<Stream>> Registry::open(std::vector<StreamOptions> o
   return opened;
 }
 
-std::shared_ptr<Stream> Registry::make_stream(StreamOptions options, std::uint64_t epoch) {
+std::shared_ptr<Stream> Registry::make_stream(StreamOptions options, const StreamOpening& opening) {
   std::unique_ptr<AudioHistory> audio_history;
   const auto audio_samples = static_cast<std::int64_t>(std::ceil(options_.audio_history_s * core::kSampleRateHz));
   if (audio_samples > 0 && audio_pool_.budget_blocks() > 0) {
@@ -128,8 +130,8 @@ std::shared_ptr<Stream> Registry::make_stream(StreamOptions options, std::uint64
     audio_history = std::make_unique<AudioHistory>(audio_pool_, audio_samples);
   }
   core::AudioMemory ring = arena_.take((options_.ring_samples + core::kBlockSamples - 1) / core::kBlockSamples);
-  auto stream = std::make_shared<Stream>(std::move(options), epoch, clock_.wall_ns(), geometries_, std::move(ring),
-                                         std::move(audio_history));
+  auto stream =
+      std::make_shared<Stream>(std::move(options), opening, geometries_, std::move(ring), std::move(audio_history));
   for (const std::string& name : options_.always) add_history(*stream, catalog_.find(name), engine::Smoothing::kNone);
   return stream;
 }

@@ -75,7 +75,7 @@ class Registry {
   /// Throws Error if they cannot be opened now. Needs mutex_.
   void check_openable(const std::vector<StreamOptions>& options, bool takeover) const;
   /// Allocates: not under mutex_, which the tick thread takes too.
-  std::shared_ptr<Stream> make_stream(StreamOptions options, std::uint64_t epoch);
+  std::shared_ptr<Stream> make_stream(StreamOptions options, const StreamOpening& opening);
   void add_history(Stream& stream, const std::shared_ptr<const engine::FrontEnd>& front_end,
                    engine::Smoothing smoothing);
   bool is_always(const FeatureHistory& history) const;
@@ -100,6 +100,7 @@ class Registry {
   std::vector<std::shared_ptr<Stream>> closing_;  ///< taken over; the tick thread still has rows to publish
   std::deque<std::shared_ptr<Stream>> ended_;     ///< oldest first
   std::mt19937_64 epochs_;
+  std::uint64_t n_openings_ = 0;
 };
 
 /// Throws Error(kInvalidArgument, field stream) unless the id matches [A-Za-z0-9._-]{1,64}.

@@ -13,11 +13,10 @@ constexpr std::size_t kMaxSegments = 256;
 
 }  // namespace
 
-Stream::Stream(StreamOptions options, std::uint64_t epoch, std::int64_t opened_wall_ns, const GeometryTable& geometries,
+Stream::Stream(StreamOptions options, const StreamOpening& opening, const GeometryTable& geometries,
                core::AudioMemory ring_memory, std::unique_ptr<AudioHistory> audio_history)
     : options_(std::move(options)),
-      epoch_(epoch),
-      opened_wall_ns_(opened_wall_ns),
+      opening_(opening),
       geometries_(geometries),
       feed_(std::move(ring_memory)),
       audio_history_(std::move(audio_history)) {
@@ -27,11 +26,11 @@ Stream::Stream(StreamOptions options, std::uint64_t epoch, std::int64_t opened_w
 StreamStatus Stream::status() const {
   StreamStatus status;
   status.id = options_.id;
-  status.epoch = epoch_;
+  status.epoch = opening_.epoch;
   status.ended = ended();
   status.labels = options_.labels;
   status.pacing = options_.pacing;
-  status.opened_wall_ns = opened_wall_ns_;
+  status.opened_wall_ns = opening_.wall_ns;
   status.rms = rms_.load(std::memory_order_relaxed);
   status.peak = peak_.load(std::memory_order_relaxed);
   const core::SampleIndex seen_now = seen();

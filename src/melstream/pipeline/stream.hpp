@@ -48,14 +48,23 @@ struct StreamStatus {
   engine::IndexRange audio_held;  ///< timeline; empty without audio history
 };
 
+/// When a stream came to be.
+struct StreamOpening {
+  std::uint64_t epoch = 0;
+  std::uint64_t order = 0;  ///< among all streams of the registry: later ones are larger
+  std::int64_t wall_ns = 0;
+};
+
 class Stream {
  public:
-  Stream(StreamOptions options, std::uint64_t epoch, std::int64_t opened_wall_ns, const GeometryTable& geometries,
+  Stream(StreamOptions options, const StreamOpening& opening, const GeometryTable& geometries,
          core::AudioMemory ring_memory, std::unique_ptr<AudioHistory> audio_history);
 
   // Immutable.
   const std::string& id() const noexcept { return options_.id; }
-  std::uint64_t epoch() const noexcept { return epoch_; }
+  std::uint64_t epoch() const noexcept { return opening_.epoch; }
+  /// Place in the order of opening: larger is newer.
+  std::uint64_t opened_order() const noexcept { return opening_.order; }
   Pacing pacing() const noexcept { return options_.pacing; }
   const std::map<std::string, std::string>& labels() const noexcept { return options_.labels; }
   std::int64_t resampler_delay_ns() const noexcept { return options_.resampler_delay_ns; }
@@ -106,8 +115,7 @@ class Stream {
   std::shared_ptr<FeatureHistory> find_history(const engine::FrontEnd& front_end, engine::Smoothing smoothing) const;
 
   const StreamOptions options_;
-  const std::uint64_t epoch_;
-  const std::int64_t opened_wall_ns_;
+  const StreamOpening opening_;
   const GeometryTable& geometries_;
   core::AudioFeed feed_;
   const std::unique_ptr<AudioHistory> audio_history_;

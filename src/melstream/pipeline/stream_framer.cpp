@@ -8,10 +8,11 @@
 namespace melstream::pipeline {
 namespace {
 
-/// Segments known at once; a front end that is further behind than that skips to the oldest.
-constexpr std::int64_t kSegments = 64;
 /// Samples that one lane spans at most, so that no stream holds up the others for long (and two blocks hold them).
 constexpr std::int64_t kLaneSamples = 10240;
+
+/// An ended stream gives up on a blocking reader that has not read for this long.
+constexpr std::int64_t kBlockerPatienceNs = 60 * core::kNsPerSecond;
 
 /// First row that needs nothing before `held`.
 std::int64_t first_row_within(const engine::RowGeometry& geometry, std::int64_t held) noexcept {
@@ -29,12 +30,9 @@ std::int64_t rows_per_lane(const engine::RowGeometry& geometry) noexcept {
 }  // namespace
 
 StreamFramer::StreamFramer(std::shared_ptr<Stream> stream)
-    : stream_(std::move(stream)), feed_(stream_->feed()), numbering_(stream_->geometries()), segments_(kSegments) {
-  for (NumberedSegment& segment : segments_) segment.first_frames.resize(stream_->geometries().size());
-  received_.resize(kLaneSamples);
-}
+    : stream_(std::move(stream)), feed_(stream_->feed()), segments_(stream_->geometries()), received_(kLaneSamples) {}
 
-void StreamFramer::take_in() {
+void StreamFramer::take_in(std::int64_t now_mono_ns) {
   ++pass_;
   sync_lines();
   const core::SampleIndex written = feed_.ring().written();
@@ -43,7 +41,7 @@ void StreamFramer::take_in() {
     advance_to(boundary->at);
     close_segment(boundary->at);
     if (boundary->kind == core::Boundary::Kind::kSegmentStart) {
-      open_segment(*boundary);
+      stream_->begin_segment(segments_.begin(*boundary));
     } else {
       end_ = boundary->end_reason;
     }
@@ -51,6 +49,10 @@ void StreamFramer::take_in() {
   }
   advance_to(written);
   stream_->set_seen(seen_);
+  count_arrivals(now_mono_ns);
+  for (Line& line : lines_) {
+    if (!line.attached) attach(line);
+  }
 }
 
 void StreamFramer::sync_lines() {
@@ -68,6 +70,8 @@ void StreamFramer::sync_lines() {
     }
   }
   lines_ = std::move(lines);
+  frames_per_sample_ = 0.0;
+  for (const Line& line : lines_) frames_per_sample_ += 1.0 / line.history->geometry().frame.hop;
 }
 
 void StreamFramer::advance_to(core::SampleIndex accepted) {
@@ -82,34 +86,8 @@ void StreamFramer::advance_to(core::SampleIndex accepted) {
   stream_->set_level(std::sqrt(level.mean_square), level.peak);
 }
 
-void StreamFramer::open_segment(const core::Boundary& boundary) {
-  NumberedSegment& slot = segments_[static_cast<std::size_t>(n_segments_ % kSegments)];
-  slot.segment = {.ordinal = n_segments_,
-                  .begin = boundary.at,
-                  .lost_samples = boundary.segment.timeline_begin - timeline_end_,
-                  .start = boundary.segment};
-  // Capture time never decreases within an epoch, whatever the clock of the source does.
-  slot.segment.start.capture_wall_ns = std::max(boundary.segment.capture_wall_ns, capture_end_wall_ns_);
-  numbering_.begin(boundary.segment.timeline_begin);
-  std::copy(numbering_.first_frames().begin(), numbering_.first_frames().end(), slot.first_frames.begin());
-  ++n_segments_;
-  stream_->begin_segment(slot.segment);
-}
-
 void StreamFramer::close_segment(core::SampleIndex at) {
-  NumberedSegment* newest = find_segment(n_segments_ - 1);
-  if (newest == nullptr || newest->segment.closed()) return;
-  Segment& segment = newest->segment;
-  segment.end = at;
-  numbering_.end(at - segment.begin);
-  timeline_end_ = segment.timeline_of(at);
-  capture_end_wall_ns_ = segment.start.capture_wall_ns + core::samples_to_ns(at - segment.begin);
-  stream_->close_segment(at);
-}
-
-StreamFramer::NumberedSegment* StreamFramer::find_segment(std::int64_t ordinal) noexcept {
-  if (ordinal < 0 || ordinal >= n_segments_ || ordinal < n_segments_ - kSegments) return nullptr;
-  return &segments_[static_cast<std::size_t>(ordinal % kSegments)];
+  if (segments_.end(at)) stream_->close_segment(at);
 }
 
 core::SampleIndex StreamFramer::oldest_sample() const noexcept {
@@ -128,13 +106,13 @@ void StreamFramer::attach(Line& line) {
   line.attached = true;
   const core::SampleIndex oldest = oldest_sample();
   const engine::RowGeometry& geometry = line.history->geometry();
-  for (std::int64_t ordinal = std::max<std::int64_t>(0, n_segments_ - kSegments); ordinal < n_segments_; ++ordinal) {
-    const NumberedSegment& numbered = *find_segment(ordinal);
+  for (std::int64_t ordinal = segments_.oldest(); ordinal < segments_.size(); ++ordinal) {
+    const NumberedSegment& numbered = *segments_.find(ordinal);
     const Segment& segment = numbered.segment;
     std::int64_t row = first_row_within(geometry, oldest - segment.begin);
     if (segment.closed()) {
       const std::int64_t n_rows = engine::row_count(geometry, segment.end - segment.begin);
-      if (row >= n_rows && ordinal + 1 < n_segments_) continue;
+      if (row >= n_rows && ordinal + 1 < segments_.size()) continue;
       row = std::min(row, n_rows);
     }
     const core::FrameIndex frame = numbered.first_frames[line.history->slot()] + row;
@@ -150,14 +128,14 @@ void StreamFramer::attach(Line& line) {
 }
 
 void StreamFramer::tell_head(Line& line) {
-  const NumberedSegment* newest = find_segment(n_segments_ - 1);
+  const NumberedSegment* newest = segments_.newest();
   if (newest == nullptr) return;
   line.history->set_head(newest->first_frames[line.history->slot()] + rows_available(line, newest->segment));
 }
 
 bool StreamFramer::next_segment(Line& line) {
-  const std::int64_t next = std::max(line.ordinal + 1, n_segments_ - kSegments);
-  const NumberedSegment* numbered = find_segment(next);
+  const std::int64_t next = std::max(line.ordinal + 1, segments_.oldest());
+  const NumberedSegment* numbered = segments_.find(next);
   if (numbered == nullptr) return false;
   line.history->begin_segment(numbered->segment, numbered->first_frames[line.history->slot()], 0);
   line.ordinal = next;
@@ -166,27 +144,27 @@ bool StreamFramer::next_segment(Line& line) {
   return true;
 }
 
-bool StreamFramer::add_lanes(TickBatch& batch) {
-  return std::all_of(lines_.begin(), lines_.end(), [&](Line& line) { return add_lane(line, batch); });
+bool StreamFramer::add_lanes(TickBatch& batch, Share share, std::int64_t max_rows) {
+  return std::all_of(lines_.begin(), lines_.end(), [&](Line& line) {
+    return line.pass == pass_ || share_of(line) != share || add_lane(line, batch, max_rows);
+  });
 }
 
-bool StreamFramer::add_lane(Line& line, TickBatch& batch) {
-  if (line.pass == pass_) return true;
-  if (!line.attached) attach(line);
+bool StreamFramer::add_lane(Line& line, TickBatch& batch, std::int64_t max_rows) {
   for (;;) {
-    const NumberedSegment* numbered = find_segment(line.ordinal);
+    const NumberedSegment* numbered = segments_.find(line.ordinal);
     if (numbered != nullptr && line.next_row < rows_available(line, numbered->segment)) break;
     if (numbered != nullptr && !numbered->segment.closed()) return true;
     if (std::exchange(line.in_segment, false)) line.history->end_segment();
     if (!next_segment(line)) return true;
   }
-  const NumberedSegment& numbered = *find_segment(line.ordinal);
+  const NumberedSegment& numbered = *segments_.find(line.ordinal);
   const Segment& segment = numbered.segment;
   const engine::RowGeometry& geometry = line.history->geometry();
   const std::int64_t room = batch.room(line.history->n_bins());
   if (room == 0) return false;
   const std::int64_t n_rows = std::min({rows_available(line, segment) - line.next_row, rows_per_lane(geometry), room,
-                                        line.history->room_for_blockers()});
+                                        line.history->room_for_blockers(), max_rows});
   if (n_rows <= 0) return true;  // a blocking reader has to read first
   const std::int64_t length = segment.closed() ? segment.end - segment.begin : engine::kOpenEnd;
   const engine::IndexRange need = engine::samples_of_rows(geometry, line.next_row, n_rows, length);
@@ -218,21 +196,24 @@ bool StreamFramer::add_lane(Line& line, TickBatch& batch) {
 }
 
 void StreamFramer::skip_lost_rows(Line& line, const NumberedSegment& numbered) {
+  const Segment& segment = numbered.segment;
   const engine::RowGeometry& geometry = line.history->geometry();
-  Segment segment = numbered.segment;
-  segment.start.reason = core::GapReason::kHistoryEvicted;
-  segment.start.lost_source_samples = 0;
-  segment.lost_samples = 0;
-  std::int64_t row = std::max(line.next_row, first_row_within(geometry, oldest_sample() - segment.begin));
-  if (segment.closed()) row = std::min(row, engine::row_count(geometry, segment.end - segment.begin));
-  line.history->end_segment();
-  line.history->begin_segment(segment, numbered.first_frames[line.history->slot()] + row, row);
-  line.next_row = row;
+  line.next_row = std::max(line.next_row, first_row_within(geometry, oldest_sample() - segment.begin));
+  if (segment.closed()) line.next_row = std::min(line.next_row, rows_available(line, segment));
+  tell_skipped(line, numbered, core::GapReason::kHistoryEvicted);
 }
 
-core::SampleIndex StreamFramer::needed_from(const Line& line) noexcept {
-  if (n_segments_ == 0) return feed_.ring().released();
-  const NumberedSegment* numbered = find_segment(line.ordinal);
+void StreamFramer::tell_skipped(const Line& line, const NumberedSegment& numbered, core::GapReason reason) {
+  Segment segment = numbered.segment;
+  segment.start.reason = reason;
+  segment.start.lost_source_samples = 0;  // frames are lost, no audio
+  segment.lost_samples = 0;
+  line.history->skip(segment, numbered.first_frames[line.history->slot()] + line.next_row, line.next_row);
+}
+
+core::SampleIndex StreamFramer::needed_from(const Line& line) const noexcept {
+  if (segments_.size() == 0) return feed_.ring().released();
+  const NumberedSegment* numbered = segments_.find(line.ordinal);
   if (numbered == nullptr) return line.ordinal < 0 ? feed_.ring().released() : seen_;
   const Segment& segment = numbered->segment;
   const bool done = segment.closed() && line.next_row >= rows_available(line, segment);
@@ -240,18 +221,26 @@ core::SampleIndex StreamFramer::needed_from(const Line& line) noexcept {
   return std::min(seen_, segment.begin + engine::first_sample_needed(line.history->geometry(), line.next_row));
 }
 
-bool StreamFramer::has_work(const Line& line) noexcept {
-  const NumberedSegment* numbered = find_segment(line.ordinal);
-  if (numbered == nullptr) return n_segments_ > 0;
+core::SampleIndex StreamFramer::needed_when_caught_up(const Line& line) const noexcept {
+  const NumberedSegment* newest = segments_.newest();
+  if (newest == nullptr || newest->segment.closed()) return seen_;
+  const std::int64_t next_row = rows_available(line, newest->segment);
+  return std::min(seen_, newest->segment.begin + engine::first_sample_needed(line.history->geometry(), next_row));
+}
+
+bool StreamFramer::has_work(const Line& line) const noexcept {
+  const NumberedSegment* numbered = segments_.find(line.ordinal);
+  if (numbered == nullptr) return segments_.size() > 0;
   if (line.next_row < rows_available(line, numbered->segment)) return line.history->room_for_blockers() > 0;
-  return numbered->segment.closed() && (line.in_segment || line.ordinal + 1 < n_segments_);
+  return numbered->segment.closed() && (line.in_segment || line.ordinal + 1 < segments_.size());
 }
 
 bool StreamFramer::release() {
   core::SampleIndex keep = seen_;
   bool more = false;
   for (const Line& line : lines_) {
-    keep = std::min(keep, needed_from(line));
+    // Live audio does not wait for a line that has the audio history to read from.
+    keep = std::min(keep, is_live() && is_catching_up(line) ? needed_when_caught_up(line) : needed_from(line));
     more = more || has_work(line);
   }
   feed_.release(keep);
@@ -262,9 +251,16 @@ bool StreamFramer::release() {
 std::optional<core::EndReason> StreamFramer::finished() const noexcept {
   if (!end_) return std::nullopt;
   for (const Line& line : lines_) {
-    if (line.in_segment || !line.attached || line.ordinal + 1 < n_segments_) return std::nullopt;
+    if (line.in_segment || !line.attached || line.ordinal + 1 < segments_.size()) return std::nullopt;
   }
   return end_;
+}
+
+void StreamFramer::drop_stuck_blockers(std::int64_t now_mono_ns) {
+  if (!end_ || is_live()) return;
+  for (const Line& line : lines_) {
+    if (line.attached) line.history->drop_stuck_blockers(now_mono_ns, kBlockerPatienceNs);
+  }
 }
 
 }  // namespace melstream::pipeline

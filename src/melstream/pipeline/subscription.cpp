@@ -134,7 +134,9 @@ Delivery Subscription::next(std::int64_t now_mono_ns) {
 }
 
 Delivery Subscription::on_hole(Hole hole) {
-  if (hole.reader_lost && delivered_) {
+  // A blocking reader that was dropped had all that it asked for until then.
+  const bool was_dropped = blocker_ != 0 && !history_->has_blocker(blocker_);
+  if (hole.reader_lost && (delivered_ || was_dropped)) {
     hole.reason = core::GapReason::kSubscriberSlow;
     if (options_.slow_policy == SlowPolicy::kDisconnect) {
       done_ = true;

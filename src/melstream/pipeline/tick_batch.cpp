@@ -32,7 +32,7 @@ std::int64_t TickBatch::room(int n_bins) const noexcept {
 }
 
 void TickBatch::add(const engine::Lane& lane, FeatureHistory& history, std::span<const std::int64_t> received_mono_ns) {
-  assert(lane.n_rows <= room(history.n_bins()));
+  assert(!ticket_ && lane.n_rows <= room(history.n_bins()));
   lanes_.push_back(lane);
   histories_.push_back(&history);
   const std::int64_t stride = engine::row_stride(history.geometry());
@@ -44,15 +44,32 @@ void TickBatch::add(const engine::Lane& lane, FeatureHistory& history, std::span
                       .received_mono_ns = received_mono_ns[static_cast<std::size_t>(i)]});
   }
   n_values_ += static_cast<std::size_t>(lane.n_rows) * static_cast<std::size_t>(history.n_bins());
+  n_frames_ += lane.n_rows * history.geometry().lfr.n;
 }
 
-std::int64_t TickBatch::run(engine::Engine& engine) {
-  if (lanes_.empty()) return 0;
-  const auto n_rows = infos_.size();
-  const engine::Ticket ticket = engine.submit(
-      {.lanes = lanes_, .rows = std::span(values_).first(n_values_), .maxima = std::span(maxima_).first(n_rows)});
-  while (!engine.poll(ticket, std::chrono::milliseconds(10))) {
+void TickBatch::start(engine::Engine& engine) {
+  if (lanes_.empty()) return;
+  ticket_ = engine.submit({.lanes = lanes_,
+                           .rows = std::span(values_).first(n_values_),
+                           .maxima = std::span(maxima_).first(infos_.size())});
+}
+
+std::int64_t TickBatch::finish(engine::Engine& engine) {
+  if (!ticket_) return 0;
+  while (!engine.poll(*ticket_, std::chrono::milliseconds(10))) {
   }
+  ticket_.reset();
+  const auto n_rows = static_cast<std::int64_t>(infos_.size());
+  publish();
+  lanes_.clear();
+  histories_.clear();
+  infos_.clear();
+  n_values_ = 0;
+  n_frames_ = 0;
+  return n_rows;
+}
+
+void TickBatch::publish() {
   std::size_t row = 0;
   std::size_t value = 0;
   for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
@@ -63,11 +80,6 @@ std::int64_t TickBatch::run(engine::Engine& engine) {
     row += n;
     value += n_floats;
   }
-  lanes_.clear();
-  histories_.clear();
-  infos_.clear();
-  n_values_ = 0;
-  return static_cast<std::int64_t>(n_rows);
 }
 
 }  // namespace melstream::pipeline

@@ -1,8 +1,9 @@
-// The lanes of one tick with the memory for their rows: all of it made at start, so that a tick allocates nothing.
+// The lanes of one tick with the memory for their rows: all of it made at start, so that a tick allocates nothing. A
+// batch is filled, started and finished; while the engine computes it, another one can be filled.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -21,11 +22,17 @@ class TickBatch {
   /// Takes lane.n_rows <= room(). @param received_mono_ns [lane.n_rows], when each row's last sample had arrived.
   void add(const engine::Lane& lane, FeatureHistory& history, std::span<const std::int64_t> received_mono_ns);
   bool empty() const noexcept { return lanes_.empty(); }
-  /// Computes all rows and hands them to their histories; the batch is empty again. Returns the number of rows.
-  /// Throws EngineError.
-  std::int64_t run(engine::Engine& engine);
+  /// Base frames of all rows: what the work is measured in.
+  std::int64_t n_frames() const noexcept { return n_frames_; }
+  /// Hands the lanes to the engine; nothing may be added until finish(). Does nothing if empty. Throws EngineError.
+  void start(engine::Engine& engine);
+  /// Waits for what was started and hands all rows to their histories; the batch is empty again. Returns the number of
+  /// rows. Batches must finish in the order in which they started. Throws EngineError.
+  std::int64_t finish(engine::Engine& engine);
 
  private:
+  void publish();
+
   const std::size_t max_lanes_;
   const std::size_t max_rows_;
   std::vector<engine::Lane> lanes_;
@@ -34,6 +41,8 @@ class TickBatch {
   std::vector<float> values_;
   std::vector<float> maxima_;
   std::size_t n_values_ = 0;
+  std::int64_t n_frames_ = 0;
+  std::optional<engine::Ticket> ticket_;  ///< of what was started
 };
 
 }  // namespace melstream::pipeline

@@ -1,15 +1,34 @@
 #include "melstream/pipeline/tick_loop.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "melstream/pipeline/stream_framer.hpp"
 #include "melstream/pipeline/tick_batch.hpp"
 
 namespace melstream::pipeline {
+namespace {
+
+constexpr std::int64_t kAll = std::numeric_limits<std::int64_t>::max();
+/// A pass ends after this long even if rows are left, so that a backlog is looked at before it is too late.
+constexpr std::int64_t kLongestPassNs = 50'000'000;
+
+std::int64_t shed_after(const TickOptions& options, const Registry& registry) {
+  const std::int64_t ring_ns = core::samples_to_ns(static_cast<std::int64_t>(registry.options().ring_samples));
+  return std::min(options.shed_after_ns, 2 * ring_ns / 5);
+}
+
+}  // namespace
 
 TickLoop::TickLoop(Registry& registry, engine::Engine& engine, const TickOptions& options)
-    : registry_(registry), engine_(engine), batch_(std::make_unique<TickBatch>(options.limits)) {}
+    : registry_(registry),
+      engine_(engine),
+      options_(options),
+      batches_{std::make_unique<TickBatch>(options.limits), std::make_unique<TickBatch>(options.limits)},
+      filling_(batches_[0].get()),
+      under_way_(batches_[1].get()),
+      load_control_(shed_after(options, registry)) {}
 
 TickLoop::~TickLoop() = default;
 
@@ -22,17 +41,94 @@ void TickLoop::sync_streams() {
     });
     framers.push_back(known != framers_.end() ? std::move(*known) : std::make_unique<StreamFramer>(stream));
   }
+  std::sort(framers.begin(), framers.end(),
+            [](const auto& a, const auto& b) { return a->stream().opened_order() < b->stream().opened_order(); });
   framers_ = std::move(framers);
+  loads_.reserve(framers_.size());
 }
 
 bool TickLoop::run_once() {
+  const std::int64_t begin_ns = registry_.clock().mono_ns();
+  pass_ = {.begin_ns = begin_ns, .now_ns = begin_ns};
   sync_streams();
-  for (const auto& framer : framers_) framer->take_in();
+  for (const auto& framer : framers_) framer->take_in(begin_ns);
+  control_load();
+  add_live_lanes();
+  add_spare_lanes();
+  turn();
+  turn();
+  const bool more = end_streams();
+  registry_.counters().ticks.fetch_add(1, std::memory_order_relaxed);
+  registry_.counters().frames_computed.fetch_add(pass_.n_rows, std::memory_order_relaxed);
+  measure(more);
+  return more;
+}
+
+void TickLoop::control_load() {
+  loads_.clear();
+  for (const auto& framer : framers_) {
+    if (!framer->is_live()) continue;
+    const auto since_ns = framer->waiting_since_mono_ns();
+    loads_.push_back({.opened = framer->stream().opened_order(),
+                      .frames_per_s = framer->frames_per_s(),
+                      .waiting_ns = since_ns ? pass_.begin_ns - *since_ns : 0});
+  }
+  load_control_.decide(loads_, pass_.begin_ns);
+  std::int64_t n_streams = 0;
   std::int64_t n_rows = 0;
   for (const auto& framer : framers_) {
-    while (!framer->add_lanes(*batch_)) n_rows += batch_->run(engine_);
+    if (!framer->is_live()) continue;
+    const bool is_shed = load_control_.sheds(framer->stream().opened_order());
+    n_rows += is_shed ? framer->shed() : framer->resume();
+    n_streams += is_shed ? 1 : 0;
   }
-  n_rows += batch_->run(engine_);
+  registry_.counters().streams_shed.store(n_streams, std::memory_order_relaxed);
+  registry_.counters().frames_shed.fetch_add(n_rows, std::memory_order_relaxed);
+}
+
+void TickLoop::add_live_lanes() {
+  const std::int64_t most = frames_in(kLongestPassNs);
+  const std::size_t first = next_live_;
+  for (std::size_t i = 0; i < framers_.size(); ++i) {
+    const std::size_t at = (first + i) % framers_.size();
+    next_live_ = at;
+    if (n_frames() >= most || pass_.now_ns - pass_.begin_ns >= kLongestPassNs) return;
+    while (!framers_[at]->add_lanes(*filling_, Share::kLive, kAll)) turn();
+  }
+}
+
+/// Rows that can wait get what live audio leaves of a period, and nothing while live audio is late. At least a row: a
+/// stream that is held back must go on, however slow the engine is.
+void TickLoop::add_spare_lanes() {
+  if (2 * load_control_.longest_wait_ns() > shed_after(options_, registry_)) return;
+  const std::int64_t end = std::max(frames_in(options_.period_ns), n_frames() + 1);
+  const std::size_t first = next_spare_;
+  for (std::size_t i = 0; i < framers_.size(); ++i) {
+    const std::size_t at = (first + i) % framers_.size();
+    next_spare_ = at;
+    if (n_frames() >= end) return;
+    while (!framers_[at]->add_lanes(*filling_, Share::kSpare, end - n_frames())) turn();
+  }
+}
+
+std::int64_t TickLoop::n_frames() const noexcept { return pass_.n_frames + filling_->n_frames(); }
+
+std::int64_t TickLoop::frames_in(std::int64_t ns) const noexcept {
+  const double ns_per_frame = load_control_.ns_per_frame();
+  if (ns_per_frame <= 0.0) return kAll;
+  const double n = static_cast<double>(ns) / ns_per_frame;
+  return n < 1e15 ? std::max<std::int64_t>(1, static_cast<std::int64_t>(n)) : kAll;
+}
+
+void TickLoop::turn() {
+  pass_.n_frames += filling_->n_frames();
+  filling_->start(engine_);
+  pass_.n_rows += under_way_->finish(engine_);
+  std::swap(filling_, under_way_);
+  pass_.now_ns = registry_.clock().mono_ns();
+}
+
+bool TickLoop::end_streams() {
   bool more = false;
   for (const auto& framer : framers_) {
     more = framer->release() || more;
@@ -42,11 +138,19 @@ bool TickLoop::run_once() {
       } else {
         more = true;  // a front end was asked for in this very pass
       }
+    } else {
+      framer->drop_stuck_blockers(pass_.begin_ns);
     }
   }
-  registry_.counters().ticks.fetch_add(1, std::memory_order_relaxed);
-  registry_.counters().frames_computed.fetch_add(n_rows, std::memory_order_relaxed);
   return more;
+}
+
+/// From the end of the last pass on if this one followed at once: what lies between is part of the cost.
+void TickLoop::measure(bool more) {
+  const std::int64_t end_ns = registry_.clock().mono_ns();
+  const std::int64_t since_ns = busy_since_ns_ != 0 ? busy_since_ns_ : pass_.begin_ns;
+  if (pass_.n_frames > 0) load_control_.add_pass(pass_.n_frames, end_ns - since_ns);
+  busy_since_ns_ = !more ? 0 : pass_.n_frames > 0 ? end_ns : since_ns;
 }
 
 }  // namespace melstream::pipeline
