@@ -148,6 +148,14 @@ Piece TickPlan::next_piece(std::int32_t strand_index, std::int64_t first_centre,
   return {strand_index, centres, frames};
 }
 
+std::int64_t TickPlan::n_unit_frames(const Strand& strand) const noexcept {
+  std::int64_t n = kNever;
+  for (std::int32_t j = 0; j < strand.n_lanes; ++j) {
+    n = std::min<std::int64_t>(n, planned(lane(strand.first_lane + j)).n_unit_frames());
+  }
+  return n;
+}
+
 void TickPlan::cut_units() {
   pieces_.clear();
   units_.clear();
@@ -161,7 +169,7 @@ void TickPlan::cut_units() {
     while (centre != kNever) {
       if (room <= strand.halo) {
         units_.push_back({static_cast<std::int32_t>(pieces_.size()), 0});
-        room = planned(lane(strand.first_lane)).n_unit_frames();
+        room = n_unit_frames(strand);
       }
       const Piece piece = next_piece(index, centre, room);
       pieces_.push_back(piece);

@@ -63,6 +63,7 @@ class TickPlan {
   void order_strands();
   void cut_units();
   Piece next_piece(std::int32_t strand, std::int64_t first_centre, std::int64_t room) const noexcept;
+  std::int64_t n_unit_frames(const Strand& strand) const noexcept;
   std::int64_t centre_from(const Strand& strand, std::int64_t frame) const noexcept;
   int compare_recipes(const Strand& a, const Strand& b) const noexcept;
 

@@ -11,7 +11,6 @@
 
 namespace melstream::engine::cpu {
 
-inline constexpr std::int32_t kTwoThirdsBits = 0x3F2AAAAB;  ///< float 2/3, rounded up
 inline constexpr float kSqrtHalf = 0.707106781F;
 inline constexpr float kCos22 = 0.923879533F;  ///< cos(pi / 8)
 inline constexpr float kSin22 = 0.382683432F;  ///< sin(pi / 8)

@@ -13,6 +13,7 @@
 #include "melstream/engine/cpu/kernel_macros.hpp"
 #include "melstream/engine/cpu/kernels.hpp"
 #include "melstream/engine/cpu/targets.hpp"
+#include "melstream/engine/log_fit.hpp"
 
 // Those that are offered. Others that this Highway would make too (a baseline below SSE4, AVX-512 variants whose extra
 // instructions the kernels do not use, scalable vectors) stay empty.

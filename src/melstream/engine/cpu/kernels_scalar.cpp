@@ -6,6 +6,7 @@
 #include "melstream/engine/cpu/kernel_macros.hpp"
 #include "melstream/engine/cpu/kernels.hpp"
 #include "melstream/engine/cpu/targets.hpp"
+#include "melstream/engine/log_fit.hpp"
 
 #define MELSTREAM_LAMBDA __attribute__((always_inline))
 
