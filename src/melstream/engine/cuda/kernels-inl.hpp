@@ -148,7 +148,8 @@ MELSTREAM_KERNEL float cepstrum(const RowsParams& p, int frame, const float* log
 /// @param scratch [n_bins + n_mels] floats of this warp's own.
 template <typename Warp>
 MELSTREAM_KERNEL void compute_row(const Warp& warp, const RowsParams& p, int frame, float* scratch) {
-  const RowPlace place = p.places != nullptr ? p.places[frame] : RowPlace{frame * p.n_values(), -1};
+  const int n_values = p.n_ceps > 0 ? p.n_ceps : p.n_mels;
+  const RowPlace place = p.places != nullptr ? p.places[frame] : RowPlace{frame * n_values, -1};
   if (place.values < 0) return;
   const Complex* const spectrum = p.spectra + static_cast<std::size_t>(frame) * static_cast<std::size_t>(p.n_bins);
   float* const powers = scratch;

@@ -1,0 +1,33 @@
+# Looks for CUDA by MELSTREAM_CUDA; sets MELSTREAM_HAS_CUDA. The plugin needs nvcc 12 or newer and cuFFT.
+set(MELSTREAM_CUDA "AUTO" CACHE STRING "CUDA engine plugin: AUTO (built where nvcc and cuFFT are found), ON or OFF")
+set_property(CACHE MELSTREAM_CUDA PROPERTY STRINGS AUTO ON OFF)
+set(MELSTREAM_CUDA_ARCHITECTURES "75-real;80-real;86-real;89-real;90-real;100-real;120" CACHE STRING
+    "GPUs that the plugin has code for; the last also as PTX for later ones")
+
+set(MELSTREAM_HAS_CUDA OFF)
+if(MELSTREAM_CUDA STREQUAL "OFF" OR NOT MELSTREAM_SANITIZER STREQUAL "none")
+  return()
+endif()
+find_program(MELSTREAM_NVCC nvcc HINTS ENV CUDA_PATH ENV CUDA_HOME PATHS /usr/local/cuda PATH_SUFFIXES bin)
+if(MELSTREAM_NVCC)
+  set(CMAKE_CUDA_COMPILER ${MELSTREAM_NVCC})
+  set(CMAKE_CUDA_ARCHITECTURES ${MELSTREAM_CUDA_ARCHITECTURES})
+  if(MELSTREAM_CCACHE)
+    set(CMAKE_CUDA_COMPILER_LAUNCHER ${MELSTREAM_CCACHE})
+  endif()
+  enable_language(CUDA)
+  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 has not heard that nvcc 12 and later know C++20
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+  endif()
+  find_package(CUDAToolkit QUIET)
+endif()
+if(MELSTREAM_NVCC AND TARGET CUDA::cufft AND TARGET CUDA::cudart_static)
+  set(MELSTREAM_HAS_CUDA ON)
+  message(STATUS "CUDA engine: CUDA ${CUDAToolkit_VERSION}")
+elseif(MELSTREAM_CUDA STREQUAL "ON")
+  message(FATAL_ERROR "MELSTREAM_CUDA=ON, but there is no nvcc with cuFFT; install the CUDA toolkit, or say where with "
+                      "-DMELSTREAM_NVCC=/path/to/nvcc")
+else()
+  message(STATUS "CUDA engine: not built, there is no nvcc with cuFFT")
+endif()

@@ -1,0 +1,289 @@
+#include "melstream/engine/cuda/cuda_device.hpp"
+
+#include <array>
+#include <cstring>
+#include <mutex>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <cuda_runtime_api.h>
+#include <cufft.h>
+
+#include "melstream/engine/cuda/kernels.cuh"
+
+namespace melstream::engine::cuda {
+namespace {
+
+/// Throws EngineError naming the call that failed.
+void check(cudaError_t result, const char* call) {
+  if (result == cudaSuccess) return;
+  throw core::EngineError(std::string(call) + ": " + cudaGetErrorString(result));
+}
+
+void check(cufftResult result, const char* call) {
+  if (result == CUFFT_SUCCESS) return;
+  throw core::EngineError(std::string(call) + ": cuFFT error " + std::to_string(static_cast<int>(result)));
+}
+
+std::string version_text(int version) {
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
+
+/// The current device is a property of each thread.
+void use_device(int index) { check(cudaSetDevice(index), "cudaSetDevice"); }
+
+struct DestroyStream {
+  using pointer = cudaStream_t;
+  void operator()(cudaStream_t stream) const noexcept { cudaStreamDestroy(stream); }
+};
+using Stream = std::unique_ptr<std::remove_pointer_t<cudaStream_t>, DestroyStream>;
+
+struct DestroyEvent {
+  using pointer = cudaEvent_t;
+  void operator()(cudaEvent_t event) const noexcept { cudaEventDestroy(event); }
+};
+using Event = std::unique_ptr<std::remove_pointer_t<cudaEvent_t>, DestroyEvent>;
+
+/// The highest priority there is: a tick is short, and others on the device may be long.
+Stream make_stream() {
+  int lowest = 0, highest = 0;
+  check(cudaDeviceGetStreamPriorityRange(&lowest, &highest), "cudaDeviceGetStreamPriorityRange");
+  cudaStream_t stream = nullptr;
+  check(cudaStreamCreateWithPriority(&stream, cudaStreamNonBlocking, highest), "cudaStreamCreateWithPriority");
+  return Stream(stream);
+}
+
+Event make_event(bool measure) {
+  cudaEvent_t event = nullptr;
+  check(cudaEventCreateWithFlags(&event, measure ? cudaEventDefault : cudaEventDisableTiming),
+        "cudaEventCreateWithFlags");
+  return Event(event);
+}
+
+class CudaQueue final : public Queue {
+ public:
+  CudaQueue(int device, bool measure) : device_(device), measure_(measure), stream_(make_stream()) {
+    for (Event& event : marks_) event = make_event(measure);
+  }
+  ~CudaQueue() override { cudaStreamSynchronize(stream_.get()); }
+
+  cudaStream_t stream() const noexcept { return stream_.get(); }
+
+  void upload_async(std::byte* to, const std::byte* from, std::size_t n_bytes) override {
+    use_device(device_);
+    check(cudaMemcpyAsync(to, from, n_bytes, cudaMemcpyHostToDevice, stream_.get()), "cudaMemcpyAsync to the device");
+  }
+  void download_async(std::byte* to, const std::byte* from, std::size_t n_bytes) override {
+    use_device(device_);
+    check(cudaMemcpyAsync(to, from, n_bytes, cudaMemcpyDeviceToHost, stream_.get()), "cudaMemcpyAsync to the host");
+  }
+  void gather_async(const GatherParams& params) override {
+    use_device(device_);
+    check(launch_gather(params, stream_.get()), "gather kernel");
+  }
+  void rows_async(const RowsParams& params) override {
+    use_device(device_);
+    check(launch_rows(params, stream_.get()), "rows kernel");
+  }
+  void assemble_async(const AssembleParams& params) override {
+    use_device(device_);
+    check(launch_assemble(params, stream_.get()), "assemble kernel");
+  }
+  void mark_async(int mark) override {
+    check(cudaEventRecord(marks_[static_cast<std::size_t>(mark)].get(), stream_.get()), "cudaEventRecord");
+  }
+  bool has_reached(int mark) override {
+    const cudaError_t result = cudaEventQuery(marks_[static_cast<std::size_t>(mark)].get());
+    if (result == cudaErrorNotReady) return false;
+    check(result, "cudaEventQuery");
+    return true;
+  }
+  double seconds_between(int first_mark, int last_mark) override {
+    if (!measure_) return 0.0;
+    float milliseconds = 0.0F;
+    check(cudaEventElapsedTime(&milliseconds, marks_[static_cast<std::size_t>(first_mark)].get(),
+                               marks_[static_cast<std::size_t>(last_mark)].get()),
+          "cudaEventElapsedTime");
+    return static_cast<double>(milliseconds) * 1e-3;
+  }
+
+ private:
+  const int device_;
+  const bool measure_;
+  const Stream stream_;
+  std::array<Event, kMarks> marks_;
+};
+
+class CufftPlan final : public FftPlan {
+ public:
+  CufftPlan(int n_fft, int n_frames, cudaStream_t stream) {
+    check(cufftCreate(&plan_), "cufftCreate");
+    try {
+      check(cufftSetAutoAllocation(plan_, 0), "cufftSetAutoAllocation");
+      long long n[1] = {n_fft}, n_bins[1] = {n_fft / 2 + 1};
+      check(cufftMakePlanMany64(plan_, 1, n, n, 1, n[0], n_bins, 1, n_bins[0], CUFFT_R2C, n_frames, &work_bytes_),
+            "cufftMakePlanMany64");
+      check(cufftSetStream(plan_, stream), "cufftSetStream");
+    } catch (...) {
+      cufftDestroy(plan_);
+      throw;
+    }
+  }
+  ~CufftPlan() override { cufftDestroy(plan_); }
+  CufftPlan(const CufftPlan&) = delete;
+  CufftPlan& operator=(const CufftPlan&) = delete;
+
+  std::size_t work_bytes() const noexcept override { return work_bytes_; }
+  void set_work_area(std::byte* device_memory) override {
+    if (device_memory != nullptr) check(cufftSetWorkArea(plan_, device_memory), "cufftSetWorkArea");
+  }
+  void run_async(float* input, Complex* spectra) override {
+    static_assert(sizeof(Complex) == sizeof(cufftComplex) && alignof(cufftComplex) <= 8);
+    check(cufftExecR2C(plan_, input, reinterpret_cast<cufftComplex*>(spectra)), "cufftExecR2C");
+  }
+
+ private:
+  cufftHandle plan_ = 0;
+  std::size_t work_bytes_ = 0;
+};
+
+class CudaDevice final : public Device {
+ public:
+  CudaDevice(int index, DeviceInfo info, bool measure) : index_(index), info_(std::move(info)) {
+    use_device(index);
+    queue_ = std::make_unique<CudaQueue>(index, measure);
+  }
+  ~CudaDevice() override {
+    cudaSetDevice(index_);
+    queue_.reset();
+    for (std::byte* const memory : pinned_) cudaHostUnregister(memory);
+  }
+
+  const DeviceInfo& info() const noexcept override { return info_; }
+
+  Memory allocate(std::size_t n_bytes) override {
+    use_device(index_);
+    void* memory = nullptr;
+    check_memory(cudaMalloc(&memory, n_bytes), n_bytes, "device memory");
+    // Never read before it is written, but initcheck should not have to take our word for it.
+    check(cudaMemset(memory, 0, n_bytes), "cudaMemset");
+    return {static_cast<std::byte*>(memory), FreeMemory{[](std::byte* taken) noexcept { cudaFree(taken); }}};
+  }
+
+  Memory allocate_pinned(std::size_t n_bytes) override {
+    use_device(index_);
+    void* memory = nullptr;
+    check_memory(cudaHostAlloc(&memory, n_bytes, cudaHostAllocDefault), n_bytes, "pinned memory");
+    std::memset(memory, 0, n_bytes);
+    return {static_cast<std::byte*>(memory), FreeMemory{[](std::byte* taken) noexcept { cudaFreeHost(taken); }}};
+  }
+
+  void upload(std::byte* to, std::span<const std::byte> from) override {
+    use_device(index_);
+    check(cudaMemcpy(to, from.data(), from.size(), cudaMemcpyHostToDevice), "cudaMemcpy");
+    // Of pageable memory cudaMemcpy may return before the last bytes are on the device.
+    check(cudaStreamSynchronize(cudaStreamLegacy), "cudaStreamSynchronize");
+  }
+
+  const std::byte* pin(std::span<std::byte> memory) override {
+    use_device(index_);
+    // Memory that cannot be pinned, or not be read from the device, is staged instead: no reason to fail.
+    if (cudaHostRegister(memory.data(), memory.size(), cudaHostRegisterPortable | cudaHostRegisterMapped) !=
+        cudaSuccess) {
+      cudaGetLastError();
+      return nullptr;
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      pinned_.push_back(memory.data());
+    }
+    void* on_device = nullptr;
+    if (cudaHostGetDevicePointer(&on_device, memory.data(), 0) != cudaSuccess) {
+      cudaGetLastError();
+      return nullptr;
+    }
+    return static_cast<const std::byte*>(on_device);
+  }
+
+  std::unique_ptr<FftPlan> plan_fft(int n_fft, int n_frames) override {
+    use_device(index_);
+    return std::make_unique<CufftPlan>(n_fft, n_frames, queue_->stream());
+  }
+
+  Queue& queue() noexcept override { return *queue_; }
+
+ private:
+  void check_memory(cudaError_t result, std::size_t n_bytes, const std::string& kind) const {
+    if (result == cudaErrorMemoryAllocation) {
+      cudaGetLastError();
+      std::size_t free_bytes = 0, total_bytes = 0;
+      cudaMemGetInfo(&free_bytes, &total_bytes);
+      throw UnusableDevice(PluginError::kOutOfMemory, info_.name + ": no " + std::to_string(n_bytes >> 20) +
+                                                          " MiB of " + kind +
+                                                          " (device memory free: " + std::to_string(free_bytes >> 20) +
+                                                          " MiB of " + std::to_string(total_bytes >> 20) + ")");
+    }
+    check(result, kind.c_str());
+  }
+
+  const int index_;
+  const DeviceInfo info_;
+  std::unique_ptr<CudaQueue> queue_;
+  std::mutex mutex_;
+  std::vector<std::byte*> pinned_;  // by mutex_
+};
+
+int count_devices() {
+  int driver = 0, runtime = 0, n_devices = 0;
+  cudaDriverGetVersion(&driver);
+  cudaRuntimeGetVersion(&runtime);
+  if (driver == 0) throw UnusableDevice(PluginError::kNoDriver, "no NVIDIA driver on this machine");
+  const cudaError_t result = cudaGetDeviceCount(&n_devices);
+  if (result == cudaErrorInsufficientDriver) {
+    throw UnusableDevice(PluginError::kDriverTooOld, "the NVIDIA driver is for CUDA " + version_text(driver) +
+                                                         ", CUDA " + version_text(runtime) +
+                                                         " is needed: update the driver");
+  }
+  if (result == cudaErrorNoDevice || (result == cudaSuccess && n_devices == 0)) {
+    throw UnusableDevice(PluginError::kNoSuchDevice, "there is an NVIDIA driver, but no device it may use");
+  }
+  if (result != cudaSuccess) {
+    throw UnusableDevice(PluginError::kFailed,
+                         std::string("the NVIDIA driver does not answer: ") + cudaGetErrorString(result));
+  }
+  return n_devices;
+}
+
+}  // namespace
+
+std::unique_ptr<Device> open_device(int index, bool measure) {
+  const int n_devices = count_devices();
+  if (index < 0 || index >= n_devices) {
+    throw UnusableDevice(PluginError::kNoSuchDevice, "there is no device " + std::to_string(index) +
+                                                         "; devices are 0.." + std::to_string(n_devices - 1));
+  }
+  cudaDeviceProp properties{};
+  int cufft = 0;
+  try {
+    check(cudaGetDeviceProperties(&properties, index), "cudaGetDeviceProperties");
+    check(cufftGetVersion(&cufft), "cufftGetVersion");
+    DeviceInfo info{
+        properties.name,
+        "sm_" + std::to_string(properties.major) + std::to_string(properties.minor) + "-cufft" + std::to_string(cufft),
+        properties.totalGlobalMem};
+    return std::make_unique<CudaDevice>(index, std::move(info), measure);
+  } catch (const core::EngineError& error) {
+    throw UnusableDevice(PluginError::kFailed, "device " + std::to_string(index) + " cannot be used: " + error.what());
+  }
+}
+
+std::size_t used_device_bytes(int index) {
+  std::size_t free_bytes = 0, total_bytes = 0;
+  use_device(index);
+  check(cudaMemGetInfo(&free_bytes, &total_bytes), "cudaMemGetInfo");
+  return total_bytes - free_bytes;
+}
+
+}  // namespace melstream::engine::cuda
