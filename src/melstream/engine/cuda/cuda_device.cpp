@@ -167,8 +167,9 @@ class CudaDevice final : public Device {
     use_device(index_);
     void* memory = nullptr;
     check_memory(cudaMalloc(&memory, n_bytes), n_bytes, "device memory");
-    // Never read before it is written, but initcheck should not have to take our word for it.
+    // Padding of a batch is transformed before anything was written there. The queue does not wait for other streams.
     check(cudaMemset(memory, 0, n_bytes), "cudaMemset");
+    check(cudaStreamSynchronize(cudaStreamLegacy), "cudaStreamSynchronize");
     return {static_cast<std::byte*>(memory), FreeMemory{[](std::byte* taken) noexcept { cudaFree(taken); }}};
   }
 
