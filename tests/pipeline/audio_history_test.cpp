@@ -71,6 +71,22 @@ TEST_F(AudioHistoryTest, TakesTheOldestOfAllStreamsWhenThePoolIsEmpty) {
   EXPECT_EQ(out, ramp(kBlock, 100));
 }
 
+TEST_F(AudioHistoryTest, StreamsThatOpenBeforeAnyAudioEachHaveTheirMemory) {
+  AudioHistoryPool pool(arena_, 16 * core::kBlockSamples * sizeof(float));
+  std::vector<std::unique_ptr<AudioHistory>> histories;
+  for (int i = 0; i < 4; ++i) {
+    histories.push_back(std::make_unique<AudioHistory>(pool, 3 * kBlock));
+    histories.back()->reserve();
+  }
+  for (const auto& history : histories) append(*history, 0, 3 * kBlock);
+  for (const auto& history : histories) EXPECT_EQ(history->held().size(), 3 * kBlock);
+  const auto mapped = pool.blocks_mapped();
+  histories.clear();
+  AudioHistory next(pool, 3 * kBlock);
+  next.reserve();
+  EXPECT_EQ(pool.blocks_mapped(), mapped);
+}
+
 TEST_F(AudioHistoryTest, WithoutAnyMemoryItHoldsNothingAndRecovers) {
   AudioHistoryPool pool(arena_, 1 * core::kBlockSamples * sizeof(float));
   pool.reserve(1);

@@ -188,6 +188,82 @@ TEST_F(FeatureHistoryTest, AGapBeforeASegmentWithoutRowsKeepsItsReason) {
   EXPECT_EQ(gap.hole.reason, core::GapReason::kNetLoss);
 }
 
+TEST_F(FeatureHistoryTest, AHoleThatGrowsIsOneGapOrAdjacentOnes) {
+  history_.attach(0);
+  history_.begin_segment(segment(0, 0), 0, 0);
+  publish(3);
+  Segment shed = segment(0, 0);
+  shed.start.reason = core::GapReason::kEngineOverload;
+  Cursor often;
+  read(often, 3);
+  core::FrameIndex next = 3;
+  for (core::FrameIndex until = 100; until <= 100'000; until += 100) {  // far more often than runs are kept
+    history_.skip(shed, until, until);
+    const auto gap = read(often, 1);
+    ASSERT_EQ(gap.kind, Kind::kHole);
+    ASSERT_EQ(gap.hole.first_frame, next);
+    next += gap.hole.n_frames;
+    ASSERT_EQ(next, until);
+  }
+  publish(2);
+  history_.end_segment();
+  history_.end(core::EndReason::kCompleted);
+  Cursor seldom;
+  ASSERT_EQ(read(seldom, 4).kind, Kind::kRows);  // a short block: nothing will follow it
+  EXPECT_EQ(batch_.n_frames, 3);
+  EXPECT_FALSE(batch_.segment_end);
+  const auto gap = read(seldom, 4);
+  ASSERT_EQ(gap.kind, Kind::kHole);
+  EXPECT_EQ(gap.hole.reason, core::GapReason::kEngineOverload);
+  EXPECT_EQ(gap.hole.first_frame, 3);
+  EXPECT_EQ(gap.hole.n_frames, 99'997);
+  EXPECT_EQ(gap.hole.next_sample, 16'000'000);
+  for (Cursor* cursor : {&often, &seldom}) {
+    ASSERT_EQ(read(*cursor, 4).kind, Kind::kRows);
+    EXPECT_EQ(batch_.first_frame, 100'000);
+    EXPECT_EQ(batch_.n_frames, 2);
+    EXPECT_FALSE(batch_.segment_start);
+    EXPECT_TRUE(batch_.segment_end);
+    EXPECT_EQ(read(*cursor, 4).kind, Kind::kEnd);
+  }
+}
+
+TEST_F(FeatureHistoryTest, AHoleAfterALossKeepsBothReasons) {
+  history_.attach(0);
+  history_.begin_segment(segment(0, 1600), 10, 0);
+  Segment shed = segment(0, 1600);
+  shed.start.reason = core::GapReason::kEngineOverload;
+  history_.skip(shed, 15, 5);
+  Cursor cursor;
+  const auto loss = read(cursor, 1);
+  EXPECT_EQ(loss.hole.reason, core::GapReason::kNetLoss);
+  EXPECT_EQ(loss.hole.n_frames, 10);
+  const auto overload = read(cursor, 1);
+  EXPECT_EQ(overload.hole.reason, core::GapReason::kEngineOverload);
+  EXPECT_EQ(overload.hole.n_frames, 5);
+}
+
+TEST_F(FeatureHistoryTest, LetsGoOfBlockersThatHaveLeftNoRoomForTooLong) {
+  history_.attach(0);
+  history_.begin_segment(segment(0, 0), 0, 0);
+  const auto stuck = history_.add_blocker(0);
+  const auto reads = history_.add_blocker(0);
+  publish(10);
+  history_.move_blocker(reads, 10);
+  history_.drop_stuck_blockers(1000, 60);
+  history_.drop_stuck_blockers(1059, 60);
+  EXPECT_TRUE(history_.has_blocker(stuck));
+  history_.move_blocker(stuck, 1);
+  publish(1);
+  history_.drop_stuck_blockers(1060, 60);  // it moved: its time starts again
+  history_.drop_stuck_blockers(1119, 60);
+  EXPECT_TRUE(history_.has_blocker(stuck));
+  history_.drop_stuck_blockers(1120, 60);
+  EXPECT_FALSE(history_.has_blocker(stuck));
+  EXPECT_TRUE(history_.has_blocker(reads));
+  EXPECT_EQ(history_.room_for_blockers(), 9);
+}
+
 TEST_F(FeatureHistoryTest, EndsAfterTheLastRow) {
   history_.attach(0);
   history_.begin_segment(segment(0, 0), 0, 0);

@@ -117,5 +117,40 @@ TEST_F(SlowReaderTest, AStreamThatEndsWaitsForItsBlockingReaderToo) {
   EXPECT_EQ(received.values, offline("whisper-80", samples));
 }
 
+TEST_F(SlowReaderTest, AnEndedStreamGivesUpOnABlockingReaderAfterAMinute) {
+  const auto samples = noise(48000, 5);  // three times the history
+  auto stream = open("s", pipeline::Pacing::kFast);
+  auto stuck = subscribe("s", "whisper-80", {.start = kFromFrame0, .slow_policy = SlowPolicy::kBlock});
+  auto reads = subscribe("s", "whisper-80", {.start = kFromFrame0, .slow_policy = SlowPolicy::kBlock});
+  Received all;
+  begin(*stream);
+  publish(*stream, std::span(samples).first(32000), 3000);
+  stream->feed().write(std::span(samples).subspan(32000, stream->feed().room()), clock_.mono_ns());
+  const std::size_t n_written = stream->feed().ring().written();
+  end(*stream);
+  for (int second = 0; second < 59; ++second) {
+    drain(*reads, all);
+    clock_.advance_ms(1000);
+    tick();
+    ASSERT_FALSE(stream->ended());
+  }
+  for (int second = 0; second < 2; ++second) {
+    clock_.advance_ms(1000);
+    tick();
+    drain(*reads, all);
+  }
+  tick();
+  drain(*reads, all);
+  EXPECT_TRUE(stream->ended());
+  all.expect_tiled();
+  EXPECT_TRUE(all.holes.empty());
+  EXPECT_EQ(all.values, offline("whisper-80", std::span(samples).first(n_written)));
+  Received late;
+  drain(*stuck, late);
+  late.expect_tiled();
+  ASSERT_EQ(late.holes.size(), 1U);
+  EXPECT_EQ(late.holes[0].hole.reason, core::GapReason::kSubscriberSlow);
+}
+
 }  // namespace
 }  // namespace melstream::test

@@ -20,10 +20,14 @@ AudioHistoryPool::AudioHistoryPool(core::HostArena& arena, std::size_t budget_by
 }
 
 void AudioHistoryPool::reserve(std::size_t n_blocks) {
+  {
+    const std::lock_guard lock(mutex_);
+    n_reserved_ += n_blocks;
+  }
   for (;;) {
     {
       const std::lock_guard lock(mutex_);
-      if (free_.size() >= n_blocks || n_mapped_ >= budget_blocks_) return;
+      if (n_mapped_ >= std::min(n_reserved_, budget_blocks_)) return;
       ++n_mapped_;
     }
     core::AudioMemory memory;
@@ -37,6 +41,11 @@ void AudioHistoryPool::reserve(std::size_t n_blocks) {
     const std::lock_guard lock(mutex_);
     free_.push_back(std::move(memory));
   }
+}
+
+void AudioHistoryPool::unreserve(std::size_t n_blocks) {
+  const std::lock_guard lock(mutex_);
+  n_reserved_ -= n_blocks;
 }
 
 std::size_t AudioHistoryPool::blocks_mapped() const {
@@ -94,12 +103,17 @@ AudioHistory::~AudioHistory() {
   clear();
 }
 
+void AudioHistory::reserve() {
+  n_reserved_ = max_blocks_;
+  pool_.reserve(n_reserved_);
+}
+
 void AudioHistory::append(std::span<const float> samples) {
   while (!samples.empty()) {
     const std::int64_t at = end_ % kBlock;
     if (at == 0) {
       filling_ = start_block();
-      if (!filling_) clear();  // no memory anywhere: what was held no longer adjoins what comes
+      if (!filling_) drop_blocks();  // no memory anywhere: what was held no longer adjoins what comes
     }
     const auto n = std::min<std::int64_t>(static_cast<std::int64_t>(samples.size()), kBlock - at);
     const std::lock_guard lock(mutex_);
@@ -160,6 +174,11 @@ std::array<std::span<const float>, 2> AudioHistory::view(core::SampleIndex begin
 }
 
 void AudioHistory::clear() {
+  drop_blocks();
+  pool_.unreserve(std::exchange(n_reserved_, 0));
+}
+
+void AudioHistory::drop_blocks() {
   for (core::AudioMemory& block : blocks_) {
     core::AudioMemory memory;
     {

@@ -21,9 +21,11 @@ class AudioHistory;
 class AudioHistoryPool {
  public:
   AudioHistoryPool(core::HostArena& arena, std::size_t budget_bytes);
-  /// Maps memory for n_blocks more, as far as the budget reaches, so that the tick thread never maps any. Control
-  /// threads.
+  /// Maps memory for n_blocks besides those reserved before, as far as the budget reaches, so that the tick thread
+  /// never maps any. Control threads.
   void reserve(std::size_t n_blocks);
+  /// The memory stays, for the next who reserves.
+  void unreserve(std::size_t n_blocks);
   std::size_t budget_blocks() const noexcept { return budget_blocks_; }
   std::size_t blocks_mapped() const;
 
@@ -40,6 +42,7 @@ class AudioHistoryPool {
   core::HostArena& arena_;
   const std::size_t budget_blocks_;
   mutable std::mutex mutex_;  // protects all below
+  std::size_t n_reserved_ = 0;
   std::size_t n_mapped_ = 0;
   std::vector<core::AudioMemory> free_;
   std::vector<AudioHistory*> histories_;
@@ -55,11 +58,14 @@ class AudioHistory {
   AudioHistory& operator=(const AudioHistory&) = delete;
   ~AudioHistory();
 
+  /// Reserves all blocks that it may fill, until clear(). Control threads, before the first append().
+  void reserve();
+
   // Tick thread.
   void append(std::span<const float> samples);
   /// [begin, begin + n), n at most one block, which must be held; valid until the next append().
   std::array<std::span<const float>, 2> view(core::SampleIndex begin, std::size_t n) const noexcept;
-  /// Gives all memory back, wiped.
+  /// Nothing follows: gives all memory back, wiped.
   void clear();
 
   // Any thread.
@@ -71,6 +77,7 @@ class AudioHistory {
   friend class AudioHistoryPool;
   // Tick thread.
   bool start_block();
+  void drop_blocks();
   /// Holds a block besides the one being filled.
   bool evictable() const noexcept { return end_block_ - first_block_ > 1; }
   /// The oldest block, taken away from this history.
@@ -79,6 +86,7 @@ class AudioHistory {
 
   AudioHistoryPool& pool_;
   const std::size_t max_blocks_;
+  std::size_t n_reserved_ = 0;
   bool filling_ = false;  ///< the block at end_ has memory; tick thread
   // Written by the tick thread under mutex_; read by it without, by others with.
   mutable std::mutex mutex_;

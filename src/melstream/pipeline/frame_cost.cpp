@@ -5,7 +5,6 @@
 namespace melstream::pipeline {
 namespace {
 
-constexpr std::uint64_t kFewestPasses = 3;
 constexpr std::int64_t kEnoughNs = 100'000'000;
 
 }  // namespace
@@ -15,7 +14,6 @@ void FrameCost::add(std::int64_t n_frames, std::int64_t busy_ns) noexcept {
 }
 
 double FrameCost::ns_per_frame() const noexcept {
-  if (n_passes_ < kFewestPasses) return 0.0;
   const std::uint64_t most = std::min<std::uint64_t>(n_passes_, kPasses);
   Pass worst{.n_frames = 1, .busy_ns = 0};
   Pass sum;
@@ -29,7 +27,8 @@ double FrameCost::ns_per_frame() const noexcept {
     if (cost(pass) > cost(worst)) worst = pass;
     if (back >= kFewestPasses && sum.busy_ns - worst.busy_ns >= kEnoughNs) break;
   }
-  if (worst.busy_ns == 0) return 0.0;
+  if (most == 1) worst = {};
+  if (sum.n_frames == worst.n_frames) return 0.0;
   return static_cast<double>(sum.busy_ns - worst.busy_ns) / static_cast<double>(sum.n_frames - worst.n_frames);
 }
 

@@ -33,7 +33,7 @@ void LoadControl::decide(std::span<const StreamLoad> live, std::int64_t now_mono
     longest_wait_ns_ = std::max(longest_wait_ns_, stream.waiting_ns);
   }
   const double ns_per_frame = cost_.ns_per_frame();
-  if (longest_wait_ns_ > shed_after_ns_ && share_of_time(running, ns_per_frame) > kTooMuch) {
+  if (longest_wait_ns_ > shed_after_ns_ && cost_.is_settled() && share_of_time(running, ns_per_frame) > kTooMuch) {
     shed(live, running, ns_per_frame, now_mono_ns);
   } else if (shed_from_ != kNone) {
     take_back(live, running, ns_per_frame, now_mono_ns);

@@ -126,8 +126,8 @@ std::shared_ptr<Stream> Registry::make_stream(StreamOptions options, const Strea
   std::unique_ptr<AudioHistory> audio_history;
   const auto audio_samples = static_cast<std::int64_t>(std::ceil(options_.audio_history_s * core::kSampleRateHz));
   if (audio_samples > 0 && audio_pool_.budget_blocks() > 0) {
-    audio_pool_.reserve(static_cast<std::size_t>(audio_samples) / core::kBlockSamples + 2);
     audio_history = std::make_unique<AudioHistory>(audio_pool_, audio_samples);
+    audio_history->reserve();
   }
   core::AudioMemory ring = arena_.take((options_.ring_samples + core::kBlockSamples - 1) / core::kBlockSamples);
   auto stream =

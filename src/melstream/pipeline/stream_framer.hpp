@@ -27,6 +27,7 @@ class StreamFramer {
 
   Stream& stream() noexcept { return *stream_; }
   bool is_live() const noexcept { return stream_->pacing() == Pacing::kLive; }
+  std::int64_t n_front_ends() const noexcept { return static_cast<std::int64_t>(lines_.size()); }
   /// Takes what the feed holds: samples to the audio history and the level, boundaries to the segments.
   void take_in(std::int64_t now_mono_ns);
   /// Adds a lane for every front end with rows of this share ready, at most one a front end between two calls of

@@ -18,8 +18,9 @@ void StreamFramer::count_arrivals(std::int64_t now_mono_ns) noexcept {
 
 double StreamFramer::frames_per_s() const noexcept {
   if (last_window_samples_per_s_ == 0.0 && seen_ == window_seen_) return 0.0;
-  // Live audio comes in real time, in chunks of any size; only more than that counts as it was measured.
-  return frames_per_sample_ * std::max(static_cast<double>(core::kSampleRateHz), last_window_samples_per_s_);
+  // Live audio comes in real time, in chunks of up to a second; only what is clearly more counts as it was measured.
+  const bool is_faster = last_window_samples_per_s_ > 2.0 * core::kSampleRateHz;
+  return frames_per_sample_ * (is_faster ? last_window_samples_per_s_ : core::kSampleRateHz);
 }
 
 std::optional<std::int64_t> StreamFramer::waiting_since_mono_ns() {

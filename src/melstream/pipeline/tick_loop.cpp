@@ -60,7 +60,7 @@ bool TickLoop::run_once() {
   const bool more = end_streams();
   registry_.counters().ticks.fetch_add(1, std::memory_order_relaxed);
   registry_.counters().frames_computed.fetch_add(pass_.n_rows, std::memory_order_relaxed);
-  measure(more);
+  if (pass_.n_frames > 0) load_control_.add_pass(pass_.n_frames, registry_.clock().mono_ns() - begin_ns);
   return more;
 }
 
@@ -81,19 +81,23 @@ void TickLoop::control_load() {
     const bool is_shed = load_control_.sheds(framer->stream().opened_order());
     n_rows += is_shed ? framer->shed() : framer->resume();
     n_streams += is_shed ? 1 : 0;
+    pass_.n_lanes += is_shed ? 0 : framer->n_front_ends();
   }
   registry_.counters().streams_shed.store(n_streams, std::memory_order_relaxed);
   registry_.counters().frames_shed.fetch_add(n_rows, std::memory_order_relaxed);
 }
 
+/// After a stall all streams go on together, each by its share of a pass: one after the other, the last ones' rings
+/// would overflow while the first ones have theirs emptied.
 void TickLoop::add_live_lanes() {
   const std::int64_t most = frames_in(kLongestPassNs);
+  const std::int64_t most_of_lane = std::max<std::int64_t>(1, most / std::max<std::int64_t>(1, pass_.n_lanes));
   const std::size_t first = next_live_;
   for (std::size_t i = 0; i < framers_.size(); ++i) {
     const std::size_t at = (first + i) % framers_.size();
     next_live_ = at;
     if (n_frames() >= most || pass_.now_ns - pass_.begin_ns >= kLongestPassNs) return;
-    while (!framers_[at]->add_lanes(*filling_, Share::kLive, kAll)) turn();
+    while (!framers_[at]->add_lanes(*filling_, Share::kLive, most_of_lane)) turn();
   }
 }
 
@@ -143,14 +147,6 @@ bool TickLoop::end_streams() {
     }
   }
   return more;
-}
-
-/// From the end of the last pass on if this one followed at once: what lies between is part of the cost.
-void TickLoop::measure(bool more) {
-  const std::int64_t end_ns = registry_.clock().mono_ns();
-  const std::int64_t since_ns = busy_since_ns_ != 0 ? busy_since_ns_ : pass_.begin_ns;
-  if (pass_.n_frames > 0) load_control_.add_pass(pass_.n_frames, end_ns - since_ns);
-  busy_since_ns_ = !more ? 0 : pass_.n_frames > 0 ? end_ns : since_ns;
 }
 
 }  // namespace melstream::pipeline

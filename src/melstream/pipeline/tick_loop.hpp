@@ -42,6 +42,7 @@ class TickLoop {
     std::int64_t now_ns = 0;    ///< when a batch was last finished
     std::int64_t n_frames = 0;  ///< in batches that were started
     std::int64_t n_rows = 0;    ///< published
+    std::int64_t n_lanes = 0;   ///< front ends of live streams that are not shed
   };
 
   void sync_streams();
@@ -55,7 +56,6 @@ class TickLoop {
   /// Starts the batch that was filled, finishes the one started before it, and takes that one to be filled.
   void turn();
   bool end_streams();
-  void measure(bool more);
 
   Registry& registry_;
   engine::Engine& engine_;
@@ -71,7 +71,6 @@ class TickLoop {
   std::size_t next_live_ = 0;                           ///< framers with which the next pass begins: when there was not
   std::size_t next_spare_ = 0;                          ///< time for all, the next has its turn
   Pass pass_;
-  std::int64_t busy_since_ns_ = 0;  ///< end of the last pass, if the next was to follow at once; else 0
 };
 
 }  // namespace melstream::pipeline
