@@ -64,6 +64,16 @@ TEST_F(FastBesideLiveTest, FastStreamsGetWhatLiveOnesLeave) {
   }
 }
 
+TEST_F(FastBesideLiveTest, FastStreamsGetNothingThatWouldMakeLiveOnesLate) {
+  slow_->ns_per_row = kMs;
+  add_sources(10);  // all of the time: a row for a fast stream now and then would add up
+  open_fast(1);
+  run_fast_ms(40'000);
+  EXPECT_EQ(n_shed(), 0);
+  EXPECT_GT(received_[0].frames.size(), 0U);
+  for (const auto& source : sources_) EXPECT_TRUE(source->received.holes.empty());
+}
+
 TEST_F(FastBesideLiveTest, LiveStreamsAreShedForLiveOnesOnly) {
   slow_->ns_per_row = kMs;
   add_sources(12);

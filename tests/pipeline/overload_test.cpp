@@ -84,6 +84,16 @@ TEST_F(OverloadTest, TenTimesTooManyStreamsAtOnce) {
   EXPECT_TRUE(source(0).received.holes.empty());
 }
 
+TEST_F(OverloadTest, FiftyTimesTooManyStreamsAtOnce) {
+  slow_->ns_per_row = 5 * kMs;
+  for (int i = 0; i < 100; ++i) add_source("s" + std::to_string(i), 5);
+  run_ms(3000);  // a row of each takes half a second: even a single pass over all would come too late
+  EXPECT_EQ(n_shed(), 99);
+  finish_all();
+  for (const auto& source : sources_) expect_exact(*source);
+  EXPECT_TRUE(source(0).received.holes.empty());
+}
+
 TEST_F(OverloadTest, TheyComeBackOldestFirstWhenTheLoadFalls) {
   slow_->ns_per_row = kMs;
   add_sources(12);
