@@ -23,6 +23,8 @@ struct EngineConfig {
   std::string simd = "auto";
   std::int64_t threads = 0;  ///< 0: automatic
   std::int64_t tick_ms = 10;
+  std::int64_t device = 0;
+  std::string wait = "sleep";
   bool operator==(const EngineConfig&) const = default;
 };
 

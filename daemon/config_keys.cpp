@@ -120,6 +120,7 @@ KeyRule text_list(std::string_view section, std::string_view name, Place<Section
 }
 
 constexpr std::string_view kBackends[] = {"auto", "cpu", "cuda"};
+constexpr std::string_view kWaits[] = {"sleep", "spin"};
 constexpr std::int64_t kMostAudioBytes = std::int64_t{1} << 40;
 constexpr double kDay = 86400.0;
 
@@ -140,6 +141,8 @@ std::vector<KeyRule> make_rules() {
       word("engine", "simd", engine(&EngineConfig::simd), any),
       integer("engine", "threads", engine(&EngineConfig::threads), 0, 256),
       integer("engine", "tick_ms", engine(&EngineConfig::tick_ms), 1, 100),
+      integer("engine", "device", engine(&EngineConfig::device), 0, 63),
+      word("engine", "wait", engine(&EngineConfig::wait), kWaits),
       integer("stream", "ring_ms", stream(&StreamConfig::ring_ms), 200, 60'000),
       number("stream", "audio_history_s", stream(&StreamConfig::audio_history_s), 0, 3600),
       number("stream", "history_s", stream(&StreamConfig::history_s), 1, 3600),

@@ -115,12 +115,6 @@ void check_server(const TomlValue& root, const Config& config, Complaints& compl
 
 void check_engine(const TomlValue& root, const Config& config, const Surroundings& surroundings,
                   Complaints& complaints) {
-  if (const TomlMember* backend = find(root, "engine", "backend");
-      backend != nullptr && config.engine.backend == "cuda") {
-    complaints.push_back({backend->value.at,
-                          "engine.backend = \"cuda\": this build has no CUDA engine: use \"auto\" or \"cpu\"",
-                          ExitCode::kUnavailable});
-  }
   const std::string& simd = config.engine.simd;
   const auto& targets = surroundings.simd_targets;
   const TomlMember* member = find(root, "engine", "simd");

@@ -1,4 +1,4 @@
-// How the parts are made. The slabs of the arena are told to the engine, so that it can pin them.
+// How the parts are made.
 #include "daemon/daemon.hpp"
 
 #include <cstddef>
@@ -10,7 +10,6 @@
 
 #include "melstream/audio/ingest.hpp"
 #include "melstream/audio/resampler.hpp"
-#include "melstream/engine/cpu/cpu_engine.hpp"
 
 #include "daemon/config_reader.hpp"
 #include "daemon/version.hpp"
@@ -23,19 +22,6 @@ constexpr std::int64_t kNsPerMs = 1'000'000;
 
 std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(seconds));
-}
-
-engine::EngineInstance make_engine(const Config& config, int n_threads) {
-  engine::cpu::Options options;
-  options.simd = config.engine.simd;
-  options.n_threads = n_threads;
-  options.limits = kLimits;
-  return engine::cpu::make_engine(options);
-}
-
-/// Automatic is one thread: it keeps up with thousands of streams, and more than one costs wake-ups every tick.
-int tick_threads(const Config& config) {
-  return config.engine.threads == 0 ? 1 : static_cast<int>(config.engine.threads);
 }
 
 core::HostArena::Options arena_options(const Plan& plan) {
@@ -68,16 +54,19 @@ pipeline::TickOptions tick_options(const Config& config) {
   return options;
 }
 
-void log_engine(const Log& log, const Config& config, const engine::EngineInfo& info) {
-  const std::string backend_reason =
-      config.engine.backend == "auto" ? "no other engine in this build" : "engine.backend";
-  const std::string target_reason = config.engine.simd == "auto" ? "the best of this machine" : "engine.simd";
-  log.event(LogLevel::kInfo, "engine",
-            {{"backend", info.backend},
-             {"backend_reason", backend_reason},
-             {"target", info.target},
-             {"target_reason", target_reason},
-             {"threads", std::to_string(info.n_threads)}});
+/// Told at once: should listening fail, the log has said what was found. No stream is there yet.
+ChosenEngine take_engine(const Config& config, const EngineSurroundings& surroundings, const Log& log,
+                         SlabNotice& slabs) {
+  ChosenEngine chosen = choose_engine(config.engine, surroundings);
+  log_choice(log, config.engine, chosen);
+  slabs.connect(chosen.engine());
+  return chosen;
+}
+
+engine::EngineInstance make_window_engine(const Config& config, engine::EngineInfo& info) {
+  engine::EngineInstance instance = make_cpu_engine(config.engine, 1, kLimits);
+  info = instance.info;
+  return instance;
 }
 
 }  // namespace
@@ -92,26 +81,42 @@ void TickBell::ring() noexcept {
   if (tick_thread_ != nullptr) tick_thread_->poke();
 }
 
-Daemon::Daemon(const Config& config, const Plan& plan, const Log& log, Wakeup& failed)
+void SlabNotice::connect(engine::Engine& engine) {
+  const std::lock_guard lock(mutex_);
+  engine_ = &engine;
+  for (const std::span<std::byte> slab : waiting_) engine.register_host(slab);
+  waiting_.clear();
+}
+
+void SlabNotice::on_slab(std::span<std::byte> slab) {
+  const std::lock_guard lock(mutex_);
+  if (engine_ == nullptr) {
+    waiting_.push_back(slab);
+  } else {
+    engine_->register_host(slab);
+  }
+}
+
+Daemon::Daemon(const Config& config, const Plan& plan, const Log& log, Wakeup& trouble)
     : catalog_(make_catalog(config)),
-      engine_(make_engine(config, tick_threads(config))),
-      arena_(arena_options(plan), [this](std::span<std::byte> slab) { engine_.engine->register_host(slab); }),
-      registry_(registry_options(config), arena_, clock_, *engine_.engine, catalog_),
-      windows_(make_engine(config, 1), kLimits),
-      tick_loop_(registry_, *engine_.engine, tick_options(config)),
-      server_(server_options(config), {registry_, windows_, audio::make_ingest_factory(clock_),
-                                       audio::resampler_delay_ns, engine_.info, [this] { bell_.ring(); }}),
+      arena_(arena_options(plan), [this](std::span<std::byte> slab) { slabs_.on_slab(slab); }),
+      engine_(take_engine(config, {catalog_, clock_, kLimits, [&trouble] { trouble.notify(); }}, log, slabs_)),
+      registry_(registry_options(config), arena_, clock_, engine_.engine(), catalog_),
+      windows_(make_window_engine(config, window_engine_info_), kLimits),
+      tick_loop_(registry_, engine_.engine(), tick_options(config)),
+      server_(server_options(config),
+              {registry_, windows_, audio::make_ingest_factory(clock_), audio::resampler_delay_ns,
+               [this] { return engine_.status(); }, window_engine_info_, [this] { bell_.ring(); }}),
       tick_thread_(
           tick_loop_, clock_, tick_options(config).period_ns, registry_.counters(), [this] { server_.on_tick(); },
-          [this, &failed](std::exception_ptr failure) {
+          [this, &trouble](std::exception_ptr failure) {
             {
               const std::lock_guard lock(failure_mutex_);
               failure_ = std::move(failure);
             }
-            failed.notify();
+            trouble.notify();
           }) {
   bell_.connect(&tick_thread_);
-  log_engine(log, config, engine_.info);
 }
 
 Daemon::~Daemon() { bell_.connect(nullptr); }
@@ -132,7 +137,8 @@ void Daemon::log_totals(const Log& log) {
              {"frames_delivered", text(counters.frames_delivered)},
              {"frames_gapped", text(counters.frames_gapped)},
              {"ticks", text(counters.ticks)},
-             {"late_ticks", text(counters.late_ticks)}});
+             {"late_ticks", text(counters.late_ticks)},
+             {"engine_losses", engine_.status().loss ? "1" : "0"}});
 }
 
 }  // namespace melstream::daemon

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <exception>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,6 +21,7 @@
 #include "melstream/rpc/server.hpp"
 
 #include "daemon/config.hpp"
+#include "daemon/engine_choice.hpp"
 #include "daemon/log.hpp"
 #include "daemon/plan.hpp"
 #include "daemon/signals.hpp"
@@ -37,11 +40,26 @@ class TickBell {
   pipeline::TickThread* tick_thread_ = nullptr;
 };
 
+/// Tells the engine of the arena's slabs, so that it can pin them. The arena is made before the engine, and its first
+/// slab with it, because it must outlive what is pinned.
+class SlabNotice {
+ public:
+  /// Tells of the slabs so far. Once.
+  void connect(engine::Engine& engine);
+  /// Any thread.
+  void on_slab(std::span<std::byte> slab);
+
+ private:
+  std::mutex mutex_;  // protects the rest
+  std::vector<std::span<std::byte>> waiting_;
+  engine::Engine* engine_ = nullptr;
+};
+
 class Daemon {
  public:
-  /// Serves from here on. @param failed notified by the tick thread after the engine failed; failure() says how.
-  /// Log and wakeup outlive the daemon. Throws rpc::BindError, core::Error.
-  Daemon(const Config& config, const Plan& plan, const Log& log, Wakeup& failed);
+  /// Serves from here on. @param trouble notified when the tick thread has ended or an engine was lost: failure() and
+  /// engine_status() say how. Log and wakeup outlive the daemon. Throws rpc::BindError, core::Error.
+  Daemon(const Config& config, const Plan& plan, const Log& log, Wakeup& trouble);
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
   ~Daemon();
@@ -51,6 +69,8 @@ class Daemon {
   bool drain(std::chrono::milliseconds patience) { return server_.drain(patience); }
   /// What ended the tick thread; null while it runs. Any thread.
   std::exception_ptr failure() const;
+  /// Any thread.
+  rpc::EngineStatus engine_status() const { return engine_.status(); }
   /// One line of what was done since the start.
   void log_totals(const Log& log);
 
@@ -58,9 +78,11 @@ class Daemon {
   // In order of dependence: each stands on those above it. The last goes first, so threads stop before what they use.
   const core::SystemClock clock_;
   const engine::FrontEndCatalog catalog_;
-  const engine::EngineInstance engine_;
+  SlabNotice slabs_;
   core::HostArena arena_;
+  const ChosenEngine engine_;
   pipeline::Registry registry_;
+  engine::EngineInfo window_engine_info_;
   pipeline::WindowReader windows_;
   pipeline::TickLoop tick_loop_;
   mutable std::mutex failure_mutex_;  // protects failure_

@@ -1,5 +1,5 @@
-// One loop on the main thread: signals, the tick thread's failure, a drain on a thread of its own. Streams that are
-// over are forgotten by the server.
+// One loop on the main thread: signals, a lost engine, the tick thread's failure, a drain on a thread of its own.
+// Streams that are over are forgotten by the server.
 #include "daemon/run.hpp"
 
 #include <atomic>
@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -67,6 +68,7 @@ class Run {
   Plan plan_memory() const;
   ExitCode loop();
   void on_signal(int signal);
+  void tell_engine_loss();
   [[noreturn]] void leave_at_once(ExitCode exit_code, const std::string& why) const;
   ExitCode fail(const std::exception_ptr& failure) const;
 
@@ -76,6 +78,7 @@ class Run {
   Wakeup wakeup_;
   GrpcLogGuard grpc_log_;
   std::optional<Daemon> daemon_;
+  bool engine_loss_told_ = false;
   int drain_signal_ = 0;
   SteadyClock::time_point drain_began_;
   std::optional<Drain> drain_;
@@ -129,9 +132,12 @@ ExitCode Run::serve() {
   notify_service_manager("READY=1\nSTATUS=listening on " + addresses);
   const ExitCode exit_code = loop();
   daemon_->log_totals(log_);
+  const bool engine_lost = daemon_->engine_status().loss.has_value();
   drain_.reset();
   daemon_.reset();
   log_.event(LogLevel::kInfo, "stopped", {{"exit_code", std::to_string(static_cast<int>(exit_code))}});
+  // The exit handlers of a CUDA runtime whose device hangs may hang too.
+  if (engine_lost) _exit(static_cast<int>(exit_code));
   return exit_code;
 }
 
@@ -140,11 +146,21 @@ ExitCode Run::loop() {
   while (true) {
     wait_for(signals_, wakeup_, drain_ ? std::optional(kOverdueCheck) : std::nullopt);
     wakeup_.clear();
+    tell_engine_loss();
     if (const std::exception_ptr failure = daemon_->failure()) return fail(failure);
     while (const std::optional<int> signal = signals_.next()) on_signal(*signal);
     if (drain_ && drain_->done()) return drain_->complete() ? ExitCode::kOk : ExitCode::kDrainTimeout;
     if (drain_ && drain_->overdue()) leave_at_once(ExitCode::kDrainTimeout, "the drain does not end");
   }
+}
+
+void Run::tell_engine_loss() {
+  const rpc::EngineStatus engine = daemon_->engine_status();
+  if (!engine.loss || std::exchange(engine_loss_told_, true)) return;
+  const std::string now = short_name(engine.info);
+  log_.event(LogLevel::kError, "engine_lost",
+             {{"reason", *engine.loss}, {"now", now}, {"remedy", "restart melstreamd to use the GPU again"}});
+  notify_service_manager("STATUS=engine lost (" + *engine.loss + "), " + now + " computes until a restart");
 }
 
 void Run::on_signal(int signal) {

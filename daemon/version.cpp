@@ -1,16 +1,17 @@
-// Version and commit come from CMake as macros, for this file only.
 #include "daemon/version.hpp"
 
 #include <grpcpp/version_info.h>
 
+#include "melstream/engine/build_id.hpp"
 #include "melstream/engine/cpu/cpu_engine.hpp"
+#include "melstream/engine/plugin_loader.hpp"
 
 namespace melstream::daemon {
 
-std::string version() { return MELSTREAM_VERSION; }
+std::string version() { return engine::version(); }
 
 std::string build() {
-  const std::string commit = MELSTREAM_COMMIT;
+  const std::string commit = engine::commit();
   return commit.empty() ? version() : version() + " (" + commit + ")";
 }
 
@@ -28,7 +29,9 @@ std::string describe_version() {
     text += (first ? "" : ", ") + target;
     first = false;
   }
-  return text + ")\n";
+  text += ")\n";
+  const auto plugin = engine::find_plugin(engine::cuda_plugin_places());
+  return text + "CUDA plugin: " + (plugin ? plugin->string() : "not found") + "\n";
 }
 
 }  // namespace melstream::daemon

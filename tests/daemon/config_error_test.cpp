@@ -113,6 +113,7 @@ INSTANTIATE_TEST_SUITE_P(Keys, ConfigRange,
                                          Range{"server", "publisher_idle_timeout_s", "0.1", "86400", "0.09", "86401"},
                                          Range{"engine", "threads", "0", "256", "-1", "257"},
                                          Range{"engine", "tick_ms", "1", "100", "0", "101"},
+                                         Range{"engine", "device", "0", "63", "-1", "64"},
                                          Range{"stream", "ring_ms", "200", "60000", "199", "60001"},
                                          Range{"stream", "audio_history_s", "0", "3600", "-1", "3600.5"},
                                          Range{"stream", "history_s", "1", "3600", "0.5", "86400"},
@@ -175,12 +176,15 @@ TEST(ConfigError, SocketPathThatNoUnixSocketCanHave) {
   EXPECT_NE(errors_of("[server]\nsocket = \"a\\u0000b\"\n").find("zero byte"), std::string::npos);
 }
 
-TEST(ConfigError, CudaIsUnavailableInThisBuild) {
-  const Outcome outcome = outcome_of("[engine]\nbackend = \"cuda\"\n");
-  EXPECT_EQ(outcome.exit_code, ExitCode::kUnavailable);
-  EXPECT_EQ(outcome.errors.rfind("m.toml:2:11: error: engine.backend = \"cuda\": this build has no CUDA engine", 0), 0U)
-      << outcome.errors;
-  EXPECT_EQ(outcome_of("[engine]\nbackend = \"cuda\"\ntick_ms = 0\n").exit_code, ExitCode::kConfig);
+TEST(ConfigError, EngineWords) {
+  for (const char* good : {"backend = \"cuda\"", "wait = \"spin\"", "wait = \"sleep\""}) {
+    EXPECT_EQ(errors_of("[engine]\n" + std::string(good) + "\n"), "");
+  }
+  EXPECT_EQ(
+      errors_of("[engine]\nwait = \"spn\"\n")
+          .rfind("m.toml:2:8: error: engine.wait = \"spn\": expected one of \"sleep\", \"spin\" (did you mean 'spin'?)",
+                 0),
+      0U);
 }
 
 TEST(ConfigError, TargetThatTheMachineLacks) {

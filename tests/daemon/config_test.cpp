@@ -59,6 +59,8 @@ backend = "cpu"
 simd = "sse4"
 threads = 2
 tick_ms = 20
+device = 3
+wait = "spin"
 [stream]
 ring_ms = 200
 audio_history_s = 40
@@ -74,7 +76,7 @@ format = "json"
 )");
   Config expected;
   expected.server = {"", {"[::1]:0", "0.0.0.0:9"}, true, 7, 1.5, 2.0};
-  expected.engine = {"cpu", "sse4", 2, 20};
+  expected.engine = {"cpu", "sse4", 2, 20, 3, "spin"};
   expected.stream = {200, 40.0, 60.5, 3};
   expected.features.always = {"whisper-80", "kaldi80"};
   expected.memory.audio_history_bytes = 1;

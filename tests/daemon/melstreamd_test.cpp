@@ -33,7 +33,7 @@ TEST_F(Melstreamd, VersionNamesBuildCompilerAndTargets) {
   const Finished finished = run_melstreamd({"--version"});
   EXPECT_EQ(finished.exit_code, 0) << finished.err;
   EXPECT_EQ(finished.out.rfind("melstreamd " MELSTREAM_EXPECTED_VERSION, 0), 0U) << finished.out;
-  for (const char* part : {"\ncompiler: ", "\ngRPC: 1.", "\nengines: cpu ("}) {
+  for (const char* part : {"\ncompiler: ", "\ngRPC: 1.", "\nengines: cpu (", "\nCUDA plugin: "}) {
     EXPECT_TRUE(contains(finished.out, part)) << finished.out;
   }
 }
@@ -118,10 +118,17 @@ TEST_F(Melstreamd, ImpossibleMemoryPlanExits78) {
   }
 }
 
-TEST_F(Melstreamd, CudaExits69) {
-  const Finished finished = run_melstreamd({"--config", config("[engine]\nbackend = \"cuda\"\n")});
+TEST_F(Melstreamd, CudaWithoutPluginExits69) {
+  const std::string path = config("[engine]\nbackend = \"cuda\"\n");
+  EXPECT_EQ(run_melstreamd({"--config", path, "--check-config"}).exit_code, 0) << "the config is good anywhere";
+  const Finished finished = run_melstreamd({"--config", path}, {"MELSTREAM_CUDA_PLUGIN=/no/such.so"});
   EXPECT_EQ(finished.exit_code, 69);
-  EXPECT_TRUE(contains(finished.err, "no CUDA engine")) << finished.err;
+  EXPECT_TRUE(contains(finished.err,
+                       " error   cannot_start error=\"engine.backend = \\\"cuda\\\": no CUDA plugin found "
+                       "(tried /no/such.so)\"\n"))
+      << finished.err;
+  EXPECT_FALSE(contains(finished.err, " engine backend=")) << finished.err;
+  EXPECT_FALSE(std::filesystem::exists(socket()));
 }
 
 TEST_F(Melstreamd, PrintedConfigPrintsTheSame) {
@@ -151,7 +158,7 @@ TEST_F(Melstreamd, ConfigThatNeverEndsExits66) {
 class StoppedBySignal : public Melstreamd, public testing::WithParamInterface<int> {};
 
 TEST_P(StoppedBySignal, DrainsAndExits0) {
-  Process process({"--config", config()});
+  Process process({"--config", config("[engine]\nbackend = \"cpu\"\n")});
   const auto notice = process.next_notice();
   ASSERT_TRUE(notice) << process.log();
   EXPECT_EQ(*notice, "READY=1\nSTATUS=listening on unix:" + socket());

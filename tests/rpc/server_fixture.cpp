@@ -166,6 +166,7 @@ grpc::Status Subscriber::finish(Reading* reading) {
 
 ServerTest::ServerTest(FixtureOptions options)
     : folder_(make_folder()), socket_path_(folder_ + "/s.sock"), engine_(engine::cpu::make_engine({})) {
+  engine_status_.info = engine_.info;
   registry_ = std::make_unique<pipeline::Registry>(options.registry, arena_, clock_, *engine_.engine, catalog_);
   windows_ = std::make_unique<pipeline::WindowReader>(engine::cpu::make_engine({}), engine::Limits{});
   loop_ = std::make_unique<pipeline::TickLoop>(*registry_, *engine_.engine,
@@ -177,7 +178,12 @@ ServerTest::ServerTest(FixtureOptions options)
                                        .windows = *windows_,
                                        .make_ingest = audio::make_ingest_factory(clock_),
                                        .resampler_delay_ns = [](int rate) { return rate == 16000 ? 0 : 15'000'000; },
-                                       .engine = engine_.info,
+                                       .engine =
+                                           [this] {
+                                             const std::lock_guard lock(engine_status_mutex_);
+                                             return engine_status_;
+                                           },
+                                       .window_engine = engine_.info,
                                        .poke = [this] { tick_->poke(); }});
   tick_ = std::make_unique<pipeline::TickThread>(
       *loop_, clock_, kTickNs, registry_->counters(), [this] { server_->on_tick(); },
@@ -199,6 +205,11 @@ std::shared_ptr<grpc::Channel> ServerTest::connect() const {
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetMaxReceiveMessageSize(8 << 20);
   return grpc::CreateCustomChannel("unix:" + socket_path_, grpc::InsecureChannelCredentials(), arguments);
+}
+
+void ServerTest::set_engine_status(rpc::EngineStatus status) {
+  const std::lock_guard lock(engine_status_mutex_);
+  engine_status_ = std::move(status);
 }
 
 std::vector<float> ServerTest::offline(const std::vector<float>& samples, const std::string& front_end,

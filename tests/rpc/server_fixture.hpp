@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -117,6 +118,8 @@ class ServerTest : public ::testing::Test {
   std::vector<float> offline(const std::vector<float>& samples, const std::string& front_end,
                              engine::Smoothing smoothing = engine::Smoothing::kNone);
   const engine::FrontEndCatalog& catalog() const { return catalog_; }
+  /// What the server is told of its engine from now on; the rows stay those of the CPU engine.
+  void set_engine_status(rpc::EngineStatus status);
   grpc::Status get_window(const v1::GetWindowRequest& request, v1::GetWindowResponse& response,
                           std::chrono::milliseconds deadline = kCallDeadline);
   /// Waits until the registry holds no live stream of this id.
@@ -129,6 +132,8 @@ class ServerTest : public ::testing::Test {
   engine::FrontEndCatalog catalog_;
   core::HostArena arena_{{.max_bytes = std::size_t{128} << 20, .lock = false}};
   engine::EngineInstance engine_;
+  std::mutex engine_status_mutex_;  // protects engine_status_
+  rpc::EngineStatus engine_status_;
   std::unique_ptr<pipeline::Registry> registry_;
   std::unique_ptr<pipeline::WindowReader> windows_;
   std::unique_ptr<pipeline::TickLoop> loop_;

@@ -83,6 +83,29 @@ TEST_F(WholeServerTest, ListsStreams) {
   EXPECT_FALSE(server_info.draining());
 }
 
+TEST_F(WholeServerTest, ShowsTheEngineInUseAndItsLoss) {
+  set_engine_status({.info = {"cuda", "sm_90", 1}, .loss = std::nullopt});
+  EXPECT_EQ(info().engine().backend(), "cuda");
+  EXPECT_EQ(info().engine().target(), "sm_90");
+  EXPECT_EQ(info().engine_losses(), 0);
+  EXPECT_EQ(info().engine_loss_reason(), "");
+  v1::SubscribeConfig waiting = subscribe_config("mic");
+  waiting.set_wait(true);
+  Subscriber early(features(), waiting);
+  v1::SubscribeResponse response;
+  ASSERT_TRUE(early.receive_until(v1::SubscribeResponse::kHeartbeat, response)) << "it waits for the stream";
+
+  set_engine_status({.info = {"cpu", "avx2", 3}, .loss = "a tick took more than 250 ms"});
+  EXPECT_EQ(info().engine().backend(), "cpu");
+  EXPECT_EQ(info().engine_threads(), 3);
+  EXPECT_EQ(info().engine_losses(), 1);
+  EXPECT_EQ(info().engine_loss_reason(), "a tick took more than 250 ms");
+  Publisher publisher(audio());
+  publisher.open(audio_config("mic"));
+  ASSERT_TRUE(early.receive_until(v1::SubscribeResponse::kStart, response));
+  EXPECT_EQ(response.start().engine().target(), "avx2") << "the engine in use at the start, not when it was asked";
+}
+
 class ForgetfulTest : public WholeServerTest {
  protected:
   ForgetfulTest() : WholeServerTest(FixtureOptions{.registry = {.max_streams = 4, .history_s = 0.2}, .server = {}}) {}

@@ -8,8 +8,8 @@
 
 namespace melstream::rpc {
 
-DeliveryEncoder::DeliveryEncoder(FeatureChoice choice, std::string stream, v1::EngineInfo engine)
-    : choice_(std::move(choice)), stream_(std::move(stream)), engine_(std::move(engine)), blocks_(choice_) {}
+DeliveryEncoder::DeliveryEncoder(FeatureChoice choice, std::string stream)
+    : choice_(std::move(choice)), stream_(std::move(stream)), blocks_(choice_) {}
 
 void DeliveryEncoder::encode(const pipeline::Delivery& delivery, std::int64_t wall_minus_mono_ns,
                              v1::SubscribeResponse& out) {
@@ -41,7 +41,6 @@ void DeliveryEncoder::set_start(const pipeline::Started& started, v1::Subscripti
   out.set_hop_samples(engine::row_stride(rows));
   out.set_algorithmic_delay_samples(engine::row_lookahead(rows));
   out.set_resampler_delay_ns(started.resampler_delay_ns);
-  *out.mutable_engine() = engine_;
 }
 
 void DeliveryEncoder::set_block(const pipeline::RowBatch& batch, std::int64_t wall_minus_mono_ns,

@@ -16,9 +16,9 @@ namespace melstream::rpc {
 /// One subscription's. Not thread-safe.
 class DeliveryEncoder {
  public:
-  DeliveryEncoder(FeatureChoice choice, std::string stream, v1::EngineInfo engine);
-  /// @param delivery anything but monostate. @param wall_minus_mono_ns the clocks' offset now. @param out its memory is
-  /// reused from block to block.
+  DeliveryEncoder(FeatureChoice choice, std::string stream);
+  /// A start's engine is left to the caller. @param delivery anything but monostate. @param wall_minus_mono_ns the
+  /// clocks' offset now. @param out its memory is reused from block to block.
   void encode(const pipeline::Delivery& delivery, std::int64_t wall_minus_mono_ns, v1::SubscribeResponse& out);
 
  private:
@@ -28,7 +28,6 @@ class DeliveryEncoder {
 
   const FeatureChoice choice_;
   const std::string stream_;
-  const v1::EngineInfo engine_;
   BlockEncoder blocks_;
   std::uint64_t epoch_ = 0;
   std::int64_t capture_wall_ns_ = std::numeric_limits<std::int64_t>::min();

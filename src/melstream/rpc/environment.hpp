@@ -4,14 +4,12 @@
 #include <cstdint>
 
 #include "melstream/rpc/server.hpp"
-#include "melstream/v1/types.pb.h"
 
 namespace melstream::rpc {
 
 struct Environment {
   ServerOptions options;
   ServerParts parts;
-  v1::EngineInfo engine_info;
   std::int64_t start_wall_ns = 0;
 
   pipeline::Registry& registry() const noexcept { return parts.registry; }

@@ -78,8 +78,11 @@ grpc::ServerUnaryReactor* FeatureService::GetServerInfo(grpc::CallbackServerCont
     pipeline::Registry& registry = environment_.registry();
     const pipeline::Counters& counters = registry.counters();
     response->set_version(environment_.options.version);
-    *response->mutable_engine() = environment_.engine_info;
-    response->set_engine_threads(environment_.parts.engine.n_threads);
+    const EngineStatus engine = environment_.parts.engine();
+    set_engine_info(engine.info, environment_.options.build, *response->mutable_engine());
+    response->set_engine_threads(engine.info.n_threads);
+    response->set_engine_losses(engine.loss ? 1 : 0);
+    response->set_engine_loss_reason(engine.loss.value_or(""));
     response->set_tick_ms(environment_.options.tick_ms);
     response->set_start_time_ns(environment_.start_wall_ns);
     response->set_stream_count(registry.n_live());

@@ -43,8 +43,7 @@ constexpr milliseconds kCutAfter{400};
 
 Environment make_environment(ServerOptions options, ServerParts parts) {
   if (!parts.poke) parts.poke = [] {};
-  Environment environment{.options = std::move(options), .parts = std::move(parts), .engine_info = {}};
-  set_engine_info(environment.parts.engine, environment.options.build, environment.engine_info);
+  Environment environment{.options = std::move(options), .parts = std::move(parts)};
   environment.start_wall_ns = environment.clock().wall_ns();
   return environment;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,12 @@ struct ServerOptions {
   double tick_ms = 10;
 };
 
+/// What computes the ticks now.
+struct EngineStatus {
+  engine::EngineInfo info;
+  std::optional<std::string> loss;  ///< why the engine before it was lost
+};
+
 /// What the server stands on. All references outlive it.
 struct ServerParts {
   pipeline::Registry& registry;
@@ -35,7 +42,9 @@ struct ServerParts {
   core::PcmIngestFactory make_ingest;
   /// Delay that resampling adds, by source rate.
   std::function<std::int64_t(int sample_rate_hz)> resampler_delay_ns;
-  engine::EngineInfo engine;
+  /// Asked for each answer that shows the engine: it may be lost, and another take its place. Any thread.
+  std::function<EngineStatus()> engine;
+  engine::EngineInfo window_engine;  ///< of `windows`
   /// Asks for a tick now, because a fast stream has samples.
   std::function<void()> poke;
 };

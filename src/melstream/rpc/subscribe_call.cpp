@@ -139,7 +139,7 @@ void SubscribeCall::subscribe(const v1::SubscribeConfig& config) {
   FeatureChoice choice = choose_features(config.features(), environment_.registry().catalog());
   require_streamable(choice);
   subscription_ = std::make_unique<pipeline::Subscription>(environment_.registry(), to_options(config, choice));
-  encoder_.emplace(std::move(choice), config.stream(), environment_.engine_info);
+  encoder_.emplace(std::move(choice), config.stream());
   configured_ = true;
   told_mono_ns_ = environment_.clock().mono_ns();
   pump(told_mono_ns_);
@@ -174,6 +174,10 @@ void SubscribeCall::deliver(std::int64_t now_mono_ns) {
   }
   unpoked_ = subscription_->options().slow_policy == pipeline::SlowPolicy::kBlock;
   encoder_->encode(delivery, environment_.clock().wall_ns() - now_mono_ns, response_);
+  if (response_.has_start()) {
+    set_engine_info(environment_.parts.engine().info, environment_.options.build,
+                    *response_.mutable_start()->mutable_engine());
+  }
   if (!std::holds_alternative<pipeline::Ended>(delivery)) return write(now_mono_ns);
   let_go();
   finishing_ = true;
