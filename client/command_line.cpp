@@ -1,6 +1,7 @@
 // Options of every command, with their help. The only file that includes CLI11.
 #include "client/command_line.hpp"
 
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <functional>
@@ -18,6 +19,17 @@ namespace {
 
 /// What the chosen command will do.
 using Action = std::function<ExitCode()>;
+
+/// CLI11's own check for positive numbers prints its limits with 310 digits.
+const CLI::Range kPositive(std::int64_t{1}, std::int64_t{1'000'000'000'000}, "1 or more");
+
+/// Written as numpy does; any other name would mislead who opens the file.
+const CLI::Validator kNpyFile(
+    [](const std::string& path) {
+      const bool is_npy = path.size() > 4 && path.compare(path.size() - 4, 4, ".npy") == 0;
+      return is_npy ? std::string() : "'" + path + "': use a name that ends in .npy";
+    },
+    "");
 
 void add_server(CLI::App& command, CommonOptions& options) {
   command.add_option("--server", options.server,
@@ -62,7 +74,7 @@ void add_input(CLI::App& command, InputOptions& options) {
       ->each(raw);
   command.add_option("--channel", options.channel, "One channel, counted from 0, or mix")->capture_default_str();
   command.add_option("--chunk-samples", options.chunk_samples, "Samples a channel and message; default 20 ms")
-      ->check(CLI::PositiveNumber);
+      ->check(kPositive);
 }
 
 void add_extract(CLI::App& app, ExtractOptions& options, Action& action) {
@@ -72,7 +84,7 @@ void add_extract(CLI::App& app, ExtractOptions& options, Action& action) {
   add_features(*command, options.features, true);
   command->add_option("--pad-to", options.pad_to_seconds, "Pad with silence, or cut, to so many seconds first")
       ->each([&options](const std::string&) { options.has_pad_to = true; });
-  command->add_option("--out", options.out_path, "X.npy: float32 [frames, bins]")->required();
+  command->add_option("--out", options.out_path, "X.npy: float32 [frames, bins]")->required()->check(kNpyFile);
   add_common(*command, options.common);
   command->footer(
       "Examples:\n"
@@ -116,7 +128,7 @@ void add_subscribe(CLI::App& app, SubscribeOptions& options, Action& action) {
       ->capture_default_str();
   command->add_option("--out", options.out_path, "X.npy, X.jsonl, or - for JSON lines on stdout");
   command->add_option("--fill-gaps", options.fill_gaps, "nan: a .npy has NaN where frames are missing");
-  command->add_option("--frames", options.n_frames, "Stop after so many frames")->check(CLI::PositiveNumber);
+  command->add_option("--frames", options.n_frames, "Stop after so many frames")->check(kPositive);
   add_common(*command, options.common);
   command->footer(
       "Examples:\n"
@@ -138,7 +150,7 @@ void add_window(CLI::App& app, WindowOptions& options, Action& action) {
   command->add_flag("--zero-fill", options.zero_fill, "Zeros where audio was lost, instead of an error");
   command->add_option("--timeout", options.timeout_seconds, "Seconds to wait for audio yet to come")
       ->capture_default_str();
-  command->add_option("--out", options.out_path, "X.npy: float32 [frames, bins]");
+  command->add_option("--out", options.out_path, "X.npy: float32 [frames, bins]")->check(kNpyFile);
   add_common(*command, options.common);
   command->footer(
       "Example:\n"
@@ -164,13 +176,14 @@ void add_listings(CLI::App& app, CommonOptions& streams, FrontEndsOptions& front
 
 void add_view(CLI::App& app, ViewOptions& options, Action& action) {
   auto* command = app.add_subcommand("view", "A stream's spectrogram in the terminal");
-  command->add_option("STREAM", options.stream, "Id of the stream; default: the only live one");
+  command->add_option("STREAM", options.stream,
+                      "Id of the stream; default: the only live one, with --wait the first to come");
   add_front_end(*command, options.features, "whisper-80");
   add_features(*command, options.features, false);
   command->add_flag("--wait", options.wait, "Wait for a stream that is yet to come");
   command->add_flag("--until-end", options.until_end,
                     "Leave when the stream ends, instead of waiting for its next life");
-  command->add_option("--frames", options.n_frames, "Leave after so many frames")->check(CLI::PositiveNumber);
+  command->add_option("--frames", options.n_frames, "Leave after so many frames")->check(kPositive);
   command->add_flag("--summary", options.summary, "Print frames, gaps and added latency at the end");
   command->add_flag("--plain", options.plain, "Characters without colour; also where NO_COLOR is set");
   add_server(*command, options.common);

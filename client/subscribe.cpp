@@ -53,6 +53,14 @@ v1::SubscribeConfig make_config(const SubscribeOptions& options) {
   return config;
 }
 
+/// Leaves at most the first n_frames of a block.
+void cut_block(v1::FeatureBlock& block, std::int64_t n_frames) {
+  if (block.frame_count() <= n_frames) return;
+  const std::size_t frame_bytes = block.values().size() / static_cast<std::size_t>(block.frame_count());
+  block.mutable_values()->resize(frame_bytes * static_cast<std::size_t>(n_frames));
+  block.set_frame_count(static_cast<std::int32_t>(n_frames));
+}
+
 /// Takes responses until the end, the user's stop, or the number of frames asked for.
 void follow(Subscriber& subscriber, const SubscribeOptions& options, v1::ElementType type,
             const std::vector<std::unique_ptr<ResponseWriter>>& writers, SubscriptionTotals& totals) {
@@ -61,6 +69,9 @@ void follow(Subscriber& subscriber, const SubscribeOptions& options, v1::Element
   int bins = 0;
   while ((options.n_frames == 0 || totals.frames() < options.n_frames) && subscriber.next(response)) {
     const std::int64_t now_ns = unix_now_ns();
+    if (response.has_block() && options.n_frames > 0) {
+      cut_block(*response.mutable_block(), options.n_frames - totals.frames());
+    }
     totals.note(response, now_ns);
     values.clear();
     if (response.has_start()) bins = response.start().bins();

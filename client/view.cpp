@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <poll.h>
+
 #include "client/commands.hpp"
 #include "client/connection.hpp"
 #include "client/feature_names.hpp"
@@ -37,6 +39,21 @@ std::string only_live_stream(const Connection& connection) {
   std::string names;
   for (const auto& name : live) names += "\n  " + name;
   throw ClientError(ExitCode::kUsage, "more than one stream is live; name one of:" + names);
+}
+
+/// The first live stream to come. Empty if the user does not want to wait any longer.
+std::string first_live_stream(const Connection& connection, const Interrupt& interrupt) {
+  constexpr int kPollMs = 300;
+  std::fprintf(stderr, "melstream: waiting for a stream\n");
+  while (!interrupt.requested()) {
+    const v1::ListStreamsResponse response = connection.list_streams();
+    for (const auto& info : response.streams()) {
+      if (info.state() == v1::STREAM_STATE_LIVE) return info.stream();
+    }
+    pollfd stop{interrupt.fd(), POLLIN, 0};
+    poll(&stop, 1, kPollMs);
+  }
+  return {};
 }
 
 /// Shows one life of the stream. True if the viewer shall go on with the next.
@@ -80,7 +97,12 @@ ExitCode run_view(const ViewOptions& options) {
   const Connection connection(options.common.server);
   v1::SubscribeConfig config;
   *config.mutable_features() = make_feature_request(plan, connection.front_end(plan.front_end), false);
-  config.set_stream(options.stream.empty() ? only_live_stream(connection) : options.stream);
+  std::string stream = options.stream;
+  if (stream.empty()) {
+    stream = options.wait ? first_live_stream(connection, interrupt) : only_live_stream(connection);
+    if (stream.empty()) return ExitCode::kOk;
+  }
+  config.set_stream(stream);
   config.set_seconds_back(kSecondsBack);
   config.set_wait(options.wait);
   const bool plain = options.plain || !stdout_takes_colours();

@@ -118,6 +118,12 @@ TEST_F(Subscribe, StopsAfterTheFramesAskedFor) {
   EXPECT_EQ(read_npy(folder_.path("x.npy")).frames(), 4);
 }
 
+TEST_F(Subscribe, CutsTheBlockThatHoldsMoreThanIsAskedFor) {
+  answer({block_response(0, 4), block_response(4, 4), end_response(8)});
+  EXPECT_EQ(subscribe({"--frames", "6", "--out", folder_.path("x.npy")}), 0) << errors_;
+  EXPECT_EQ(read_npy(folder_.path("x.npy")).frames(), 6);
+}
+
 TEST_F(Subscribe, ViewPrintsPlainLinesAndASummary) {
   answer({block_response(0, 100), gap_response(100, 5), end_response(105)});
   EXPECT_EQ(run({"view", "desk", "--front-end", "tiny", "--until-end", "--summary"}), 0) << errors_;

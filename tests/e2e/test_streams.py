@@ -123,6 +123,17 @@ class Streams(harness.DaemonTest):
         self.assertFalse(os.path.exists(out))
         self.assertEqual(len(whole), harness.golden_entry("whisper80_raw", "espeak")["n_frames"])
 
+    def test_view_waits_for_the_first_stream_to_come(self):
+        daemon = harness.Daemon()
+        self.addCleanup(daemon.close)
+        viewer = daemon.start_client("view", "--wait", "--until-end", "--summary", "--plain")
+        self.addCleanup(self.end, viewer)
+        self.assertIn(b"waiting for a stream", viewer.stderr.readline())
+        result = daemon.client("push", harness.audio("tone1k"), "--stream", "first", "--pace", "realtime")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        output, _ = self.complete(viewer)
+        self.assertIn(" 0 gaps", output)
+
     def test_view_ends_with_the_stream_and_sums_up(self):
         viewer = self.daemon.start_client("view", "seen", "--front-end", "whisper-80", "--wait", "--until-end", "--summary")
         self.addCleanup(self.end, viewer)
