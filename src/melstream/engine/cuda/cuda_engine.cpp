@@ -174,6 +174,7 @@ void EngineOnDevice::launch(Flight& flight, Ticket ticket) {
   counters_.n_launches += static_cast<std::uint64_t>(flight.slice->n_launches());
   counters_.n_frames += static_cast<std::uint64_t>(flight.slice->n_frames());
   counters_.uploaded_bytes += flight.slice->upload_bytes();
+  counters_.in_place_bytes += flight.slice->in_place_bytes();
   counters_.downloaded_bytes += flight.slice->download_bytes();
 }
 

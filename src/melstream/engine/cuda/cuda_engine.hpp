@@ -41,6 +41,7 @@ struct Counters {
   std::uint64_t n_launches = 0;
   std::uint64_t n_frames = 0;  ///< base frames, those computed again included
   std::uint64_t uploaded_bytes = 0;
+  std::uint64_t in_place_bytes = 0;  ///< read by kernels from registered memory, besides
   std::uint64_t downloaded_bytes = 0;
   double gather_seconds = 0.0;   ///< of the host, planning included
   double deliver_seconds = 0.0;  ///< of the host

@@ -55,6 +55,7 @@ Slice::Slice(Device& device, const Sizes& sizes, int first_mark)
 void Slice::clear() noexcept {
   deliveries_.clear();
   n_upload_ = 0;
+  n_in_place_ = 0;
   n_out_ = 0;
   n_frames_ = 0;
   n_units_ = 0;
@@ -140,6 +141,7 @@ void Slice::add_frames(const TickPlan& plan, const Unit& unit, UnitWork& work, c
       const float* const found = find_positions(lane, positions.begin, positions.end);
       const float* const in_place =
           found != nullptr ? regions->find(found, static_cast<std::size_t>(positions.size())) : nullptr;
+      if (in_place != nullptr) n_in_place_ += static_cast<std::size_t>(positions.size()) * sizeof(float);
       ref->samples = in_place != nullptr ? in_place + geometry.lead : stage(positions);
     }
   }

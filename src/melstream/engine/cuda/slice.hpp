@@ -51,6 +51,8 @@ class Slice {
   void deliver() const noexcept;
 
   std::size_t upload_bytes() const noexcept { return n_upload_; }
+  /// Of the host's memory, that the kernels read over the link where it lies.
+  std::size_t in_place_bytes() const noexcept { return n_in_place_; }
   std::size_t download_bytes() const noexcept { return n_out_ * sizeof(float); }
   int n_frames() const noexcept { return n_frames_; }
   int n_units() const noexcept { return n_units_; }
@@ -109,6 +111,7 @@ class Slice {
   std::array<UnitWork, kSliceUnits> units_;
   std::vector<Delivery> deliveries_;
   std::size_t n_upload_ = 0;
+  std::size_t n_in_place_ = 0;
   std::size_t n_out_ = 0;
   int n_frames_ = 0;
   int n_units_ = 0;
