@@ -102,9 +102,10 @@ def wait_until(condition, what, deadline_s=DEADLINE_S):
 
 
 class Daemon:
-    """A private melstreamd on a unix socket in a folder of its own."""
+    """A private melstreamd on a unix socket in a folder of its own. environment: all of it, the test's if None;
+    executable: another melstreamd than that of the folder."""
 
-    def __init__(self, config="", listen=(), max_open_files=None):
+    def __init__(self, config="", listen=(), max_open_files=None, environment=None, executable=None):
         self.folder = tempfile.mkdtemp(prefix="melstream-e2e-")
         self.socket = os.path.join(self.folder, "melstream.sock")
         self.config = os.path.join(self.folder, "melstream.toml")
@@ -120,8 +121,9 @@ class Daemon:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (max_open_files, max_open_files))
 
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([program("melstreamd"), "--config", self.config], stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=subprocess.STDOUT, preexec_fn=limit)
+            self.process = subprocess.Popen([executable or program("melstreamd"), "--config", self.config],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                                            preexec_fn=limit, env=environment)
         try:
             wait_until(self.answers, "the daemon's start")
         except AssertionError as error:
