@@ -113,6 +113,26 @@ TEST_F(LoadControlTest, AFixedCostOfEachPassDoesNotKeepThemOut) {
   EXPECT_LE(static_cast<int>(live_.size()) - n_shed(), 350);
 }
 
+TEST_F(LoadControlTest, AStreamOfManyFrontEndsIsNotJudgedByAFewDearFrames) {
+  set_streams(2, 30'000.0);
+  set_cost_us(20);
+  run(10 * kMs, 500);
+  ASSERT_EQ(n_shed(), 1);
+  live_[0].frames_per_s = 100.0;
+  set_cost_us(300);  // nearly all of it the fixed cost of a pass; the other's frames come in full batches
+  run(3 * kS);
+  EXPECT_EQ(n_shed(), 0);
+}
+
+TEST_F(LoadControlTest, TwoPassesAreTooFewToJudgeBy) {
+  control_ = LoadControl(400 * kMs);
+  set_streams(12);
+  control_.add_pass(12, 600 * kMs);
+  control_.add_pass(12, 12 * kMs);
+  run(10 * kMs, 600);
+  EXPECT_EQ(n_shed(), 0);
+}
+
 TEST_F(LoadControlTest, EachReturnThatFailsDoublesTheWait) {
   set_streams(2, 700.0);  // one of them fits, both never do, though the estimate says so
   int n_returns = 0;

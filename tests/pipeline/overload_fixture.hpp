@@ -75,18 +75,18 @@ class OverloadTest : public PipelineTest {
 
   OverloadTest() { build_slow({}); }
 
-  void build_slow(pipeline::RegistryOptions options) {
+  void build_slow(pipeline::RegistryOptions options,
+                  const engine::Limits& limits = {.max_lanes = 16, .max_rows = 256}) {
     sources_.clear();
     loop_.reset();
     registry_.reset();
-    constexpr engine::Limits kLimits{.max_lanes = 16, .max_rows = 256};
-    engine_ = engine::cpu::make_engine({.simd = "auto", .n_threads = 1, .limits = kLimits});
+    engine_ = engine::cpu::make_engine({.simd = "auto", .n_threads = 1, .limits = limits});
     auto slow = std::make_unique<SlowEngine>(std::move(engine_.engine), clock_);
     slow_ = slow.get();
     slow_->on_time_passed = [this] { speak(); };
     engine_.engine = std::move(slow);
     registry_ = std::make_unique<pipeline::Registry>(std::move(options), arena_, clock_, *engine_.engine, catalog_);
-    loop_ = std::make_unique<pipeline::TickLoop>(*registry_, *engine_.engine, pipeline::TickOptions{.limits = kLimits});
+    loop_ = std::make_unique<pipeline::TickLoop>(*registry_, *engine_.engine, pipeline::TickOptions{.limits = limits});
   }
 
   LiveSource& add_source(const std::string& id, std::size_t seconds = 60) {

@@ -117,6 +117,29 @@ TEST_F(OverloadTest, CatchingUpFromTheAudioHistoryHoldsUpNoLiveAudio) {
   }
 }
 
+TEST_F(OverloadTest, CatchingUpTakesOnlyWhatLiveAudioLeaves) {
+  build_slow({.audio_history_s = 30.0});
+  slow_->ns_per_row = kMs;
+  add_sources(7);
+  run_ms(20'000);
+  std::vector<std::unique_ptr<pipeline::Subscription>> late;
+  for (const char* front_end : {"kaldi-80", "mfcc-13", "nemo-80"}) {  // more rows than could be computed by the end
+    for (const auto& source : sources_) {
+      late.push_back(
+          subscribe(source->id, front_end, {.start = {.kind = StartAt::Kind::kSecondsBack, .seconds_back = 25.0}}));
+    }
+  }
+  run_ms(10'000);
+  EXPECT_EQ(n_shed(), 0);
+  for (const auto& source : sources_) {
+    EXPECT_TRUE(source->received.holes.empty());
+    EXPECT_GE(source->received.frames.size() + 20, source->n_written / 160);
+  }
+  Received received;
+  drain(*late.front(), received);
+  EXPECT_GT(received.frames.size(), 50U);
+}
+
 TEST_F(OverloadTest, TheNextBatchIsFilledWhileTheEngineComputesTheLast) {
   build_slow({});
   add_sources(40);  // a batch holds sixteen lanes

@@ -85,6 +85,7 @@ TEST_F(OverloadTest, TenTimesTooManyStreamsAtOnce) {
 }
 
 TEST_F(OverloadTest, FiftyTimesTooManyStreamsAtOnce) {
+  build_slow({}, {.max_lanes = 256, .max_rows = 4096});
   slow_->ns_per_row = 5 * kMs;
   for (int i = 0; i < 100; ++i) add_source("s" + std::to_string(i), 5);
   run_ms(3000);  // a row of each takes half a second: even a single pass over all would come too late

@@ -41,7 +41,7 @@ class LoadControl {
   static constexpr std::uint64_t kNone = std::numeric_limits<std::uint64_t>::max();
   static constexpr std::int64_t kShortestHoldNs = 2'000'000'000;
 
-  const std::int64_t shed_after_ns_;
+  std::int64_t shed_after_ns_;
   FrameCost cost_;
   std::uint64_t shed_from_ = kNone;
   std::int64_t longest_wait_ns_ = 0;

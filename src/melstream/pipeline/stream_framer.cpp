@@ -70,8 +70,6 @@ void StreamFramer::sync_lines() {
     }
   }
   lines_ = std::move(lines);
-  frames_per_sample_ = 0.0;
-  for (const Line& line : lines_) frames_per_sample_ += 1.0 / line.history->geometry().frame.hop;
 }
 
 void StreamFramer::advance_to(core::SampleIndex accepted) {

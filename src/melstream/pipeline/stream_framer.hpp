@@ -44,7 +44,7 @@ class StreamFramer {
   void drop_stuck_blockers(std::int64_t now_mono_ns);
 
   // When the machine is too slow: stream_framer_shed.cpp.
-  /// Frames a second that the front ends ask for at the rate at which audio comes.
+  /// Frames a second that live audio asks for, at the rate at which it comes.
   double frames_per_s() const noexcept;
   /// When the oldest row of live audio that could be computed could first have been; nothing if none waits.
   std::optional<std::int64_t> waiting_since_mono_ns();
@@ -98,7 +98,6 @@ class StreamFramer {
   std::optional<core::EndReason> end_;
   std::vector<Line> lines_;
   std::uint64_t lines_version_ = 0;
-  double frames_per_sample_ = 0.0;  ///< of all lines together
   std::uint64_t pass_ = 0;
   std::vector<std::int64_t> received_;  ///< scratch, one a row of a lane
   LevelMeter level_;

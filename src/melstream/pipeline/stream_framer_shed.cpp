@@ -20,7 +20,12 @@ double StreamFramer::frames_per_s() const noexcept {
   if (last_window_samples_per_s_ == 0.0 && seen_ == window_seen_) return 0.0;
   // Live audio comes in real time, in chunks of up to a second; only what is clearly more counts as it was measured.
   const bool is_faster = last_window_samples_per_s_ > 2.0 * core::kSampleRateHz;
-  return frames_per_sample_ * (is_faster ? last_window_samples_per_s_ : core::kSampleRateHz);
+  const double samples_per_s = is_faster ? last_window_samples_per_s_ : core::kSampleRateHz;
+  double n_frames = 0.0;
+  for (const Line& line : lines_) {
+    if (!is_catching_up(line)) n_frames += samples_per_s / line.history->geometry().frame.hop;
+  }
+  return n_frames;
 }
 
 std::optional<std::int64_t> StreamFramer::waiting_since_mono_ns() {
