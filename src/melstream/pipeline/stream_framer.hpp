@@ -27,7 +27,6 @@ class StreamFramer {
 
   Stream& stream() noexcept { return *stream_; }
   bool is_live() const noexcept { return stream_->pacing() == Pacing::kLive; }
-  std::int64_t n_front_ends() const noexcept { return static_cast<std::int64_t>(lines_.size()); }
   /// Takes what the feed holds: samples to the audio history and the level, boundaries to the segments.
   void take_in(std::int64_t now_mono_ns);
   /// Adds a lane for every front end with rows of this share ready, at most one a front end between two calls of
@@ -44,6 +43,8 @@ class StreamFramer {
   void drop_stuck_blockers(std::int64_t now_mono_ns);
 
   // When the machine is too slow: stream_framer_shed.cpp.
+  /// Front ends with rows of Share::kLive.
+  std::int64_t n_live_front_ends() const noexcept;
   /// Frames a second that live audio asks for, at the rate at which it comes.
   double frames_per_s() const noexcept;
   /// When the oldest row of live audio that could be computed could first have been; nothing if none waits.

@@ -16,6 +16,11 @@ void StreamFramer::count_arrivals(std::int64_t now_mono_ns) noexcept {
   window_seen_ = seen_;
 }
 
+std::int64_t StreamFramer::n_live_front_ends() const noexcept {
+  return std::count_if(lines_.begin(), lines_.end(),
+                       [this](const Line& line) { return share_of(line) == Share::kLive; });
+}
+
 double StreamFramer::frames_per_s() const noexcept {
   if (last_window_samples_per_s_ == 0.0 && seen_ == window_seen_) return 0.0;
   // Live audio comes in real time, in chunks of up to a second; only what is clearly more counts as it was measured.
@@ -23,7 +28,7 @@ double StreamFramer::frames_per_s() const noexcept {
   const double samples_per_s = is_faster ? last_window_samples_per_s_ : core::kSampleRateHz;
   double n_frames = 0.0;
   for (const Line& line : lines_) {
-    if (!is_catching_up(line)) n_frames += samples_per_s / line.history->geometry().frame.hop;
+    if (share_of(line) == Share::kLive) n_frames += samples_per_s / line.history->geometry().frame.hop;
   }
   return n_frames;
 }
@@ -32,7 +37,7 @@ std::optional<std::int64_t> StreamFramer::waiting_since_mono_ns() {
   std::optional<std::int64_t> oldest;
   for (const Line& line : lines_) {
     const NumberedSegment* numbered = segments_.find(line.ordinal);
-    if (numbered == nullptr || is_catching_up(line)) continue;
+    if (numbered == nullptr || share_of(line) != Share::kLive) continue;
     const Segment& segment = numbered->segment;
     if (line.next_row >= rows_available(line, segment)) continue;
     const std::int64_t length = segment.closed() ? segment.end - segment.begin : engine::kOpenEnd;

@@ -81,7 +81,7 @@ void TickLoop::control_load() {
     const bool is_shed = load_control_.sheds(framer->stream().opened_order());
     n_rows += is_shed ? framer->shed() : framer->resume();
     n_streams += is_shed ? 1 : 0;
-    pass_.n_lanes += is_shed ? 0 : framer->n_front_ends();
+    pass_.n_lanes += is_shed ? 0 : framer->n_live_front_ends();
   }
   registry_.counters().streams_shed.store(n_streams, std::memory_order_relaxed);
   registry_.counters().frames_shed.fetch_add(n_rows, std::memory_order_relaxed);
