@@ -72,9 +72,7 @@ ChosenEngine::ChosenEngine(EngineInstance engine, std::string reason, bool plugi
       plugin_fault_(plugin_fault) {}
 
 ChosenEngine::ChosenEngine(std::unique_ptr<engine::FailoverEngine> engine, std::string reason)
-    : failover_(engine.get()), reason_(std::move(reason)) {
-  engine_ = std::move(engine);
-}
+    : failover_(engine.get()), engine_(std::move(engine)), reason_(std::move(reason)) {}
 
 rpc::EngineStatus ChosenEngine::status() const {
   if (failover_ == nullptr) return {info_, std::nullopt};

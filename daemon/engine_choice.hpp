@@ -33,9 +33,9 @@ class ChosenEngine {
   rpc::EngineStatus status() const;
 
  private:
-  engine::EngineInfo info_;  ///< without failover_
-  std::unique_ptr<engine::Engine> engine_;
+  engine::EngineInfo info_;                           ///< without failover_
   const engine::FailoverEngine* failover_ = nullptr;  ///< engine_, if it can be replaced
+  std::unique_ptr<engine::Engine> engine_;
   std::string reason_;
   bool plugin_fault_ = false;
 };

@@ -17,10 +17,12 @@ namespace {
 
 /// Sets variables of the environment, and unsets them in the end.
 class EngineChoice : public testing::Test {
- protected:
+ public:
   ~EngineChoice() override {
     for (const char* name : {"MELSTREAM_CUDA_PLUGIN", "MELSTREAM_LOSE_ENGINE_AFTER_TICKS"}) unsetenv(name);
   }
+
+ protected:
   static std::string plugin(const std::string& name) {
     return MELSTREAM_TEST_PLUGINS "/libmelstream_test_" + name + ".so";
   }
@@ -45,7 +47,7 @@ class EngineChoice : public testing::Test {
   }
 
   const engine::FrontEndCatalog catalog_;
-  const core::SystemClock clock_;
+  const core::SystemClock clock_{};
   int n_losses_ = 0;
 };
 
