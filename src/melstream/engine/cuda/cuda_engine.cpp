@@ -47,17 +47,20 @@ class EngineOnDevice final : public CudaEngine {
 
   Flight& free_flight();
   void launch(Flight& flight, Ticket ticket);
+  bool wait_for(const Flight& flight, std::int64_t until_ns);
   bool land_oldest(std::int64_t until_ns);
   Flight* oldest() noexcept;
   std::int64_t now_ns() const noexcept { return clock_.mono_ns(); }
   void check_usable() const;
+  template <typename Use>
+  auto use_device(const Use& use);
 
   const core::Clock& clock_;
   const bool spin_;
   const bool read_in_place_;
   const bool measure_;
   const std::unique_ptr<Device> device_;  // before all that is made of it
-  /// One thread at a time uses the queue: the tick thread, and now and then one that prepares a new FFT length.
+  /// One thread at a time uses the queue: the tick thread, and now and then one that probes a new FFT length.
   std::mutex queue_mutex_;
   TablePool pool_;
   FftPlanStore plans_;
@@ -68,7 +71,7 @@ class EngineOnDevice final : public CudaEngine {
   Tile tile_;
   std::array<Flight, kSlices> flights_;
   Ticket last_ticket_ = 0;
-  bool is_lost_ = false;
+  bool is_lost_ = false;  // by queue_mutex_
   Counters counters_;
 };
 
@@ -79,7 +82,7 @@ EngineOnDevice::EngineOnDevice(std::unique_ptr<Device> device, const Options& op
       measure_(options.measure),
       device_(std::move(device)),
       pool_(*device_),
-      plans_(*device_, Sizes(options.unit_frames)),
+      plans_({*device_, queue_mutex_, clock_}, Sizes(options.unit_frames)),
       prepared_(PreparedMaker(pool_, plans_, Sizes(options.unit_frames))),
       plan_(options.limits),
       tile_(*device_, Sizes(options.unit_frames)) {
@@ -91,25 +94,42 @@ EngineOnDevice::EngineOnDevice(std::unique_ptr<Device> device, const Options& op
   for (const auto& front_end : options.front_ends) plans_.find_or_make(front_end->spec().transform.n_fft);
 }
 
+/// Until the device has left the slices' memory. Nothing is delivered: whoever asks no more may have freed the rows.
 EngineOnDevice::~EngineOnDevice() {
   try {
     const std::int64_t patience_ns = now_ns() + std::chrono::nanoseconds(kHangLimit).count();
-    while (!is_lost_ && land_oldest(patience_ns)) {
+    for (const Flight& flight : flights_) {
+      if (flight.is_flying && !is_lost_) wait_for(flight, patience_ns);
     }
   } catch (...) {  // a device that fails now has nothing left to give
     is_lost_ = true;
   }
 }
 
+/// What is done beside the tick thread, while ticks go on.
+template <typename Use>
+auto EngineOnDevice::use_device(const Use& use) {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    check_usable();
+  }
+  try {
+    return use();
+  } catch (const core::EngineError&) {
+    const std::lock_guard lock(queue_mutex_);
+    is_lost_ = true;
+    throw;
+  }
+}
+
 std::shared_ptr<const Prepared> EngineOnDevice::prepare(const std::shared_ptr<const FrontEnd>& front_end,
                                                         Smoothing smoothing) {
-  const std::lock_guard lock(queue_mutex_);
-  return prepared_.find_or_make(front_end, smoothing);
+  return use_device([&] { return prepared_.find_or_make(front_end, smoothing); });
 }
 
 void EngineOnDevice::register_host(std::span<std::byte> slab) {
   if (!read_in_place_) return;
-  const std::byte* const on_device = device_->pin(slab);
+  const std::byte* const on_device = use_device([&] { return device_->pin(slab); });
   if (on_device == nullptr) return;
   const std::lock_guard lock(regions_mutex_);
   regions_.add(slab, on_device);
@@ -127,20 +147,26 @@ EngineOnDevice::Flight* EngineOnDevice::oldest() noexcept {
   return oldest;
 }
 
-/// Waits for the oldest slice on the device until a time of the clock, and delivers it. False if it is not done by
-/// then, or if there is none. Throws EngineError past the hang limit.
-bool EngineOnDevice::land_oldest(std::int64_t until_ns) {
-  Flight* const flight = oldest();
-  if (flight == nullptr) return false;
-  while (!flight->slice->is_done(device_->queue())) {
+/// Waits for a slice on the device until a time of the clock. False if it is not done by then. Throws EngineError past
+/// the hang limit.
+bool EngineOnDevice::wait_for(const Flight& flight, std::int64_t until_ns) {
+  for (;;) {
+    // Before the question: this thread may be kept waiting behind it, when the answer is old.
     const std::int64_t now = now_ns();
-    if (now - flight->submitted_ns > std::chrono::nanoseconds(kHangLimit).count()) {
+    if (flight.slice->is_done(device_->queue())) return true;
+    if (now - flight.submitted_ns > std::chrono::nanoseconds(kHangLimit).count()) {
       throw core::EngineError("a tick took over " + std::to_string(kHangLimit.count()) + " ms on " +
                               device_->info().name);
     }
     if (now >= until_ns) return false;
     if (!spin_) std::this_thread::sleep_for(kNap);
   }
+}
+
+/// Waits as wait_for() does for the oldest slice, and delivers it. False if there is none, too.
+bool EngineOnDevice::land_oldest(std::int64_t until_ns) {
+  Flight* const flight = oldest();
+  if (flight == nullptr || !wait_for(*flight, until_ns)) return false;
   const std::int64_t begin = now_ns();
   flight->slice->deliver();
   flight->is_flying = false;
@@ -167,9 +193,9 @@ EngineOnDevice::Flight& EngineOnDevice::free_flight() {
 void EngineOnDevice::launch(Flight& flight, Ticket ticket) {
   flight.ticket = ticket;
   flight.number = ++counters_.n_slices;
-  flight.submitted_ns = now_ns();
   flight.is_flying = true;
   flight.slice->run_async(device_->queue(), tile_, measure_);
+  flight.submitted_ns = now_ns();
   counters_.n_copies += 2;
   counters_.n_launches += static_cast<std::uint64_t>(flight.slice->n_launches());
   counters_.n_frames += static_cast<std::uint64_t>(flight.slice->n_frames());

@@ -3,16 +3,15 @@
 #include <algorithm>
 #include <string>
 
-#include "melstream/engine/cuda/fft_probe.hpp"
-
 namespace melstream::engine::cuda {
 
-FftPlans::FftPlans(Device& device, int n_fft, int max_frames) : n_fft_(n_fft), max_frames_(max_frames) {
+FftPlans::FftPlans(const SharedDevice& shared, int n_fft, int max_frames) : n_fft_(n_fft), max_frames_(max_frames) {
+  Device& device = shared.device;
   const auto probe = [&] {
     share_work_area(device);
     std::vector<ProbedPlan> plans;
     for (const Batch& batch : batches_) plans.push_back({batch.plan.get(), batch.n_frames});
-    return probe_fft(device, n_fft_, plans);
+    return probe_fft(shared, n_fft_, plans);
   };
   for (int n = kSmallestPlanFrames; n <= max_frames_; n *= 2) add(device, n);
   if (probe().empty()) return;
@@ -58,7 +57,7 @@ void FftPlans::run_async(float* input, Complex* spectra, int n_frames) const {
 std::shared_ptr<const FftPlans> FftPlanStore::find_or_make(int n_fft) {
   const std::lock_guard lock(mutex_);
   std::shared_ptr<const FftPlans>& plans = plans_[n_fft];
-  if (!plans) plans = std::make_shared<const FftPlans>(device_, n_fft, sizes_.largest_unit(n_fft));
+  if (!plans) plans = std::make_shared<const FftPlans>(shared_, n_fft, sizes_.largest_unit(n_fft));
   return plans;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "melstream/engine/cuda/device.hpp"
+#include "melstream/engine/cuda/fft_probe.hpp"
 #include "melstream/engine/cuda/limits.hpp"
 
 namespace melstream::engine::cuda {
@@ -23,7 +24,7 @@ class FftPlans {
   /// Makes the plans and asks the device whether a frame's spectrum has the same bits in every batch, at every place
   /// and beside every neighbour. Throws UnusableDevice(kProbeFailed) if not even one fixed plan keeps them.
   /// @param max_frames of the largest unit, a power of two.
-  FftPlans(Device& device, int n_fft, int max_frames);
+  FftPlans(const SharedDevice& shared, int n_fft, int max_frames);
 
   int n_fft() const noexcept { return n_fft_; }
   /// Frames of the largest unit.
@@ -52,13 +53,13 @@ class FftPlans {
 /// Plans are made once for each length and kept: a front end that comes back makes none. Thread-safe.
 class FftPlanStore {
  public:
-  FftPlanStore(Device& device, const Sizes& sizes) : device_(device), sizes_(sizes) {}
+  FftPlanStore(const SharedDevice& shared, const Sizes& sizes) : shared_(shared), sizes_(sizes) {}
   std::shared_ptr<const FftPlans> find_or_make(int n_fft);
   /// True if some length runs by one fixed plan.
   bool any_fixed() const;
 
  private:
-  Device& device_;
+  const SharedDevice shared_;
   const Sizes sizes_;
   mutable std::mutex mutex_;
   std::map<int, std::shared_ptr<const FftPlans>> plans_;  // by mutex_

@@ -11,7 +11,7 @@
 namespace melstream::engine::cuda {
 namespace {
 
-constexpr int kMark = 0;
+constexpr int kMark = kMarks - 1;              // slices have the first ones
 constexpr std::chrono::seconds kPatience{10};  // a first run may load code
 
 /// Next of a linear congruential sequence (Numerical Recipes), as a float in [-1, 1).
@@ -22,13 +22,13 @@ float next_noise(std::uint32_t& state) noexcept {
 
 class Prober {
  public:
-  Prober(Device& device, int n_fft, int max_frames)
-      : queue_(device.queue()),
+  Prober(const SharedDevice& shared, int n_fft, int max_frames)
+      : shared_(shared),
         n_fft_(static_cast<std::size_t>(n_fft)),
         n_bins_(n_fft_ / 2 + 1),
-        host_(device.allocate_pinned(bytes(max_frames))),
-        input_(device.allocate(bytes(max_frames))),
-        spectra_(device.allocate(static_cast<std::size_t>(max_frames) * n_bins_ * sizeof(Complex))),
+        host_(shared.device.allocate_pinned(bytes(max_frames))),
+        input_(shared.device.allocate(bytes(max_frames))),
+        spectra_(shared.device.allocate(static_cast<std::size_t>(max_frames) * n_bins_ * sizeof(Complex))),
         quiet_(n_fft_) {
     for (std::size_t n = 0; n < n_fft_; ++n) {
       quiet_[n] = 1e-4F * static_cast<float>(std::sin(0.3 * static_cast<double>(n)));
@@ -43,29 +43,44 @@ class Prober {
     for (std::size_t i = 0; i < n_floats; ++i) frames[i] = level * next_noise(state);
     const auto at = static_cast<std::size_t>(place);
     std::copy(quiet_.begin(), quiet_.end(), frames + at * n_fft_);
-    queue_.upload_async(input_.get(), host_.get(), n_floats * sizeof(float));
-    auto* const spectra = reinterpret_cast<Complex*>(spectra_.get());
-    probed.plan->run_async(reinterpret_cast<float*>(input_.get()), spectra);
-    // The frames were uploaded by then: the queue works in order.
-    queue_.download_async(host_.get(), reinterpret_cast<const std::byte*>(spectra + at * n_bins_),
-                          n_bins_ * sizeof(Complex));
-    queue_.mark_async(kMark);
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (!queue_.has_reached(kMark)) {
-      if (std::chrono::steady_clock::now() > deadline) throw core::EngineError("a transform does not end");
-      std::this_thread::yield();
-    }
+    transform(probed, at, n_floats);
+    wait();
     std::vector<Complex> result(n_bins_);
     std::memcpy(result.data(), host_.get(), n_bins_ * sizeof(Complex));
     return result;
   }
 
  private:
+  /// From the pinned frames to the spectrum of one, in their place.
+  void transform(const ProbedPlan& probed, std::size_t place, std::size_t n_floats) {
+    const std::lock_guard lock(shared_.queue_mutex);
+    Queue& queue = shared_.device.queue();
+    queue.upload_async(input_.get(), host_.get(), n_floats * sizeof(float));
+    auto* const spectra = reinterpret_cast<Complex*>(spectra_.get());
+    probed.plan->run_async(reinterpret_cast<float*>(input_.get()), spectra);
+    // The frames were uploaded by then: the queue works in order.
+    queue.download_async(host_.get(), reinterpret_cast<const std::byte*>(spectra + place * n_bins_),
+                         n_bins_ * sizeof(Complex));
+    queue.mark_async(kMark);
+  }
+  bool is_done() {
+    const std::lock_guard lock(shared_.queue_mutex);
+    return shared_.device.queue().has_reached(kMark);
+  }
+  void wait() {
+    const std::int64_t begin_ns = shared_.clock.mono_ns();
+    for (std::int64_t now_ns = begin_ns; !is_done(); now_ns = shared_.clock.mono_ns()) {
+      if (now_ns - begin_ns > std::chrono::nanoseconds(kPatience).count()) {
+        throw core::EngineError("a transform does not end on " + shared_.device.info().name);
+      }
+      std::this_thread::yield();
+    }
+  }
   std::size_t bytes(int n_frames) const noexcept {
     return static_cast<std::size_t>(n_frames) * (n_fft_ + 2) * sizeof(float);
   }
 
-  Queue& queue_;
+  const SharedDevice shared_;
   const std::size_t n_fft_;
   const std::size_t n_bins_;
   Memory host_;
@@ -80,10 +95,10 @@ bool have_equal_bits(const std::vector<Complex>& a, const std::vector<Complex>& 
 
 }  // namespace
 
-std::string probe_fft(Device& device, int n_fft, std::span<const ProbedPlan> plans) {
+std::string probe_fft(const SharedDevice& shared, int n_fft, std::span<const ProbedPlan> plans) {
   int max_frames = 0;
   for (const ProbedPlan& probed : plans) max_frames = std::max(max_frames, probed.n_frames);
-  Prober prober(device, n_fft, max_frames);
+  Prober prober(shared, n_fft, max_frames);
   const std::vector<Complex> expected = prober.spectrum(plans.front(), 0, 0.0F);
   for (const ProbedPlan& probed : plans) {
     for (const int place : {0, 1, probed.n_frames / 2, probed.n_frames - 1}) {

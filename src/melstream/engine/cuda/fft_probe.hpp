@@ -2,9 +2,11 @@
 // invariance stands on it, so it is asked at start.
 #pragma once
 
+#include <mutex>
 #include <span>
 #include <string>
 
+#include "melstream/core/clock.hpp"
 #include "melstream/engine/cuda/device.hpp"
 
 namespace melstream::engine::cuda {
@@ -15,9 +17,17 @@ struct ProbedPlan {
   int n_frames = 0;
 };
 
+/// A device whose queue others use as well.
+struct SharedDevice {
+  Device& device;
+  /// Held by whoever calls the queue: by a probe for some calls at a time, so that ticks go on meanwhile.
+  std::mutex& queue_mutex;
+  const core::Clock& clock;
+};
+
 /// Puts one quiet frame at the first, second, middle and last place of each plan, beside silence and beside full-scale
 /// noise, and compares its spectra. Returns "" if all are equal to the bit, else where they differ. Waits for the
-/// device. Throws EngineError.
-std::string probe_fft(Device& device, int n_fft, std::span<const ProbedPlan> plans);
+/// device. Throws EngineError, if it does not answer after 10 s too.
+std::string probe_fft(const SharedDevice& shared, int n_fft, std::span<const ProbedPlan> plans);
 
 }  // namespace melstream::engine::cuda

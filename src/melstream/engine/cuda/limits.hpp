@@ -40,9 +40,9 @@ struct Sizes {
   /// Base frames of one unit of a front end.
   int unit_frames_of(const FrontEnd& front_end, int n_bins) const noexcept {
     const FrameGeometry& geometry = front_end.spec().transform.geometry;
-    const int lfr_n = front_end.spec().lfr.n;
-    // What a frame adds at most to what is downloaded: its part of a row and of the row's maximum.
-    const int row_floats_of_frame = std::max(front_end.spec().mel.n_mels, (n_bins + lfr_n - 1) / lfr_n) + 1;
+    // What a frame adds at most to what is downloaded: a base row to assemble from, or a row of its own and its
+    // maximum, as where a segment of one frame is stacked.
+    const int row_floats_of_frame = std::max(front_end.spec().mel.n_mels, n_bins) + 1;
     return largest_unit(std::max(front_end.spec().transform.n_fft, geometry.hop + geometry.lead), row_floats_of_frame);
   }
 
