@@ -14,6 +14,7 @@
 
 #include "melstream/engine/cpu/cpu_engine.hpp"
 
+#include "tests/engine/requests.hpp"
 #include "tests/support/extract.hpp"
 #include "tests/support/golden.hpp"
 
@@ -23,84 +24,18 @@ namespace {
 using engine::Lane;
 using engine::Smoothing;
 
-/// What a lane asks for, apart from any engine.
-struct Request {
-  std::string front_end;
-  Smoothing smoothing = Smoothing::kNone;
-  std::span<const float> segment;
-  std::int64_t first_row = 0;
-  std::int64_t n_rows = 0;
-  bool open = false;
-};
-
-/// Random requests over all front ends, on random segments of the golden clips.
-std::vector<Request> random_requests(std::size_t n, unsigned seed) {
-  GoldenSet& set = GoldenSet::instance();
-  const engine::FrontEndCatalog catalog;
-  const char* clips[] = {"jfk", "espeak", "chirp", "square", "silence", "short561"};
-  std::mt19937 random(seed);
-  const auto pick = [&](std::int64_t low, std::int64_t high) {
-    return std::uniform_int_distribution<std::int64_t>(low, high)(random);
-  };
-  std::vector<Request> requests;
-  while (requests.size() < n) {
-    Request request;
-    const auto& front_end = catalog.all()[static_cast<std::size_t>(pick(0, 13))];
-    request.front_end = front_end->name();
-    if (front_end->allows_smoothing()) request.smoothing = static_cast<Smoothing>(pick(0, 2));
-    const std::vector<float>& clip = set.audio(clips[pick(0, 5)]);
-    const auto n_samples = static_cast<std::int64_t>(clip.size());
-    const std::int64_t begin = pick(0, n_samples - 1);
-    const std::int64_t size = std::min(n_samples - begin, pick(1, 12'000));
-    request.segment = std::span(clip).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(size));
-    request.open = pick(0, 1) == 1;
-    const auto geometry = front_end->rows(request.smoothing);
-    const std::int64_t rows = request.open ? engine::rows_ready(geometry, size) : engine::row_count(geometry, size);
-    if (rows == 0) continue;
-    request.first_row = pick(0, rows - 1);
-    request.n_rows = pick(1, std::min<std::int64_t>(9, rows - request.first_row));
-    requests.push_back(request);
-  }
-  return requests;
-}
-
-/// An engine with every request's front end prepared and its samples at hand.
-class Bench {
- public:
-  Bench(const std::string& target, int n_threads, const std::vector<Request>& requests)
-      : engine_(engine::cpu::make_engine({target, n_threads, {}}).engine) {
-    const engine::FrontEndCatalog catalog;
-    for (const Request& request : requests) {
-      prepared_.push_back(engine_->prepare(catalog.find(request.front_end), request.smoothing));
-      const auto length = static_cast<std::int64_t>(request.segment.size());
-      samples_.emplace_back(*prepared_.back(), request.segment, request.first_row, request.n_rows,
-                            request.open ? engine::kOpenEnd : length);
-    }
-  }
-
-  engine::Engine& engine() { return *engine_; }
-  const Lane& lane(std::size_t request) const { return samples_[request].lane(); }
-
- private:
-  std::unique_ptr<engine::Engine> engine_;
-  std::vector<std::shared_ptr<const engine::Prepared>> prepared_;
-  std::vector<LaneSamples> samples_;
-};
-
-std::vector<Matrix> each_alone(Bench& bench, std::size_t n) {
-  std::vector<Matrix> results;
-  for (std::size_t i = 0; i < n; ++i) results.push_back(run_tick(bench.engine(), std::span(&bench.lane(i), 1)).front());
-  return results;
+std::unique_ptr<engine::Engine> cpu(const std::string& target, int n_threads) {
+  return engine::cpu::make_engine({target, n_threads, {}}).engine;
 }
 
 TEST(BatchInvariance, FiveHundredNeighboursAndAnyNumberOfThreadsChangeNoBit) {
   constexpr std::size_t kLanes = 501;
   const auto requests = random_requests(kLanes, 3);
   for (const std::string& target : engine::cpu::targets()) {
-    Bench alone(target, 1, requests);
+    Bench alone(cpu(target, 1), requests);
     const std::vector<Matrix> expected = each_alone(alone, kLanes);
     for (const int n_threads : {1, 2, 5}) {
-      Bench bench(target, n_threads, requests);
+      Bench bench(cpu(target, n_threads), requests);
       std::vector<std::size_t> order(kLanes);
       for (std::size_t i = 0; i < kLanes; ++i) order[i] = i;
       std::mt19937 random(11);
@@ -134,7 +69,7 @@ TEST(BatchInvariance, LanesThatShareSpectraGetTheBitsTheyGetAlone) {
                                          {"kaldi-80", Smoothing::kNone, segment, 124, 1, false}};
   for (const std::string& target : engine::cpu::targets()) {
     for (const int n_threads : {1, 3}) {
-      Bench bench(target, n_threads, requests);
+      Bench bench(cpu(target, n_threads), requests);
       const std::vector<Matrix> expected = each_alone(bench, requests.size());
       std::vector<Lane> lanes;
       for (std::size_t i = 0; i < requests.size(); ++i) {
@@ -154,7 +89,7 @@ TEST(BatchInvariance, LanesThatShareSpectraGetTheBitsTheyGetAlone) {
 TEST(BatchInvariance, TicksUnderWayTogetherDoNotMix) {
   const auto requests = random_requests(60, 5);
   for (const std::string& target : engine::cpu::targets()) {
-    Bench bench(target, 2, requests);
+    Bench bench(cpu(target, 2), requests);
     const std::vector<Matrix> expected = each_alone(bench, requests.size());
     // Both ticks are submitted before either is asked for; the later one is asked for first.
     std::vector<Lane> lanes[2];

@@ -1,6 +1,5 @@
 // The CPU engine, each of its instruction targets, against the golden data: whole clips, and streamed in any chunks.
 #include <cstddef>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -8,6 +7,7 @@
 
 #include "melstream/engine/cpu/cpu_engine.hpp"
 
+#include "tests/engine/requests.hpp"
 #include "tests/support/extract.hpp"
 #include "tests/support/golden.hpp"
 #include "tests/support/recipe.hpp"
@@ -39,17 +39,6 @@ TEST_P(GoldenEngineTest, EveryTargetAgreesWithTheGenuineFrontEnd) {
 
 INSTANTIATE_TEST_SUITE_P(Presets, GoldenEngineTest, testing::ValuesIn(GoldenSet::instance().presets()),
                          [](const auto& tested) { return tested.param; });
-
-/// Chunk sizes in turn, in samples.
-std::vector<std::vector<std::size_t>> chunkings() {
-  std::vector<std::vector<std::size_t>> all = {{1}, {7}, {160}, {441}, {4096}};
-  std::mt19937 random(7);
-  std::uniform_int_distribution<std::size_t> size(1, 1500);
-  std::vector<std::size_t> mixed(101);
-  for (std::size_t& chunk : mixed) chunk = size(random);
-  all.push_back(mixed);
-  return all;
-}
 
 class StreamingTest : public testing::TestWithParam<std::string> {};
 

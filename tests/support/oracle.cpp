@@ -187,4 +187,23 @@ Matrix to_float(const DoubleMatrix& matrix) {
   return {matrix.rows, matrix.cols, std::vector<float>(matrix.values.begin(), matrix.values.end())};
 }
 
+Tolerance float_tolerance(const FrontEndSpec& spec) {
+  Tolerance t;
+  t.group = static_cast<std::size_t>(spec.cepstrum ? spec.cepstrum->n_ceps : spec.mel.n_mels);
+  t.lam = 1e-6;
+  t.kappa = 3e-6;
+  if (spec.cepstrum) {
+    t.rule = Tolerance::Rule::kAbs;
+    t.atol = 2e-3;
+  } else if (spec.log.base == engine::LogBase::kNone) {
+    t.rule = Tolerance::Rule::kLinear;
+    t.rtol = 2e-5;
+  } else {
+    t.rule = Tolerance::Rule::kLog;
+    t.base = spec.log.base == engine::LogBase::kTen ? 10.0 : std::numbers::e;
+    t.atol = spec.log.base == engine::LogBase::kTen ? 1e-5 : 3e-5;
+  }
+  return t;
+}
+
 }  // namespace melstream::test

@@ -9,6 +9,7 @@
 #include "melstream/engine/front_end.hpp"
 
 #include "tests/support/matrix.hpp"
+#include "tests/support/tolerance.hpp"
 
 namespace melstream::test {
 
@@ -27,5 +28,8 @@ DoubleMatrix oracle_rows(const engine::FrontEndSpec& spec, engine::Smoothing smo
 
 /// Rounded to float.
 Matrix to_float(const DoubleMatrix& matrix);
+
+/// How far good float32 code may be from the oracle: the golden set's own numbers for speech and noise.
+Tolerance float_tolerance(const engine::FrontEndSpec& spec);
 
 }  // namespace melstream::test

@@ -2,19 +2,17 @@
 
 #include <algorithm>
 #include <array>
-#include <complex>
-#include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
 #include <new>
-#include <numbers>
 #include <utility>
+#include <variant>
 #include <vector>
 
+#include "tests/engine/cuda/emulated_fft.hpp"
 #include "tests/engine/cuda/host_warp.hpp"
 
 namespace melstream::test {
@@ -22,192 +20,205 @@ namespace {
 
 using namespace engine::cuda;  // NOLINT(google-build-using-namespace): what is emulated
 
-/// Memory that knows the log it was counted in: a header before what is handed out.
-constexpr std::size_t kHeaderBytes = 256;
+/// Before what is handed out.
 struct Header {
-  void* base = nullptr;
   std::size_t* counted_in = nullptr;
   std::size_t n_bytes = 0;
 };
+constexpr std::size_t kAlignment = 256;
 
 Memory take(std::size_t n_bytes, std::size_t& counted_in) {
-  // calloc() gives pages that are touched when they are used, and only then.
-  void* const base = std::calloc(n_bytes + 2 * kHeaderBytes, 1);
+  // calloc() gives pages that are touched when they are used, and only then. Little lies behind the last byte, so that
+  // AddressSanitizer sees who reads on.
+  constexpr std::size_t kSpare = sizeof(Header) + sizeof(void*) + kAlignment;
+  void* const base = std::calloc(kSpare + n_bytes, 1);
   if (base == nullptr) throw std::bad_alloc();
-  const auto address = reinterpret_cast<std::uintptr_t>(base) + 2 * kHeaderBytes - 1;
-  auto* const memory = reinterpret_cast<std::byte*>(address / kHeaderBytes * kHeaderBytes);
-  new (memory - sizeof(Header)) Header{base, &counted_in, n_bytes};
+  void* place = static_cast<std::byte*>(base) + sizeof(Header) + sizeof(void*);
+  std::size_t room = kAlignment + n_bytes;
+  auto* const memory = static_cast<std::byte*>(std::align(kAlignment, n_bytes, place, room));
+  std::memcpy(memory - sizeof(void*), &base, sizeof base);
+  const Header header{&counted_in, n_bytes};
+  std::memcpy(memory - sizeof(void*) - sizeof header, &header, sizeof header);
   counted_in += n_bytes;
   const auto give_back = [](std::byte* taken) noexcept {
-    const Header header = *reinterpret_cast<Header*>(taken - sizeof(Header));
-    *header.counted_in -= header.n_bytes;
-    std::free(header.base);
+    Header of_taken;
+    void* base_of_taken = nullptr;
+    std::memcpy(&base_of_taken, taken - sizeof(void*), sizeof base_of_taken);
+    std::memcpy(&of_taken, taken - sizeof(void*) - sizeof of_taken, sizeof of_taken);
+    *of_taken.counted_in -= of_taken.n_bytes;
+    std::free(base_of_taken);
   };
   return {memory, FreeMemory{give_back}};
 }
 
-/// X[k] = sum of x[n] exp(-2 pi i k n / N) by the factors of N, in double, rounded once.
-class Dft {
- public:
-  explicit Dft(int n_fft) : n_(static_cast<std::size_t>(n_fft)), turns_(n_), x_(n_), spectrum_(n_) {
-    for (std::size_t i = 0; i < n_; ++i) {
-      turns_[i] = std::polar(1.0, -2.0 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(n_));
-    }
-  }
-  void run(const float* x, Complex* out) {
-    std::copy(x, x + n_, x_.begin());
-    split(x_.data(), 1, spectrum_.data(), n_);
-    for (std::size_t k = 0; k <= n_ / 2; ++k) {
-      out[k] = {static_cast<float>(spectrum_[k].real()), static_cast<float>(spectrum_[k].imag())};
-    }
-  }
+class EmulatedPlan;
 
- private:
-  using Number = std::complex<double>;
-
-  /// Transform of x[0], x[stride], ... of length n.
-  void split(const Number* x, std::size_t stride, Number* out, std::size_t n) const {
-    if (n == 1) {
-      *out = *x;
-      return;
-    }
-    std::size_t p = 2;
-    while (n % p != 0) ++p;
-    const std::size_t m = n / p;
-    for (std::size_t q = 0; q < p; ++q) split(x + q * stride, stride * p, out + q * m, m);
-    std::vector<Number> part(p);
-    for (std::size_t k = 0; k < m; ++k) {
-      for (std::size_t q = 0; q < p; ++q) part[q] = out[q * m + k] * turns_[q * k * stride];
-      for (std::size_t r = 0; r < p; ++r) {
-        Number sum = part[0];
-        for (std::size_t q = 1; q < p; ++q) sum += part[q] * turns_[q * r * m * stride % n_];
-        out[r * m + k] = sum;
-      }
-    }
-  }
-
-  std::size_t n_;
-  std::vector<Number> turns_;
-  std::vector<Number> x_;
-  std::vector<Number> spectrum_;
+struct Copy {
+  std::byte* to = nullptr;
+  const std::byte* from = nullptr;
+  std::size_t n_bytes = 0;
 };
+struct Transform {
+  const EmulatedPlan* plan = nullptr;
+  float* input = nullptr;
+  Complex* spectra = nullptr;
+};
+struct Reach {
+  std::int64_t number = 0;  ///< of all marks
+};
+using Command = std::variant<Copy, GatherParams, RowsParams, AssembleParams, Transform, Reach>;
 
 class EmulatedQueue final : public Queue {
  public:
-  EmulatedQueue(Faults& faults, DeviceLog& log) : faults_(faults), log_(log) { scratch_.resize(16384); }
+  EmulatedQueue(Faults& faults, DeviceLog& log)
+      : faults_(faults), log_(log), commands_(kMostCommands), scratch_(kScratchFloats) {}
 
   void upload_async(std::byte* to, const std::byte* from, std::size_t n_bytes) override {
-    enqueue([=] { std::memcpy(to, from, n_bytes); });
+    enqueue(Copy{to, from, n_bytes});
   }
   void download_async(std::byte* to, const std::byte* from, std::size_t n_bytes) override {
-    enqueue([=] { std::memcpy(to, from, n_bytes); });
+    enqueue(Copy{to, from, n_bytes});
   }
-  void gather_async(const GatherParams& params) override {
-    enqueue([this, params] {
-      for (int frame = 0; frame < params.n_frames; ++frame) {
-        if (is_pinned(params.frames[frame].samples)) ++log_.n_gathered_in_place;
-        gather_frame(HostWarp(), params, frame, scratch_.data());
-      }
-    });
-  }
-  void rows_async(const RowsParams& params) override {
-    enqueue([this, params] {
-      for (int frame = 0; frame < params.n_frames; ++frame) compute_row(HostWarp(), params, frame, scratch_.data());
-    });
-  }
-  void assemble_async(const AssembleParams& params) override {
-    enqueue([params] {
-      for (int row = 0; row < params.n_rows; ++row) assemble_row(HostWarp(), params, row);
-    });
-  }
+  void gather_async(const GatherParams& params) override { enqueue(params); }
+  void rows_async(const RowsParams& params) override { enqueue(params); }
+  void assemble_async(const AssembleParams& params) override { enqueue(params); }
   void mark_async(int mark) override {
-    operation();
+    enqueue(Reach{n_marks_ + 1});
     marks_[static_cast<std::size_t>(mark)] = ++n_marks_;
-    work_.emplace_back([this, number = n_marks_] { reached_ = number; });
   }
-  bool has_reached(int mark) override {
-    operation();
-    const std::int64_t wanted = marks_[static_cast<std::size_t>(mark)];
-    if (faults_.hang_after_marks >= 0 && log_.n_marks_reached >= faults_.hang_after_marks) {
-      if (faults_.on_wait) faults_.on_wait();
-      return false;
-    }
-    // Every mark is asked for twice at least: who forgets to wait is found out.
-    if (reached_ < wanted && std::exchange(asked_for_, wanted) != wanted) return false;
-    while (reached_ < wanted) {
-      work_.front()();
-      work_.pop_front();
-    }
-    ++log_.n_marks_reached;
-    return true;
-  }
+  bool has_reached(int mark) override;
   double seconds_between(int, int) override { return 0.0; }
 
-  void enqueue(std::function<void()> work) {
-    operation();
-    work_.push_back(std::move(work));
-  }
-  void add_pinned(std::span<const std::byte> memory) { pinned_.push_back(memory); }
-  void operation() {
-    ++log_.n_operations;
-    if (faults_.fail_after_operations >= 0 && log_.n_operations > faults_.fail_after_operations) {
-      throw core::EngineError("the emulated device failed, as the test wished");
-    }
+  void enqueue(const Command& command);
+  void operation();
+  void add_pinned(std::span<const std::byte> memory) {
+    const std::lock_guard lock(mutex_);
+    pinned_.push_back(memory);
   }
 
  private:
-  bool is_pinned(const float* samples) const {
-    const auto* const address = reinterpret_cast<const std::byte*>(samples);
-    for (const auto& memory : pinned_) {
-      if (address >= memory.data() && address < memory.data() + memory.size()) return true;
-    }
-    return false;
+  static constexpr std::size_t kMostCommands = 8192;
+  static constexpr std::size_t kScratchFloats = 16384;
+
+  void run(const Copy& copy) const { std::memcpy(copy.to, copy.from, copy.n_bytes); }
+  void run(const GatherParams& params);
+  void run(const RowsParams& params) {
+    for (int frame = 0; frame < params.n_frames; ++frame) compute_row(HostWarp(), params, frame, scratch_.data());
   }
+  void run(const AssembleParams& params) const {
+    for (int row = 0; row < params.n_rows; ++row) assemble_row(HostWarp(), params, row);
+  }
+  void run(const Transform& transform);
+  void run(const Reach& reach) { reached_ = reach.number; }
+  bool is_pinned(const float* samples);
 
   Faults& faults_;
   DeviceLog& log_;
-  std::deque<std::function<void()>> work_;
+  std::vector<Command> commands_;  ///< a ring
+  std::size_t first_ = 0;
+  std::size_t n_waiting_ = 0;
   std::array<std::int64_t, kMarks> marks_{};
   std::int64_t n_marks_ = 0;
   std::int64_t reached_ = 0;
   std::int64_t asked_for_ = 0;
+  int n_asks_ = 0;
   std::vector<float> scratch_;
-  std::vector<std::span<const std::byte>> pinned_;
+  std::mutex mutex_;
+  std::vector<std::span<const std::byte>> pinned_;  // by mutex_
 };
 
 class EmulatedPlan final : public FftPlan {
  public:
-  EmulatedPlan(EmulatedQueue& queue, const Faults& faults, std::shared_ptr<Dft> dft, int n_fft, int n_frames)
-      : queue_(queue), faults_(faults), dft_(std::move(dft)), n_fft_(n_fft), n_frames_(n_frames) {}
+  EmulatedPlan(EmulatedQueue& queue, const Faults& faults, std::shared_ptr<RealFft> fft, int n_fft, int n_frames)
+      : queue_(queue), faults_(faults), fft_(std::move(fft)), n_fft_(n_fft), n_frames_(n_frames) {}
 
-  std::size_t work_bytes() const noexcept override { return 64; }
-  void set_work_area(std::byte* device_memory) override { work_area_ = device_memory; }
+  int n_frames() const noexcept { return n_frames_; }
+  std::size_t work_bytes() const noexcept override { return 64 * static_cast<std::size_t>(n_frames_); }
+  void set_work_area(std::byte* device_memory) override {
+    queue_.operation();
+    work_area_ = device_memory;
+  }
   void run_async(float* input, Complex* spectra) override {
     if (work_area_ == nullptr) throw core::EngineError("a plan runs without its work area");
-    queue_.enqueue([this, input, spectra] { run(input, spectra); });
+    queue_.enqueue(Transform{this, input, spectra});
+  }
+  void run(float* input, Complex* spectra) const {
+    const auto n_fft = static_cast<std::size_t>(n_fft_), n_bins = n_fft / 2 + 1;
+    const auto n_frames = static_cast<std::size_t>(n_frames_);
+    for (std::size_t frame = 0; frame < n_frames; ++frame) {
+      Complex* const out = spectra + frame * n_bins;
+      fft_->run(input + frame * n_fft, out);
+      if (faults_.bits_depend_on_batch) out[1].re += static_cast<float>(n_frames_) * 1e-7F;
+      if (faults_.bits_depend_on_neighbours && n_frames > 1) {
+        out[1].re += input[(frame + 1) % n_frames * n_fft + 1] * 1e-7F;
+      }
+    }
+    // The library may use its scratch memory, and overwrite the input.
+    std::memset(work_area_, 0xFF, work_bytes());
+    std::memset(input, 0xFF, n_frames * n_fft * sizeof(float));
   }
 
  private:
-  void run(const float* input, Complex* spectra) const {
-    const auto n_fft = static_cast<std::size_t>(n_fft_), n_bins = n_fft / 2 + 1;
-    for (std::size_t frame = 0; frame < static_cast<std::size_t>(n_frames_); ++frame) {
-      const float* const x = input + frame * n_fft;
-      Complex* const out = spectra + frame * n_bins;
-      dft_->run(x, out);
-      if (faults_.bits_depend_on_batch) out[1].re += static_cast<float>(n_frames_) * 1e-7F;
-      if (faults_.bits_depend_on_neighbours && n_frames_ > 1) {
-        out[1].re += input[(frame + 1) % static_cast<std::size_t>(n_frames_) * n_fft + 1] * 1e-7F;
-      }
-    }
-  }
-
   EmulatedQueue& queue_;
   const Faults& faults_;
-  const std::shared_ptr<Dft> dft_;
+  const std::shared_ptr<RealFft> fft_;
   const int n_fft_;
   const int n_frames_;
   std::byte* work_area_ = nullptr;
 };
+
+void EmulatedQueue::operation() {
+  ++log_.n_operations;
+  if (faults_.fail_after_operations >= 0 && log_.n_operations > faults_.fail_after_operations) {
+    throw core::EngineError("the emulated device failed, as the test wished");
+  }
+}
+
+void EmulatedQueue::enqueue(const Command& command) {
+  operation();
+  if (n_waiting_ == commands_.size()) throw core::EngineError("the emulated queue is full");
+  commands_[(first_ + n_waiting_++) % commands_.size()] = command;
+}
+
+bool EmulatedQueue::has_reached(int mark) {
+  operation();
+  const std::int64_t wanted = marks_[static_cast<std::size_t>(mark)];
+  const bool hangs = faults_.hang_after_marks >= 0 && log_.n_marks_reached >= faults_.hang_after_marks;
+  if (std::exchange(asked_for_, wanted) != wanted) n_asks_ = 0;
+  if (hangs || (reached_ < wanted && ++n_asks_ < faults_.asks_until_reached)) {
+    if (faults_.on_wait) faults_.on_wait();
+    return false;
+  }
+  while (reached_ < wanted) {
+    std::visit([this](const auto& command) { run(command); }, commands_[first_]);
+    first_ = (first_ + 1) % commands_.size();
+    --n_waiting_;
+  }
+  ++log_.n_marks_reached;
+  return true;
+}
+
+void EmulatedQueue::run(const GatherParams& params) {
+  for (int frame = 0; frame < params.n_frames; ++frame) {
+    ++log_.n_gathered;
+    if (is_pinned(params.frames[frame].samples)) ++log_.n_gathered_in_place;
+    gather_frame(HostWarp(), params, frame, scratch_.data());
+  }
+}
+
+void EmulatedQueue::run(const Transform& transform) {
+  ++log_.n_transforms;
+  log_.n_transformed_frames += transform.plan->n_frames();
+  transform.plan->run(transform.input, transform.spectra);
+}
+
+bool EmulatedQueue::is_pinned(const float* samples) {
+  const auto* const address = reinterpret_cast<const std::byte*>(samples);
+  const std::lock_guard lock(mutex_);
+  return std::any_of(pinned_.begin(), pinned_.end(), [&](std::span<const std::byte> memory) {
+    return address >= memory.data() && address < memory.data() + memory.size();
+  });
+}
 
 class EmulatedDevice final : public Device {
  public:
@@ -216,14 +227,20 @@ class EmulatedDevice final : public Device {
   const DeviceInfo& info() const noexcept override { return info_; }
   Memory allocate(std::size_t n_bytes) override {
     const std::lock_guard lock(mutex_);
+    queue_.operation();
     if (log_.device_bytes + n_bytes > faults_.memory_bytes) {
       throw UnusableDevice(engine::PluginError::kOutOfMemory, "the emulated device has no room");
     }
     ++log_.n_allocations;
-    return take(n_bytes, log_.device_bytes);
+    Memory memory = take(n_bytes, log_.device_bytes);
+    // What nobody wrote is no number. The head is enough: ticks of tests are small, and touching all takes long.
+    constexpr std::size_t kHead = std::size_t{256} << 10;
+    std::memset(memory.get(), 0xFF, std::min(n_bytes, kHead));
+    return memory;
   }
   Memory allocate_pinned(std::size_t n_bytes) override {
     const std::lock_guard lock(mutex_);
+    queue_.operation();
     ++log_.n_allocations;
     return take(n_bytes, log_.pinned_bytes);
   }
@@ -234,15 +251,17 @@ class EmulatedDevice final : public Device {
   }
   const std::byte* pin(std::span<std::byte> memory) override {
     const std::lock_guard lock(mutex_);
+    if (faults_.pins_nothing) return nullptr;
     queue_.add_pinned(memory);
     return memory.data();
   }
   std::unique_ptr<FftPlan> plan_fft(int n_fft, int n_frames) override {
     const std::lock_guard lock(mutex_);
+    queue_.operation();
     ++log_.n_plans;
-    std::shared_ptr<Dft>& dft = dfts_[n_fft];
-    if (!dft) dft = std::make_shared<Dft>(n_fft);
-    return std::make_unique<EmulatedPlan>(queue_, faults_, dft, n_fft, n_frames);
+    std::shared_ptr<RealFft>& fft = ffts_[n_fft];
+    if (!fft) fft = std::make_shared<RealFft>(n_fft);
+    return std::make_unique<EmulatedPlan>(queue_, faults_, fft, n_fft, n_frames);
   }
   Queue& queue() noexcept override { return queue_; }
 
@@ -252,7 +271,7 @@ class EmulatedDevice final : public Device {
   DeviceLog& log_;
   std::mutex mutex_;
   EmulatedQueue queue_;
-  std::map<int, std::shared_ptr<Dft>> dfts_;  // by mutex_
+  std::map<int, std::shared_ptr<RealFft>> ffts_;  // by mutex_
 };
 
 }  // namespace

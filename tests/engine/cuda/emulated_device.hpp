@@ -14,14 +14,18 @@
 namespace melstream::test {
 
 struct Faults {
-  /// Operations (copies, launches, marks, ...) until the device fails for good; < 0: never.
+  /// Operations (copies, launches, marks, allocations, ...) until the device fails for good; < 0: never.
   std::int64_t fail_after_operations = -1;
   /// Marks are never reached any more once this many were.
   std::int64_t hang_after_marks = -1;
+  /// How often a mark is asked for until it is reached. Twice at least, so that who forgets to wait is found out.
+  int asks_until_reached = 2;
   /// FFTs of different batch sizes give different bits.
   bool bits_depend_on_batch = false;
   /// FFTs give different bits beside other frames, in any batch.
   bool bits_depend_on_neighbours = false;
+  /// Kernels cannot read memory of the host.
+  bool pins_nothing = false;
   /// Bytes of device memory.
   std::size_t memory_bytes = std::size_t{1} << 32;
   /// Called whenever a mark is asked for and not reached: a test turns its clock here.
@@ -36,10 +40,13 @@ struct DeviceLog {
   std::int64_t n_plans = 0;
   std::int64_t n_operations = 0;
   std::int64_t n_marks_reached = 0;
-  std::int64_t n_gathered_in_place = 0;  ///< frames whose samples lay in pinned memory of the host's own
+  std::int64_t n_transforms = 0;          ///< runs of plans
+  std::int64_t n_transformed_frames = 0;  ///< in them
+  std::int64_t n_gathered = 0;            ///< frames
+  std::int64_t n_gathered_in_place = 0;   ///< frames whose samples lay in pinned memory of the host's own
 };
 
-/// Faults may be changed by the test while the device lives.
+/// Allocates nothing but what it is asked for. Faults may be changed by the test while the device lives.
 std::unique_ptr<engine::cuda::Device> make_emulated_device(Faults& faults, DeviceLog& log);
 
 }  // namespace melstream::test

@@ -7,7 +7,10 @@
 
 namespace melstream::test {
 
-struct HostWarp {
+/// @tparam kBackwards the last lane runs first. Lanes of a real warp run at once: where the order makes a difference,
+/// one lane reads what another one writes without waiting for it.
+template <bool kBackwards>
+struct WarpOnHost {
   template <typename T>
   class PerLane {
    public:
@@ -20,23 +23,23 @@ struct HostWarp {
 
   template <typename F>
   void lanes(const F& f) const {
-    for (int lane = 0; lane < engine::cuda::kWarpLanes; ++lane) f(lane);
+    for (int i = 0; i < engine::cuda::kWarpLanes; ++i) f(kBackwards ? engine::cuda::kWarpLanes - 1 - i : i);
   }
 
   /// The tree of __shfl_xor_sync with 16, 8, 4, 2, 1: what lane 0 gets.
   float sum(PerLane<float> v) const noexcept {
-    for (int step = 16; step > 0; step /= 2) {
-      PerLane<float> next = v;
-      for (int lane = 0; lane < engine::cuda::kWarpLanes; ++lane) next(lane) = v(lane) + v(lane ^ step);
-      v = next;
+    for (int step = engine::cuda::kWarpLanes / 2; step > 0; step /= 2) {
+      for (int lane = 0; lane < step; ++lane) v(lane) = v(lane) + v(lane + step);
     }
     return v(0);
   }
-  float max(PerLane<float> v) const noexcept {
+  float max(const PerLane<float>& v) const noexcept {
     float largest = v(0);
     for (int lane = 1; lane < engine::cuda::kWarpLanes; ++lane) largest = v(lane) > largest ? v(lane) : largest;
     return largest;
   }
 };
+
+using HostWarp = WarpOnHost<false>;
 
 }  // namespace melstream::test

@@ -1,0 +1,50 @@
+// Lanes at random, apart from any engine, for the tests of batch invariance.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "melstream/engine/engine.hpp"
+
+#include "tests/support/extract.hpp"
+
+namespace melstream::test {
+
+/// What a lane asks for.
+struct Request {
+  std::string front_end;
+  engine::Smoothing smoothing = engine::Smoothing::kNone;
+  std::span<const float> segment;
+  std::int64_t first_row = 0;
+  std::int64_t n_rows = 0;
+  bool open = false;
+};
+
+/// Random requests over all front ends, on random segments of the golden clips.
+std::vector<Request> random_requests(std::size_t n, unsigned seed);
+
+/// An engine with every request's front end prepared and its samples at hand.
+class Bench {
+ public:
+  Bench(std::unique_ptr<engine::Engine> engine, const std::vector<Request>& requests);
+
+  engine::Engine& engine() { return *engine_; }
+  const engine::Lane& lane(std::size_t request) const { return samples_[request].lane(); }
+
+ private:
+  std::unique_ptr<engine::Engine> engine_;
+  std::vector<std::shared_ptr<const engine::Prepared>> prepared_;
+  std::vector<LaneSamples> samples_;
+};
+
+/// The rows of the first n requests, each the only one of its tick.
+std::vector<Matrix> each_alone(Bench& bench, std::size_t n);
+
+/// Sizes of the chunks that a clip arrives in, used in turn, in samples: 1, 7, 160, 441, 4096, and random ones.
+std::vector<std::vector<std::size_t>> chunkings();
+
+}  // namespace melstream::test
