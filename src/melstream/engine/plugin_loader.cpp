@@ -101,9 +101,12 @@ const char* meaning_of(PluginError error) noexcept {
   return "the CUDA engine cannot start";
 }
 
+/// The plugin's own words come after the meaning of its code, unless they begin with it.
 [[noreturn]] void refuse_engine(PluginError error, const std::string& message) {
   const Why why = error == PluginError::kNoDriver ? Why::kNoDriver : Why::kEngineFailed;
-  throw PluginUnavailable(why, meaning_of(error) + (message.empty() ? std::string() : ": " + message));
+  const std::string meaning = meaning_of(error);
+  if (message.starts_with(meaning)) throw PluginUnavailable(why, message);
+  throw PluginUnavailable(why, meaning + (message.empty() ? "" : ": " + message));
 }
 
 /// Of the running program, links resolved; empty where /proc is not there.

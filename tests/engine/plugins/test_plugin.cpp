@@ -29,7 +29,7 @@ int make_engine(const PluginOptions& options, EngineInstance& out, std::string& 
 #else
   static_cast<void>(options);
   static_cast<void>(out);
-  message = "libcuda.so.1 is not there";
+  message = "no NVIDIA driver: libcuda.so.1 is not there";
   return static_cast<int>(PluginError::kNoDriver);
 #endif
 }
