@@ -68,6 +68,7 @@ struct Reach {
 };
 using Command = std::variant<Copy, GatherParams, RowsParams, AssembleParams, Transform, Reach>;
 
+/// Thread-safe, as tables are uploaded and plans are made while ticks run.
 class EmulatedQueue final : public Queue {
  public:
   EmulatedQueue(Faults& faults, DeviceLog& log)
@@ -83,21 +84,29 @@ class EmulatedQueue final : public Queue {
   void rows_async(const RowsParams& params) override { enqueue(params); }
   void assemble_async(const AssembleParams& params) override { enqueue(params); }
   void mark_async(int mark) override {
-    enqueue(Reach{n_marks_ + 1});
+    const std::lock_guard lock(mutex_);
+    append(Reach{n_marks_ + 1});
     marks_[static_cast<std::size_t>(mark)] = ++n_marks_;
   }
   bool has_reached(int mark) override;
   double seconds_between(int, int) override { return 0.0; }
 
-  void enqueue(const Command& command);
-  void operation();
+  void enqueue(const Command& command) {
+    const std::lock_guard lock(mutex_);
+    append(command);
+  }
+  /// Counts what is no work for the queue.
+  void operation() {
+    const std::lock_guard lock(mutex_);
+    count();
+  }
   void add_pinned(std::span<const std::byte> memory) {
     const std::lock_guard lock(mutex_);
     pinned_.push_back(memory);
   }
 
  private:
-  static constexpr std::size_t kMostCommands = 8192;
+  static constexpr std::size_t kMostCommands = 4096;
   static constexpr std::size_t kScratchFloats = 16384;
 
   void run(const Copy& copy) const { std::memcpy(copy.to, copy.from, copy.n_bytes); }
@@ -110,10 +119,13 @@ class EmulatedQueue final : public Queue {
   }
   void run(const Transform& transform);
   void run(const Reach& reach) { reached_ = reach.number; }
-  bool is_pinned(const float* samples);
+  bool is_pinned(const float* samples) const;
+  void append(const Command& command);
+  void count();
 
   Faults& faults_;
   DeviceLog& log_;
+  std::mutex mutex_;               // of all below, and of the log's counts of work
   std::vector<Command> commands_;  ///< a ring
   std::size_t first_ = 0;
   std::size_t n_waiting_ = 0;
@@ -123,8 +135,7 @@ class EmulatedQueue final : public Queue {
   std::int64_t asked_for_ = 0;
   int n_asks_ = 0;
   std::vector<float> scratch_;
-  std::mutex mutex_;
-  std::vector<std::span<const std::byte>> pinned_;  // by mutex_
+  std::vector<std::span<const std::byte>> pinned_;
 };
 
 class EmulatedPlan final : public FftPlan {
@@ -167,21 +178,22 @@ class EmulatedPlan final : public FftPlan {
   std::byte* work_area_ = nullptr;
 };
 
-void EmulatedQueue::operation() {
+void EmulatedQueue::count() {
   ++log_.n_operations;
   if (faults_.fail_after_operations >= 0 && log_.n_operations > faults_.fail_after_operations) {
     throw core::EngineError("the emulated device failed, as the test wished");
   }
 }
 
-void EmulatedQueue::enqueue(const Command& command) {
-  operation();
+void EmulatedQueue::append(const Command& command) {
+  count();
   if (n_waiting_ == commands_.size()) throw core::EngineError("the emulated queue is full");
   commands_[(first_ + n_waiting_++) % commands_.size()] = command;
 }
 
 bool EmulatedQueue::has_reached(int mark) {
-  operation();
+  const std::lock_guard lock(mutex_);
+  count();
   const std::int64_t wanted = marks_[static_cast<std::size_t>(mark)];
   const bool hangs = faults_.hang_after_marks >= 0 && log_.n_marks_reached >= faults_.hang_after_marks;
   if (std::exchange(asked_for_, wanted) != wanted) n_asks_ = 0;
@@ -212,9 +224,8 @@ void EmulatedQueue::run(const Transform& transform) {
   transform.plan->run(transform.input, transform.spectra);
 }
 
-bool EmulatedQueue::is_pinned(const float* samples) {
+bool EmulatedQueue::is_pinned(const float* samples) const {
   const auto* const address = reinterpret_cast<const std::byte*>(samples);
-  const std::lock_guard lock(mutex_);
   return std::any_of(pinned_.begin(), pinned_.end(), [&](std::span<const std::byte> memory) {
     return address >= memory.data() && address < memory.data() + memory.size();
   });
@@ -264,6 +275,7 @@ class EmulatedDevice final : public Device {
     return std::make_unique<EmulatedPlan>(queue_, faults_, fft, n_fft, n_frames);
   }
   Queue& queue() noexcept override { return queue_; }
+  void stop() noexcept override {}  // work is only done when its marks are asked for
 
  private:
   const DeviceInfo info_{"emulated device", "emulated", std::size_t{1} << 32};

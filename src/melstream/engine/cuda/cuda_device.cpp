@@ -67,7 +67,9 @@ class CudaQueue final : public Queue {
   CudaQueue(int device, bool measure) : device_(device), measure_(measure), stream_(make_stream()) {
     for (Event& event : marks_) event = make_event(measure);
   }
-  ~CudaQueue() override { cudaStreamSynchronize(stream_.get()); }
+  ~CudaQueue() override { synchronize(); }
+
+  void synchronize() const noexcept { cudaStreamSynchronize(stream_.get()); }
 
   cudaStream_t stream() const noexcept { return stream_.get(); }
 
@@ -214,6 +216,7 @@ class CudaDevice final : public Device {
   }
 
   Queue& queue() noexcept override { return *queue_; }
+  void stop() noexcept override { queue_->synchronize(); }
 
  private:
   void check_memory(cudaError_t result, std::size_t n_bytes, const std::string& kind) const {

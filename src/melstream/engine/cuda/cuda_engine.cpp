@@ -73,6 +73,11 @@ class EngineOnDevice final : public CudaEngine {
   Ticket last_ticket_ = 0;
   bool is_lost_ = false;  // by queue_mutex_
   Counters counters_;
+  /// Last, so first to go: nothing is freed while the device may still write there.
+  struct StopDevice {
+    Device& device;
+    ~StopDevice() { device.stop(); }
+  } stop_device_;
 };
 
 EngineOnDevice::EngineOnDevice(std::unique_ptr<Device> device, const Options& options)
@@ -85,7 +90,8 @@ EngineOnDevice::EngineOnDevice(std::unique_ptr<Device> device, const Options& op
       plans_({*device_, queue_mutex_, clock_}, Sizes(options.unit_frames)),
       prepared_(PreparedMaker(pool_, plans_, Sizes(options.unit_frames))),
       plan_(options.limits),
-      tile_(*device_, Sizes(options.unit_frames)) {
+      tile_(*device_, Sizes(options.unit_frames)),
+      stop_device_{*device_} {
   int first_mark = 0;
   for (Flight& flight : flights_) {
     flight.slice = std::make_unique<Slice>(*device_, Sizes(options.unit_frames), first_mark);

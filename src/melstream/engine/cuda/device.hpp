@@ -88,6 +88,8 @@ class Device {
   /// Without a work area: set one before the first run. Thread-safe.
   virtual std::unique_ptr<FftPlan> plan_fft(int n_fft, int n_frames) = 0;
   virtual Queue& queue() noexcept = 0;
+  /// Waits until nothing that was enqueued touches any memory any more; the queue is not used after it.
+  virtual void stop() noexcept = 0;
 };
 
 }  // namespace melstream::engine::cuda

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "melstream/engine/cuda/cuda_engine.hpp"
+#include "melstream/engine/cuda/threaded_device.hpp"
 
 namespace melstream::engine::cuda {
 namespace {
@@ -22,7 +23,7 @@ int fail(PluginError error, const char* what, std::string& message) noexcept {
 int make_plugin_engine(const std::function<std::unique_ptr<Device>()>& open_device, const PluginOptions& options,
                        EngineInstance& out, std::string& message, int unit_frames) noexcept {
   try {
-    std::unique_ptr<Device> device = open_device();
+    std::unique_ptr<Device> device = make_threaded(open_device(), options.spin);
     const DeviceInfo info = device->info();
     Options engine_options;
     engine_options.limits = options.limits;
