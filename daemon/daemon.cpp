@@ -136,6 +136,7 @@ void Daemon::log_totals(const Log& log) {
              {"frames_computed", text(counters.frames_computed)},
              {"frames_delivered", text(counters.frames_delivered)},
              {"frames_gapped", text(counters.frames_gapped)},
+             {"frames_shed", text(counters.frames_shed)},
              {"ticks", text(counters.ticks)},
              {"late_ticks", text(counters.late_ticks)},
              {"engine_losses", engine_.status().loss ? "1" : "0"}});
