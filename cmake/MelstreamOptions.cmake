@@ -2,6 +2,7 @@
 option(MELSTREAM_DAEMON "Build the daemon, the client and what they need (gRPC, Boost, soxr, ...)" ON)
 option(MELSTREAM_TESTS "Build the tests" ON)
 option(MELSTREAM_BENCH "Build the benchmarks" OFF)
+option(MELSTREAM_GPU_CHECK "Build what scripts/gpu-check runs" ${MELSTREAM_TESTS})
 option(MELSTREAM_WERROR "Treat warnings as errors" OFF)
 set(MELSTREAM_SIMD "highway" CACHE STRING "Vector code of the CPU engine: highway (run-time dispatch) or scalar (no dependency)")
 set_property(CACHE MELSTREAM_SIMD PROPERTY STRINGS highway scalar)
