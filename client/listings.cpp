@@ -136,15 +136,21 @@ ExitCode run_info(const CommonOptions& options) {
     json.add("history_seconds", info.history_seconds()).add("draining", info.draining());
     json.add("ticks", std::int64_t{info.ticks()}).add("frames_computed", std::int64_t{info.frames_computed()});
     json.add("engine_losses", std::int64_t{info.engine_losses()}).add("engine_loss_reason", info.engine_loss_reason());
+    json.add("streams_shed", std::int64_t{info.streams_shed()}).add("frames_shed", std::int64_t{info.frames_shed()});
     std::printf("%s\n", json.text().c_str());
     return ExitCode::kOk;
   }
   std::printf("server         %s\n", connection.server().c_str());
-  std::printf("version        %s (%s)%s\n", info.version().c_str(), info.engine().build().c_str(),
-              info.draining() ? ", draining" : "");
-  std::printf("engine         %s %s, %d threads, a tick each %s ms\n", info.engine().backend().c_str(),
-              info.engine().target().c_str(), info.engine_threads(), fixed_number(info.tick_ms(), 1).c_str());
+  // The build begins with the version.
+  std::printf("version        %s%s\n", info.engine().build().c_str(), info.draining() ? ", draining" : "");
+  std::printf("engine         %s %s, %d thread%s, a tick each %s ms\n", info.engine().backend().c_str(),
+              info.engine().target().c_str(), info.engine_threads(), info.engine_threads() == 1 ? "" : "s",
+              fixed_number(info.tick_ms(), 1).c_str());
   if (info.engine_losses() > 0) std::printf("engine lost    %s\n", info.engine_loss_reason().c_str());
+  if (info.frames_shed() > 0) {
+    std::printf("overload       %d streams are shed now, %lld frames were never computed\n", info.streams_shed(),
+                static_cast<long long>(info.frames_shed()));
+  }
   std::printf("up             %s s, %lld ticks, %lld frames\n", fixed_number(uptime, 0).c_str(),
               static_cast<long long>(info.ticks()), static_cast<long long>(info.frames_computed()));
   std::printf("streams        %d of %d, %d subscriptions, %s s of history\n", info.stream_count(), info.max_streams(),

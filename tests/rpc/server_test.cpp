@@ -80,6 +80,12 @@ TEST_F(WholeServerTest, ListsStreams) {
   EXPECT_EQ(server_info.subscription_count(), 1);
   EXPECT_EQ(server_info.engine().backend(), "cpu");
   EXPECT_GT(server_info.frames_computed(), 0);
+  EXPECT_EQ(server_info.streams_shed(), 0);
+  EXPECT_EQ(server_info.frames_shed(), 0);
+  registry().counters().streams_shed = 3;
+  registry().counters().frames_shed = 4711;
+  EXPECT_EQ(info().streams_shed(), 3);
+  EXPECT_EQ(info().frames_shed(), 4711);
   EXPECT_FALSE(server_info.draining());
 }
 
