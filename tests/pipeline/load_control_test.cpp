@@ -16,7 +16,7 @@ class LoadControlTest : public testing::Test {
   LoadControlTest() { set_cost_us(1000); }
 
   void set_cost_us(std::int64_t us) {
-    for (int i = 0; i < 20; ++i) control_.add_pass(100, 100 * us * 1000);
+    for (int i = 0; i < 20; ++i) control_.add_pass(100, 100 * us * 1000, 0);
   }
   void set_streams(int n, double frames_per_s = 100.0) {
     live_.clear();
@@ -106,7 +106,7 @@ TEST_F(LoadControlTest, AFixedCostOfEachPassDoesNotKeepThemOut) {
   live_.erase(live_.begin() + 1, live_.begin() + 400);
   for (int i = 0; i < 6000; ++i) {  // a minute of passes that cost 100 us, and 20 us a frame
     const auto n_frames = static_cast<std::int64_t>(live_.size()) - n_shed();
-    control_.add_pass(n_frames, (100 + 20 * n_frames) * 1000);
+    control_.add_pass(n_frames, (100 + 20 * n_frames) * 1000, 0);
     run(10 * kMs);
   }
   EXPECT_GE(static_cast<int>(live_.size()) - n_shed(), 340);  // 70 % of the time are 345
@@ -127,10 +127,19 @@ TEST_F(LoadControlTest, AStreamOfManyFrontEndsIsNotJudgedByAFewDearFrames) {
 TEST_F(LoadControlTest, TwoPassesAreTooFewToJudgeBy) {
   control_ = LoadControl(400 * kMs);
   set_streams(12);
-  control_.add_pass(12, 600 * kMs);
-  control_.add_pass(12, 12 * kMs);
+  control_.add_pass(12, 600 * kMs, 0);
+  control_.add_pass(12, 12 * kMs, 0);
   run(10 * kMs, 600);
   EXPECT_EQ(n_shed(), 0);
+}
+
+TEST_F(LoadControlTest, WhatAPassCostsBesidesIsNoReasonToShedMoreAndMore) {
+  set_streams(12, 10.0);
+  for (int i = 0; i < 1000; ++i) {  // 25 ms to look at all streams, 10 ms a frame: two thirds of the time to compute
+    control_.add_pass(5, 50 * kMs, 25 * kMs);
+    run(10 * kMs, 500);
+  }
+  EXPECT_EQ(n_shed(), 7);  // five streams take 75 %
 }
 
 TEST_F(LoadControlTest, EachReturnThatFailsDoublesTheWait) {

@@ -32,7 +32,9 @@ void LoadControl::decide(std::span<const StreamLoad> live, std::int64_t now_mono
     running += stream.frames_per_s;
     longest_wait_ns_ = std::max(longest_wait_ns_, stream.waiting_ns);
   }
-  const double ns_per_frame = cost_.ns_per_frame();
+  // Looking at all streams costs the same in a long pass as in a short one, however few of them are computed: it must
+  // not make the frames of the last few look dear.
+  const double ns_per_frame = cost_.ns_per_frame(kLongestPassNs);
   if (longest_wait_ns_ > shed_after_ns_ && cost_.is_settled() && share_of_time(running, ns_per_frame) > kTooMuch) {
     shed(live, running, ns_per_frame, now_mono_ns);
   } else if (shed_from_ != kNone) {

@@ -10,6 +10,9 @@
 
 namespace melstream::pipeline {
 
+/// A pass computes for this long at most, even if rows are left, so that a backlog is looked at before it is too late.
+inline constexpr std::int64_t kLongestPassNs = 50'000'000;
+
 /// A live stream at the start of a pass.
 struct StreamLoad {
   std::uint64_t opened = 0;     ///< order of opening
@@ -22,9 +25,11 @@ class LoadControl {
  public:
   explicit LoadControl(std::int64_t shed_after_ns) noexcept : shed_after_ns_(shed_after_ns) {}
 
-  /// A pass computed n_frames (> 0) in busy_ns, its share of everything else included.
-  void add_pass(std::int64_t n_frames, std::int64_t busy_ns) noexcept { cost_.add(n_frames, busy_ns); }
-  /// 0: not known yet, or too little to measure.
+  /// A pass computed n_frames (> 0) in busy_ns, and took other_ns to look at all streams.
+  void add_pass(std::int64_t n_frames, std::int64_t busy_ns, std::int64_t other_ns) noexcept {
+    cost_.add(n_frames, busy_ns, other_ns);
+  }
+  /// Of computing alone. 0: not known yet, or too little to measure.
   double ns_per_frame() const noexcept { return cost_.ns_per_frame(); }
 
   /// Decides for the coming pass. @param live in order of opening, shed ones included.

@@ -117,7 +117,7 @@ void StreamFramer::attach(Line& line) {
     line.history->attach(frame);
     line.history->begin_segment(segment, frame, row);
     line.ordinal = ordinal;
-    line.next_row = row;
+    go_to(line, segment, row);
     line.in_segment = true;
     tell_head(line);
     return;
@@ -131,13 +131,18 @@ void StreamFramer::tell_head(Line& line) {
   line.history->set_head(newest->first_frames[line.history->slot()] + rows_available(line, newest->segment));
 }
 
+void StreamFramer::go_to(Line& line, const Segment& segment, std::int64_t row) {
+  line.next_row = row;
+  line.needed = segment.begin + engine::first_sample_needed(line.history->geometry(), row);
+}
+
 bool StreamFramer::next_segment(Line& line) {
   const std::int64_t next = std::max(line.ordinal + 1, segments_.oldest());
   const NumberedSegment* numbered = segments_.find(next);
   if (numbered == nullptr) return false;
   line.history->begin_segment(numbered->segment, numbered->first_frames[line.history->slot()], 0);
   line.ordinal = next;
-  line.next_row = 0;
+  go_to(line, numbered->segment, 0);
   line.in_segment = true;
   return true;
 }
@@ -187,7 +192,7 @@ bool StreamFramer::add_lane(Line& line, TickBatch& batch, std::int64_t max_rows)
     received_[static_cast<std::size_t>(i)] = feed_.received_mono_ns(end - 1);
   }
   batch.add(lane, *line.history, std::span(received_).first(static_cast<std::size_t>(n_rows)));
-  line.next_row += n_rows;
+  go_to(line, segment, line.next_row + n_rows);
   line.pass = pass_;
   if (has_work(line)) tell_head(line);
   return true;
@@ -196,8 +201,9 @@ bool StreamFramer::add_lane(Line& line, TickBatch& batch, std::int64_t max_rows)
 void StreamFramer::skip_lost_rows(Line& line, const NumberedSegment& numbered) {
   const Segment& segment = numbered.segment;
   const engine::RowGeometry& geometry = line.history->geometry();
-  line.next_row = std::max(line.next_row, first_row_within(geometry, oldest_sample() - segment.begin));
-  if (segment.closed()) line.next_row = std::min(line.next_row, rows_available(line, segment));
+  std::int64_t row = std::max(line.next_row, first_row_within(geometry, oldest_sample() - segment.begin));
+  if (segment.closed()) row = std::min(row, rows_available(line, segment));
+  go_to(line, segment, row);
   tell_skipped(line, numbered, core::GapReason::kHistoryEvicted);
 }
 
@@ -216,7 +222,7 @@ core::SampleIndex StreamFramer::needed_from(const Line& line) const noexcept {
   const Segment& segment = numbered->segment;
   const bool done = segment.closed() && line.next_row >= rows_available(line, segment);
   if (done) return segment.end;
-  return std::min(seen_, segment.begin + engine::first_sample_needed(line.history->geometry(), line.next_row));
+  return std::min(seen_, line.needed);
 }
 
 core::SampleIndex StreamFramer::needed_when_caught_up(const Line& line) const noexcept {

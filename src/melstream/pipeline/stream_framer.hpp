@@ -26,6 +26,7 @@ class StreamFramer {
   explicit StreamFramer(std::shared_ptr<Stream> stream);
 
   Stream& stream() noexcept { return *stream_; }
+  bool is_shed() const noexcept { return is_shed_; }
   bool is_live() const noexcept { return stream_->pacing() == Pacing::kLive; }
   /// Takes what the feed holds: samples to the audio history and the level, boundaries to the segments.
   void take_in(std::int64_t now_mono_ns);
@@ -60,8 +61,9 @@ class StreamFramer {
   /// A history's place in the segments.
   struct Line {
     std::shared_ptr<FeatureHistory> history;
-    std::int64_t ordinal = -1;  ///< segment it is in; -1 before the first
-    std::int64_t next_row = 0;  ///< of that segment
+    std::int64_t ordinal = -1;     ///< segment it is in; -1 before the first
+    std::int64_t next_row = 0;     ///< of that segment
+    core::SampleIndex needed = 0;  ///< oldest sample that rows from next_row on may read
     bool attached = false;
     bool in_segment = false;         ///< begin_segment() told, end_segment() not yet
     std::uint64_t pass = 0;          ///< last pass that gave it a lane
@@ -75,6 +77,8 @@ class StreamFramer {
   void count_arrivals(std::int64_t now_mono_ns) noexcept;
   void attach(Line& line);
   bool add_lane(Line& line, TickBatch& batch, std::int64_t max_rows);
+  /// Everything before `row` is done with.
+  static void go_to(Line& line, const Segment& segment, std::int64_t row);
   bool next_segment(Line& line);
   void skip_lost_rows(Line& line, const NumberedSegment& segment);
   /// The history hears that the rows before line.next_row that it does not have will never come.

@@ -71,7 +71,10 @@ std::int64_t StreamFramer::shed_line(Line& line, bool tell_all) {
     if (const NumberedSegment* numbered = segments_.find(line.ordinal)) {
       const Segment& segment = numbered->segment;
       const std::int64_t n_ready = rows_available(line, segment) - line.next_row;
-      line.next_row += n_ready;
+      if (n_ready > 0) {
+        go_to(line, segment, line.next_row + n_ready);
+        line.history->set_head(numbered->first_frames[line.history->slot()] + line.next_row);
+      }
       line.n_untold_rows += n_ready;
       n_rows += n_ready;
       const bool a_second = line.n_untold_rows * engine::row_stride(line.history->geometry()) >= core::kSampleRateHz;
@@ -80,7 +83,6 @@ std::int64_t StreamFramer::shed_line(Line& line, bool tell_all) {
         line.n_untold_rows = 0;
         line.skipping = true;
       }
-      tell_head(line);
       if (!segment.closed()) return n_rows;
     }
     line.n_untold_rows = 0;

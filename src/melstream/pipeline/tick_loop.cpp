@@ -11,8 +11,6 @@ namespace melstream::pipeline {
 namespace {
 
 constexpr std::int64_t kAll = std::numeric_limits<std::int64_t>::max();
-/// A pass ends after this long even if rows are left, so that a backlog is looked at before it is too late.
-constexpr std::int64_t kLongestPassNs = 50'000'000;
 
 std::int64_t shed_after(const TickOptions& options, const Registry& registry) {
   const std::int64_t ring_ns = core::samples_to_ns(static_cast<std::int64_t>(registry.options().ring_samples));
@@ -49,10 +47,11 @@ void TickLoop::sync_streams() {
 
 bool TickLoop::run_once() {
   const std::int64_t begin_ns = registry_.clock().mono_ns();
-  pass_ = {.begin_ns = begin_ns, .now_ns = begin_ns};
+  pass_ = {.begin_ns = begin_ns};
   sync_streams();
   for (const auto& framer : framers_) framer->take_in(begin_ns);
   control_load();
+  pass_.compute_ns = pass_.now_ns = registry_.clock().mono_ns();
   add_live_lanes();
   add_spare_lanes();
   turn();
@@ -60,7 +59,9 @@ bool TickLoop::run_once() {
   const bool more = end_streams();
   registry_.counters().ticks.fetch_add(1, std::memory_order_relaxed);
   registry_.counters().frames_computed.fetch_add(pass_.n_rows, std::memory_order_relaxed);
-  if (pass_.n_frames > 0) load_control_.add_pass(pass_.n_frames, registry_.clock().mono_ns() - begin_ns);
+  const std::int64_t busy_ns = pass_.now_ns - pass_.compute_ns;
+  const std::int64_t other_ns = registry_.clock().mono_ns() - begin_ns - busy_ns;
+  if (pass_.n_frames > 0) load_control_.add_pass(pass_.n_frames, busy_ns, other_ns);
   return more;
 }
 
@@ -96,7 +97,8 @@ void TickLoop::add_live_lanes() {
   for (std::size_t i = 0; i < framers_.size(); ++i) {
     const std::size_t at = (first + i) % framers_.size();
     next_live_ = at;
-    if (n_frames() >= most || pass_.now_ns - pass_.begin_ns >= kLongestPassNs) return;
+    if (n_frames() >= most || pass_.now_ns - pass_.compute_ns >= kLongestPassNs) return;
+    if (framers_[at]->is_shed()) continue;
     while (!framers_[at]->add_lanes(*filling_, Share::kLive, most_of_lane)) turn();
   }
 }
@@ -111,6 +113,7 @@ void TickLoop::add_spare_lanes() {
     const std::size_t at = (first + i) % framers_.size();
     next_spare_ = at;
     if (n_frames() >= end) return;
+    if (framers_[at]->is_shed()) continue;
     while (!framers_[at]->add_lanes(*filling_, Share::kSpare, end - n_frames())) turn();
   }
 }

@@ -39,10 +39,11 @@ class TickLoop {
  private:
   struct Pass {
     std::int64_t begin_ns = 0;
-    std::int64_t now_ns = 0;    ///< when a batch was last finished
-    std::int64_t n_frames = 0;  ///< in batches that were started
-    std::int64_t n_rows = 0;    ///< published
-    std::int64_t n_lanes = 0;   ///< front ends of live streams that are not shed
+    std::int64_t compute_ns = 0;  ///< when the first lane was about to be added
+    std::int64_t now_ns = 0;      ///< when a batch was last finished
+    std::int64_t n_frames = 0;    ///< in batches that were started
+    std::int64_t n_rows = 0;      ///< published
+    std::int64_t n_lanes = 0;     ///< front ends of live streams that are not shed
   };
 
   void sync_streams();
