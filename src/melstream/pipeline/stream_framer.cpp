@@ -51,7 +51,11 @@ void StreamFramer::take_in(std::int64_t now_mono_ns) {
   stream_->set_seen(seen_);
   count_arrivals(now_mono_ns);
   for (Line& line : lines_) {
-    if (!line.attached) attach(line);
+    if (!line.attached) {
+      attach(line);
+    } else if (const NumberedSegment* numbered = segments_.find(line.ordinal)) {
+      line.n_rows = rows_of(line, numbered->segment);
+    }
   }
 }
 
@@ -94,7 +98,7 @@ core::SampleIndex StreamFramer::oldest_sample() const noexcept {
   return history != nullptr ? std::min(in_feed, history->held().begin) : in_feed;
 }
 
-std::int64_t StreamFramer::rows_available(const Line& line, const Segment& segment) const noexcept {
+std::int64_t StreamFramer::rows_of(const Line& line, const Segment& segment) const noexcept {
   const engine::RowGeometry& geometry = line.history->geometry();
   return segment.closed() ? engine::row_count(geometry, segment.end - segment.begin)
                           : engine::rows_ready(geometry, seen_ - segment.begin);
@@ -116,9 +120,7 @@ void StreamFramer::attach(Line& line) {
     const core::FrameIndex frame = numbered.first_frames[line.history->slot()] + row;
     line.history->attach(frame);
     line.history->begin_segment(segment, frame, row);
-    line.ordinal = ordinal;
-    go_to(line, segment, row);
-    line.in_segment = true;
+    enter(line, segment, row);
     tell_head(line);
     return;
   }
@@ -128,7 +130,7 @@ void StreamFramer::attach(Line& line) {
 void StreamFramer::tell_head(Line& line) {
   const NumberedSegment* newest = segments_.newest();
   if (newest == nullptr) return;
-  line.history->set_head(newest->first_frames[line.history->slot()] + rows_available(line, newest->segment));
+  line.history->set_head(newest->first_frames[line.history->slot()] + rows_of(line, newest->segment));
 }
 
 void StreamFramer::go_to(Line& line, const Segment& segment, std::int64_t row) {
@@ -136,14 +138,19 @@ void StreamFramer::go_to(Line& line, const Segment& segment, std::int64_t row) {
   line.needed = segment.begin + engine::first_sample_needed(line.history->geometry(), row);
 }
 
+void StreamFramer::enter(Line& line, const Segment& segment, std::int64_t row) {
+  line.ordinal = segment.ordinal;
+  line.n_rows = rows_of(line, segment);
+  line.in_segment = true;
+  go_to(line, segment, row);
+}
+
 bool StreamFramer::next_segment(Line& line) {
   const std::int64_t next = std::max(line.ordinal + 1, segments_.oldest());
   const NumberedSegment* numbered = segments_.find(next);
   if (numbered == nullptr) return false;
   line.history->begin_segment(numbered->segment, numbered->first_frames[line.history->slot()], 0);
-  line.ordinal = next;
-  go_to(line, numbered->segment, 0);
-  line.in_segment = true;
+  enter(line, numbered->segment, 0);
   return true;
 }
 
@@ -156,7 +163,7 @@ bool StreamFramer::add_lanes(TickBatch& batch, Share share, std::int64_t max_row
 bool StreamFramer::add_lane(Line& line, TickBatch& batch, std::int64_t max_rows) {
   for (;;) {
     const NumberedSegment* numbered = segments_.find(line.ordinal);
-    if (numbered != nullptr && line.next_row < rows_available(line, numbered->segment)) break;
+    if (numbered != nullptr && line.next_row < line.n_rows) break;
     if (numbered != nullptr && !numbered->segment.closed()) return true;
     if (std::exchange(line.in_segment, false)) line.history->end_segment();
     if (!next_segment(line)) return true;
@@ -166,8 +173,8 @@ bool StreamFramer::add_lane(Line& line, TickBatch& batch, std::int64_t max_rows)
   const engine::RowGeometry& geometry = line.history->geometry();
   const std::int64_t room = batch.room(line.history->n_bins());
   if (room == 0) return false;
-  const std::int64_t n_rows = std::min({rows_available(line, segment) - line.next_row, rows_per_lane(geometry), room,
-                                        line.history->room_for_blockers(), max_rows});
+  const std::int64_t n_rows = std::min(
+      {line.n_rows - line.next_row, rows_per_lane(geometry), room, line.history->room_for_blockers(), max_rows});
   if (n_rows <= 0) return true;  // a blocking reader has to read first
   const std::int64_t length = segment.closed() ? segment.end - segment.begin : engine::kOpenEnd;
   const engine::IndexRange need = engine::samples_of_rows(geometry, line.next_row, n_rows, length);
@@ -202,7 +209,7 @@ void StreamFramer::skip_lost_rows(Line& line, const NumberedSegment& numbered) {
   const Segment& segment = numbered.segment;
   const engine::RowGeometry& geometry = line.history->geometry();
   std::int64_t row = std::max(line.next_row, first_row_within(geometry, oldest_sample() - segment.begin));
-  if (segment.closed()) row = std::min(row, rows_available(line, segment));
+  if (segment.closed()) row = std::min(row, line.n_rows);
   go_to(line, segment, row);
   tell_skipped(line, numbered, core::GapReason::kHistoryEvicted);
 }
@@ -220,7 +227,7 @@ core::SampleIndex StreamFramer::needed_from(const Line& line) const noexcept {
   const NumberedSegment* numbered = segments_.find(line.ordinal);
   if (numbered == nullptr) return line.ordinal < 0 ? feed_.ring().released() : seen_;
   const Segment& segment = numbered->segment;
-  const bool done = segment.closed() && line.next_row >= rows_available(line, segment);
+  const bool done = segment.closed() && line.next_row >= line.n_rows;
   if (done) return segment.end;
   return std::min(seen_, line.needed);
 }
@@ -228,14 +235,14 @@ core::SampleIndex StreamFramer::needed_from(const Line& line) const noexcept {
 core::SampleIndex StreamFramer::needed_when_caught_up(const Line& line) const noexcept {
   const NumberedSegment* newest = segments_.newest();
   if (newest == nullptr || newest->segment.closed()) return seen_;
-  const std::int64_t next_row = rows_available(line, newest->segment);
+  const std::int64_t next_row = rows_of(line, newest->segment);
   return std::min(seen_, newest->segment.begin + engine::first_sample_needed(line.history->geometry(), next_row));
 }
 
 bool StreamFramer::has_work(const Line& line) const noexcept {
   const NumberedSegment* numbered = segments_.find(line.ordinal);
   if (numbered == nullptr) return segments_.size() > 0;
-  if (line.next_row < rows_available(line, numbered->segment)) return line.history->room_for_blockers() > 0;
+  if (line.next_row < line.n_rows) return line.history->room_for_blockers() > 0;
   return numbered->segment.closed() && (line.in_segment || line.ordinal + 1 < segments_.size());
 }
 

@@ -63,6 +63,7 @@ class StreamFramer {
     std::shared_ptr<FeatureHistory> history;
     std::int64_t ordinal = -1;     ///< segment it is in; -1 before the first
     std::int64_t next_row = 0;     ///< of that segment
+    std::int64_t n_rows = 0;       ///< of that segment, so far: kept, since it is asked for several times a pass
     core::SampleIndex needed = 0;  ///< oldest sample that rows from next_row on may read
     bool attached = false;
     bool in_segment = false;         ///< begin_segment() told, end_segment() not yet
@@ -79,12 +80,13 @@ class StreamFramer {
   bool add_lane(Line& line, TickBatch& batch, std::int64_t max_rows);
   /// Everything before `row` is done with.
   static void go_to(Line& line, const Segment& segment, std::int64_t row);
+  void enter(Line& line, const Segment& segment, std::int64_t row);
   bool next_segment(Line& line);
   void skip_lost_rows(Line& line, const NumberedSegment& segment);
   /// The history hears that the rows before line.next_row that it does not have will never come.
   static void tell_skipped(const Line& line, const NumberedSegment& segment, core::GapReason reason);
   std::int64_t shed_line(Line& line, bool tell_all);
-  std::int64_t rows_available(const Line& line, const Segment& segment) const noexcept;
+  std::int64_t rows_of(const Line& line, const Segment& segment) const noexcept;
   core::SampleIndex oldest_sample() const noexcept;
   core::SampleIndex needed_from(const Line& line) const noexcept;
   core::SampleIndex needed_when_caught_up(const Line& line) const noexcept;

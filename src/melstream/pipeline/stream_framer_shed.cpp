@@ -39,7 +39,7 @@ std::optional<std::int64_t> StreamFramer::waiting_since_mono_ns() {
     const NumberedSegment* numbered = segments_.find(line.ordinal);
     if (numbered == nullptr || share_of(line) != Share::kLive) continue;
     const Segment& segment = numbered->segment;
-    if (line.next_row >= rows_available(line, segment)) continue;
+    if (line.next_row >= line.n_rows) continue;
     const std::int64_t length = segment.closed() ? segment.end - segment.begin : engine::kOpenEnd;
     const engine::IndexRange need = engine::samples_of_rows(line.history->geometry(), line.next_row, 1, length);
     const std::int64_t received = feed_.received_mono_ns(segment.begin + need.end - 1);
@@ -70,7 +70,7 @@ std::int64_t StreamFramer::shed_line(Line& line, bool tell_all) {
   for (;;) {
     if (const NumberedSegment* numbered = segments_.find(line.ordinal)) {
       const Segment& segment = numbered->segment;
-      const std::int64_t n_ready = rows_available(line, segment) - line.next_row;
+      const std::int64_t n_ready = line.n_rows - line.next_row;
       if (n_ready > 0) {
         go_to(line, segment, line.next_row + n_ready);
         line.history->set_head(numbered->first_frames[line.history->slot()] + line.next_row);
