@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <map>
 #include <utility>
 
+#include "bench/gpu_check/benchmark_summary.hpp"
 #include "bench/gpu_check/processor.hpp"
 
 namespace melstream::bench {
@@ -31,12 +30,11 @@ class Benchmark {
  private:
   void start_up();
   void measure_ceilings();
+  void warm_up();
   void ticks(const Mode& mode);
   void split();
   void paced();
   void front_ends();
-  void sum_up();
-  void reach(const std::string& what, double value, double limit, const char* unit, const std::string& how);
 
   Budget budget() const;
   std::string prefix(std::size_t n_streams, int n_rows, const Mode& mode) const {
@@ -44,13 +42,6 @@ class Benchmark {
   }
   /// Streams that there are rings for.
   std::vector<std::size_t> streams() const;
-
-  struct Best {
-    double p50 = INFINITY;
-    double p99 = INFINITY;
-    double p99_without_gather = INFINITY;
-    std::string how;
-  };
 
   Machine& machine_;
   const Settings& settings_;
@@ -61,11 +52,7 @@ class Benchmark {
   std::unique_ptr<RingStreams> rings_;
   engine::Limits limits_;
   Ceilings ceilings_;
-  std::map<std::size_t, Best> best_;                                ///< by streams, of one row
-  std::map<std::pair<std::size_t, std::string>, double> sleeping_;  ///< p50 by streams and reading, of one row
-  std::map<std::string, double> kernels_;                           ///< seconds by reading, kMany streams, one row
-  double start_up_seconds_ = 0.0;
-  MemoryUse memory_;
+  Summary summary_;
 };
 
 Benchmark::Benchmark(Machine& machine, const Settings& settings, Report& report)
@@ -110,17 +97,18 @@ void Benchmark::start_up() {
   auto device = machine_.open_threaded();
   const double open_seconds = seconds_since(begin);
   const auto engine = engine::cuda::make_engine(count_memory(std::move(device), taken), options);
-  start_up_seconds_ = seconds_since(begin);
-  memory_ = machine_.memory_use();
-  report_.fact("start-up", text("%.3f s: the device %.3f s, plans, probe and memory %.3f s", start_up_seconds_,
-                                open_seconds, start_up_seconds_ - open_seconds));
+  const double start_up_seconds = seconds_since(begin);
+  const MemoryUse memory = machine_.memory_use();
+  summary_.add_start(start_up_seconds, memory);
+  report_.fact("start-up", text("%.3f s: the device %.3f s, plans, probe and memory %.3f s", start_up_seconds,
+                                open_seconds, start_up_seconds - open_seconds));
   report_.fact("FFT plans", engine->uses_fixed_plans() ? "of one size" : "of all sizes");
   report_.fact("device memory",
-               text("%.1f MB (%s); the engine's own buffers %.1f MB", static_cast<double>(memory_.bytes) * 1e-6,
-                    memory_.how.c_str(), static_cast<double>(taken.device_bytes) * 1e-6));
+               text("%.1f MB (%s); the engine's own buffers %.1f MB", static_cast<double>(memory.bytes) * 1e-6,
+                    memory.how.c_str(), static_cast<double>(taken.device_bytes) * 1e-6));
   report_.fact("pinned memory of the engine", text("%.1f MB", static_cast<double>(taken.pinned_bytes) * 1e-6));
-  report_.figure("start_up_seconds", start_up_seconds_);
-  report_.figure("device_bytes", static_cast<double>(memory_.bytes));
+  report_.figure("start_up_seconds", start_up_seconds);
+  report_.figure("device_bytes", static_cast<double>(memory.bytes));
   report_.figure("engine_device_bytes", static_cast<double>(taken.device_bytes));
   report_.figure("engine_pinned_bytes", static_cast<double>(taken.pinned_bytes));
 }
@@ -133,6 +121,15 @@ void Benchmark::measure_ceilings() {
   ceilings_ = {rate(Direction::kToDevice), rate(Direction::kToHost)};
   report_.fact("copy ceilings (16 MiB, pinned)",
                text("%.1f GB/s to the device, %.1f GB/s to the host", ceilings_.up, ceilings_.down));
+}
+
+/// A device that has slept runs slowly at first.
+void Benchmark::warm_up() {
+  BenchEngine bench(machine_, *rings_, limits_, {});
+  Budget some = budget();
+  if (!is_tiny_) some.at_least = std::chrono::seconds(1);
+  TickRunner(bench.engine(), nullptr, *rings_)
+      .run(*bench.prepare(kFrontEnd), std::min<std::size_t>(rings_->size(), 1000), 1, some);
 }
 
 void Benchmark::ticks(const Mode& mode) {
@@ -156,15 +153,7 @@ void Benchmark::ticks(const Mode& mode) {
       report_.figure(name + ".p99_ms", p99 * 1e3);
       report_.figure(name + ".max_ms", times.seconds.back() * 1e3);
       report_.figure(name + ".p99_without_gather_ms", without * 1e3);
-      if (n_rows != 1) continue;
-      Best& best = best_[n_streams];
-      best.p50 = std::min(best.p50, p50);
-      best.p99 = std::min(best.p99, p99);
-      if (without < best.p99_without_gather) {
-        best.p99_without_gather = without;
-        best.how = mode.reading() + ", " + mode.waiting() + ", " + mode.driver();
-      }
-      if (!mode.spin && mode.is_threaded) sleeping_[{n_streams, mode.reading()}] = p50;
+      if (n_rows == 1) summary_.add_ticks(n_streams, mode, times);
     }
   }
 }
@@ -187,7 +176,7 @@ void Benchmark::split() {
         std::vector<std::string> cells = {std::to_string(n_streams), std::to_string(n_rows), mode.reading()};
         for (const std::string& cell : split_cells(times, ceilings_)) cells.push_back(cell);
         report_.row(cells);
-        if (n_streams == kMany && n_rows == 1) kernels_[mode.reading()] = kernel_seconds(times);
+        if (n_rows == 1) summary_.add_kernels(n_streams, mode, kernel_seconds(times));
         report_.figure(text("kernels.%zux%d.", n_streams, n_rows) + mode.reading() + ".us",
                        kernel_seconds(times) * 1e6);
       }
@@ -243,37 +232,6 @@ void Benchmark::front_ends() {
   row(kFrontEnd, engine::Smoothing::kBox3x3, "whisper-80 box3x3");
 }
 
-void Benchmark::reach(const std::string& what, double value, double limit, const char* unit, const std::string& how) {
-  const bool is_reached = value <= limit;
-  report_.line(text("  %s: %.4g %s (%s): reach %.4g %s, %s", what.c_str(), value, unit, how.c_str(), limit, unit,
-                    is_reached ? "reached" : "missed"));
-  report_.figure("reach." + what, value);
-}
-
-void Benchmark::sum_up() {
-  report_.line("\nSummary");
-  for (const std::size_t n_streams : {std::size_t{100}, std::size_t{1000}, kMany}) {
-    const auto staged = sleeping_.find({n_streams, "staged"}), in_place = sleeping_.find({n_streams, "in place"});
-    if (staged == sleeping_.end() || in_place == sleeping_.end()) continue;
-    const bool staged_wins = staged->second < in_place->second;
-    report_.line(text("  %zu streams, 1 row: %s wins, p50 %.3f ms against %.3f ms", n_streams,
-                      staged_wins ? "staged" : "in place", std::min(staged->second, in_place->second) * 1e3,
-                      std::max(staged->second, in_place->second) * 1e3));
-  }
-  if (const auto best = best_.find(kMany); best != best_.end()) {
-    reach("10,000 streams, tick p99 without the host's gather", best->second.p99_without_gather * 1e3, 0.6, "ms",
-          best->second.how);
-    for (const auto& [reading, seconds] : kernels_)
-      reach("10,000 streams, kernels", seconds * 1e6, 80.0, "us", reading);
-  }
-  if (const auto best = best_.find(100000); best != best_.end()) {
-    reach("100,000 streams, tick p99 without the host's gather", best->second.p99_without_gather * 1e3, 6.0, "ms",
-          best->second.how);
-  }
-  reach("start-up", start_up_seconds_, 2.0, "s", "context, plans, probe");
-  reach("device memory", static_cast<double>(memory_.bytes) * 1e-9, 1.0, "GB", memory_.how);
-}
-
 void Benchmark::run() {
   start_up();
   measure_ceilings();
@@ -296,6 +254,7 @@ void Benchmark::run() {
   const auto most_rows = std::max<std::size_t>(n_streams * static_cast<std::size_t>(wanted_rows_.back()), 10000);
   limits_ = {static_cast<std::int32_t>(n_streams), static_cast<std::int32_t>(most_rows)};
 
+  warm_up();
   report_.begin_table("Ticks back to back (whisper-80), from submit() to the rows being there, milliseconds",
                       {"streams", "rows", "read", "wait", "driver", "ticks", "first", "p50", "p99", "max",
                        "p99 without host gather", "frames/s"});
@@ -309,7 +268,7 @@ void Benchmark::run() {
   front_ends();
   benchmark_cpu(report_, *rings_, budget());
   benchmark_for_peers(machine_, settings_, report_, *rings_, limits_);
-  sum_up();
+  summary_.print(report_);
 }
 
 }  // namespace

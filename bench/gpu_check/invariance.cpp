@@ -66,11 +66,13 @@ class Subject {
   }
   std::vector<LaneRows> run(const std::vector<Request>& requests) {
     std::vector<Lane> lanes;
+    lanes.reserve(requests.size());
     for (const Request& request : requests) lanes.push_back(lane(request));
     return test::run_tick(*engine_, lanes);
   }
   std::vector<LaneRows> run_each_alone(const std::vector<Request>& requests) {
     std::vector<LaneRows> rows;
+    rows.reserve(requests.size());
     for (const Request& request : requests) rows.push_back(test::run_tick(*engine_, {lane(request)}).front());
     return rows;
   }
@@ -195,6 +197,7 @@ class Invariance {
     std::mt19937 random(11);
     for (int round = 0; round < 3; ++round) {
       std::vector<Request> shuffled;
+      shuffled.reserve(order.size());
       for (const std::size_t i : order) shuffled.push_back(requests_[i]);
       compare(text("%zu neighbours, order %d", order.size() - 1, round + 1), requests_, subject.run(shuffled), order);
       std::shuffle(order.begin(), order.end(), random);

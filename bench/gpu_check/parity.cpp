@@ -106,6 +106,7 @@ class Parity {
       used.push_back(&clip);
     }
     std::vector<engine::Lane> lanes;
+    lanes.reserve(samples.size());
     for (const auto& lane : samples) lanes.push_back(lane.lane());
     const std::vector<Matrix> rows = test::run_tick(*cuda_, std::span<const engine::Lane>(lanes));
     Difference worst;

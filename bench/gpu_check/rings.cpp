@@ -32,11 +32,14 @@ RingStreams::RingStreams(std::size_t n_streams)
       first_sample_(kFirstSample) {
   const std::vector<float> pool = noise(64 * kBlockSamples);
   std::mt19937_64 random(2);
+  constexpr std::size_t kAtOnce = 64;  // a slab: one by one, the arena would look for each
+  rings_.reserve(n_streams);
   for (std::size_t i = 0; i < n_streams; ++i) {
-    rings_.push_back(arena_.take(1));
+    if (i % kAtOnce == 0) memory_.push_back(arena_.take(std::min(kAtOnce, n_streams - i)));
+    rings_.push_back(memory_.back().samples().subspan(i % kAtOnce * kBlockSamples, kBlockSamples));
     // Every ring another piece of the noise: as good as noise of its own, and made in no time.
     const std::size_t begin = random() % (pool.size() - kBlockSamples);
-    std::copy_n(pool.begin() + static_cast<std::ptrdiff_t>(begin), kBlockSamples, rings_.back().samples().begin());
+    std::copy_n(pool.begin() + static_cast<std::ptrdiff_t>(begin), kBlockSamples, rings_.back().begin());
   }
 }
 
@@ -51,7 +54,7 @@ void RingStreams::next_tick(const engine::Prepared& prepared, int n_rows, std::s
   const engine::IndexRange needed = engine::samples_of_rows(geometry, first_row, n_rows, engine::kOpenEnd);
   const auto n_needed = static_cast<std::size_t>(needed.size());
   for (std::size_t i = 0; i < lanes.size(); ++i) {
-    const std::span<const float> ring = rings_[i].samples();
+    const std::span<const float> ring = rings_[i];
     const std::size_t at = (static_cast<std::size_t>(needed.begin) + i * kPhase) % kBlockSamples;
     const std::size_t n_first = std::min(n_needed, kBlockSamples - at);
     lanes[i] = {.prepared = &prepared,

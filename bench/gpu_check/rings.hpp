@@ -27,7 +27,8 @@ class RingStreams {
  private:
   std::vector<std::span<std::byte>> slabs_;
   core::HostArena arena_;
-  std::vector<core::AudioMemory> rings_;
+  std::vector<core::AudioMemory> memory_;
+  std::vector<std::span<float>> rings_;
   std::int64_t first_sample_ = 0;  ///< of the ticks to come: segments are endless, and so is the ring's audio
 };
 

@@ -22,7 +22,7 @@ class SlowClock final : public core::Clock {
   std::int64_t wall_ns() const noexcept override { return system_.wall_ns(); }
 
  private:
-  const core::SystemClock system_;
+  core::SystemClock system_;
 };
 
 }  // namespace
