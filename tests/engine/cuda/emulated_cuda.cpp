@@ -38,7 +38,8 @@ OwnedTick::OwnedTick(std::vector<engine::Lane> lanes) : lanes_(std::move(lanes))
   std::size_t n_rows = 0, n_values = 0;
   for (const engine::Lane& lane : lanes_) {
     n_rows += static_cast<std::size_t>(lane.n_rows);
-    n_values += static_cast<std::size_t>(lane.n_rows) * n_bins_of(lane);
+    n_values_.push_back(static_cast<std::size_t>(lane.n_rows) * n_bins_of(lane));
+    n_values += n_values_.back();
   }
   rows_.assign(n_values, kUnwritten);
   maxima_.assign(n_rows, kUnwritten);
@@ -48,11 +49,11 @@ std::vector<LaneRows> OwnedTick::lane_rows() const {
   std::vector<LaneRows> results;
   auto row = rows_.begin();
   auto maximum = maxima_.begin();
-  for (const engine::Lane& lane : lanes_) {
-    const auto end_row = row + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(lane.n_rows) * n_bins_of(lane));
-    results.push_back({{row, end_row}, {maximum, maximum + lane.n_rows}});
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    const auto end_row = row + static_cast<std::ptrdiff_t>(n_values_[i]);
+    results.push_back({{row, end_row}, {maximum, maximum + lanes_[i].n_rows}});
     row = end_row;
-    maximum += lane.n_rows;
+    maximum += lanes_[i].n_rows;
   }
   return results;
 }

@@ -32,11 +32,12 @@ class OwnedTick {
  public:
   explicit OwnedTick(std::vector<engine::Lane> lanes);
   engine::Tick tick() { return {.lanes = lanes_, .rows = rows_, .maxima = maxima_}; }
-  /// Each lane's, as they are.
+  /// Each lane's, as they are. Whatever has become of the engine.
   std::vector<LaneRows> lane_rows() const;
 
  private:
   std::vector<engine::Lane> lanes_;
+  std::vector<std::size_t> n_values_;  ///< of each lane
   std::vector<float> rows_;
   std::vector<float> maxima_;
 };

@@ -2,54 +2,21 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <cstring>
-#include <functional>
 #include <map>
 #include <mutex>
-#include <new>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "tests/engine/cuda/emulated_fft.hpp"
+#include "tests/engine/cuda/emulated_memory.hpp"
 #include "tests/engine/cuda/host_warp.hpp"
 
 namespace melstream::test {
 namespace {
 
 using namespace engine::cuda;  // NOLINT(google-build-using-namespace): what is emulated
-
-/// Before what is handed out.
-struct Header {
-  std::size_t* counted_in = nullptr;
-  std::size_t n_bytes = 0;
-};
-constexpr std::size_t kAlignment = 256;
-
-Memory take(std::size_t n_bytes, std::size_t& counted_in) {
-  // calloc() gives pages that are touched when they are used, and only then. Little lies behind the last byte, so that
-  // AddressSanitizer sees who reads on.
-  constexpr std::size_t kSpare = sizeof(Header) + sizeof(void*) + kAlignment;
-  void* const base = std::calloc(kSpare + n_bytes, 1);
-  if (base == nullptr) throw std::bad_alloc();
-  void* place = static_cast<std::byte*>(base) + sizeof(Header) + sizeof(void*);
-  std::size_t room = kAlignment + n_bytes;
-  auto* const memory = static_cast<std::byte*>(std::align(kAlignment, n_bytes, place, room));
-  std::memcpy(memory - sizeof(void*), &base, sizeof base);
-  const Header header{&counted_in, n_bytes};
-  std::memcpy(memory - sizeof(void*) - sizeof header, &header, sizeof header);
-  counted_in += n_bytes;
-  const auto give_back = [](std::byte* taken) noexcept {
-    Header of_taken;
-    void* base_of_taken = nullptr;
-    std::memcpy(&base_of_taken, taken - sizeof(void*), sizeof base_of_taken);
-    std::memcpy(&of_taken, taken - sizeof(void*) - sizeof of_taken, sizeof of_taken);
-    *of_taken.counted_in -= of_taken.n_bytes;
-    std::free(base_of_taken);
-  };
-  return {memory, FreeMemory{give_back}};
-}
 
 class EmulatedPlan;
 
@@ -243,7 +210,7 @@ class EmulatedDevice final : public Device {
       throw UnusableDevice(engine::PluginError::kOutOfMemory, "the emulated device has no room");
     }
     ++log_.n_allocations;
-    Memory memory = take(n_bytes, log_.device_bytes);
+    Memory memory = emulated_memory(n_bytes, log_.device_bytes);
     // What nobody wrote is no number. The head is enough: ticks of tests are small, and touching all takes long.
     constexpr std::size_t kHead = std::size_t{256} << 10;
     std::memset(memory.get(), 0xFF, std::min(n_bytes, kHead));
@@ -253,7 +220,7 @@ class EmulatedDevice final : public Device {
     const std::lock_guard lock(mutex_);
     queue_.operation();
     ++log_.n_allocations;
-    return take(n_bytes, log_.pinned_bytes);
+    return emulated_memory(n_bytes, log_.pinned_bytes);
   }
   void upload(std::byte* to, std::span<const std::byte> from) override {
     const std::lock_guard lock(mutex_);
