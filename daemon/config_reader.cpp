@@ -124,11 +124,20 @@ void check_engine(const TomlValue& root, const Config& config, const Surrounding
   complaints.push_back(wrong_value("engine.simd", member->value, accepted));
 }
 
-void check_always(const TomlValue& root, const engine::FrontEndCatalog& catalog, Complaints& complaints) {
+/// @param defined names of all [[front_end]] tables: those with mistakes have been told, and are not unknown.
+void check_always(const TomlValue& root, const engine::FrontEndCatalog& catalog,
+                  const std::vector<std::string>& defined, Complaints& complaints) {
   const TomlMember* always = find(root, "features", "always");
   if (always == nullptr) return;
+  std::vector<std::string> seen;
   for (const TomlValue& element : always->value.elements) {
     if (element.kind != TomlValue::Kind::kString) continue;
+    if (std::find(seen.begin(), seen.end(), element.text) != seen.end()) {
+      complaints.push_back({element.at, "features.always: " + quoted(element.text) + " is there twice"});
+      continue;
+    }
+    seen.push_back(element.text);
+    if (std::find(defined.begin(), defined.end(), element.text) != defined.end()) continue;
     try {
       static_cast<void>(catalog.find(element.text));
     } catch (const core::Error& error) {
@@ -203,8 +212,9 @@ Config parse_config(std::string_view text, std::string_view file, const Surround
   check_server(root, config, complaints);
   check_engine(root, config, surroundings, complaints);
   engine::FrontEndCatalog catalog;
-  config.front_ends = read_front_ends(root, catalog, complaints);
-  check_always(root, catalog, complaints);
+  std::vector<std::string> defined;
+  config.front_ends = read_front_ends(root, catalog, defined, complaints);
+  check_always(root, catalog, defined, complaints);
   check_sources(root, complaints);
   if (!complaints.empty()) throw ConfigError(std::move(complaints), file, text);
   return config;

@@ -2,6 +2,7 @@
 #include "daemon/front_end_definitions.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -80,50 +81,90 @@ void read_fields(const TomlValue& table, FrontEndDefinition& definition, engine:
   }
 }
 
-/// Adds the spec, now that all its fields are set; what does not fit together is told at the field at fault.
-void add_to_catalog(const TomlValue& table, engine::FrontEndSpec spec, engine::FrontEndCatalog& catalog,
-                    Complaints& complaints) {
-  const std::string name = spec.name;
-  try {
-    catalog.add(std::move(spec));
-  } catch (const core::Error& error) {
-    const TomlMember* at_fault = table.find(error.field());
-    if (at_fault == nullptr) at_fault = table.find("name");
-    complaints.push_back({at_fault->value.at, "front end '" + name + "': " + error.what()});
+/// The value of a field in a front end's canonical text; nothing where the field has no effect there.
+std::optional<std::string> value_in(const engine::FrontEnd& front_end, std::string_view key) {
+  const std::string text = "\n" + front_end.canonical_text();
+  const std::size_t line = text.find("\n" + std::string(key) + "=");
+  if (line == std::string::npos) return std::nullopt;
+  const std::size_t begin = line + key.size() + 2;
+  return text.substr(begin, text.find('\n', begin) - begin);
+}
+
+/// Adds the spec to the catalog. All that does not fit is told, each at the field at fault: that field gets the base's
+/// value back, and the rest is looked at again.
+void add_to_catalog(const TomlValue& table, const engine::FrontEnd& base, engine::FrontEndSpec spec,
+                    engine::FrontEndCatalog& catalog, Complaints& complaints) {
+  std::vector<std::string> told;
+  for (;;) {
+    try {
+      catalog.add(spec);
+      return;
+    } catch (const core::Error& error) {
+      const std::string& field = error.field();
+      const TomlMember* at_fault = table.find(field);
+      const bool is_field = at_fault != nullptr && field != "name";
+      if (at_fault == nullptr) at_fault = table.find("name");
+      complaints.push_back({at_fault->value.at, error.what()});
+      const std::optional<std::string> text = is_field ? value_in(base, field) : std::nullopt;
+      if (!text || std::find(told.begin(), told.end(), field) != told.end()) return;
+      told.push_back(field);
+      engine::set_field(spec, field, *text);
+    }
   }
 }
 
-std::optional<FrontEndDefinition> read_front_end(const TomlValue& table, engine::FrontEndCatalog& catalog,
+/// Names that [[front_end]] tables before this one have, good or bad.
+using Names = std::vector<std::string>;
+
+std::string read_name(const TomlValue& table, Names& names, Complaints& complaints) {
+  const std::size_t n_before = complaints.size();
+  std::string name = required_text(table, "name", complaints);
+  if (complaints.size() != n_before) return name;
+  const TomlValue& value = table.find("name")->value;
+  if (!is_good_name(name)) {
+    complaints.push_back(wrong_value("front_end.name", value, "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'"));
+  } else if (std::find(names.begin(), names.end(), name) != names.end()) {
+    complaints.push_back({value.at, "front end '" + name + "' is defined above; give this one another name"});
+  }
+  names.push_back(name);
+  return name;
+}
+
+std::optional<FrontEndDefinition> read_front_end(const TomlValue& table, engine::FrontEndCatalog& catalog, Names& names,
                                                  Complaints& complaints) {
   const std::size_t n_before = complaints.size();
-  FrontEndDefinition definition{required_text(table, "name", complaints), required_text(table, "base", complaints), {}};
-  if (const TomlMember* name = table.find("name"); name != nullptr && complaints.size() == n_before) {
-    if (!is_good_name(definition.name)) {
-      complaints.push_back(wrong_value("front_end.name", name->value, "1 to 64 of A-Z, a-z, 0-9, '.', '_' and '-'"));
-    }
-  }
-  engine::FrontEndSpec spec;
-  if (const TomlMember* base = table.find("base"); base != nullptr && !definition.base.empty()) {
+  FrontEndDefinition definition;
+  definition.name = read_name(table, names, complaints);
+  const bool has_good_name = complaints.size() == n_before;
+  definition.base = required_text(table, "base", complaints);
+  std::shared_ptr<const engine::FrontEnd> base;
+  if (const TomlMember* member = table.find("base"); member != nullptr && !definition.base.empty()) {
     try {
-      spec = catalog.find(definition.base)->spec();
+      base = catalog.find(definition.base);
     } catch (const core::Error& error) {
-      complaints.push_back({base->value.at, std::string("front_end.base: ") + error.what()});
+      complaints.push_back({member->value.at, std::string("front_end.base: ") + error.what()});
     }
   }
+  engine::FrontEndSpec spec = base ? base->spec() : engine::FrontEndSpec{};
   read_fields(table, definition, spec, complaints);
+  if (base && has_good_name) {
+    spec.name = definition.name;
+    // With a mistake before, only to find the others: nothing may be built on it.
+    engine::FrontEndCatalog copy = catalog;
+    add_to_catalog(table, *base, std::move(spec), complaints.size() == n_before ? catalog : copy, complaints);
+  }
   if (complaints.size() != n_before) return std::nullopt;
-  spec.name = definition.name;
-  add_to_catalog(table, std::move(spec), catalog, complaints);
   return definition;
 }
 
 }  // namespace
 
 std::vector<FrontEndDefinition> read_front_ends(const TomlValue& root, engine::FrontEndCatalog& catalog,
-                                                Complaints& complaints) {
+                                                std::vector<std::string>& names, Complaints& complaints) {
   std::vector<FrontEndDefinition> definitions;
   for (const TomlValue* table : tables_of(root, "front_end", complaints)) {
-    if (auto definition = read_front_end(*table, catalog, complaints)) definitions.push_back(std::move(*definition));
+    if (auto definition = read_front_end(*table, catalog, names, complaints))
+      definitions.push_back(std::move(*definition));
   }
   return definitions;
 }

@@ -1,6 +1,7 @@
 // The [[front_end]] tables of a config: a base, and the fields in which the new front end differs. Control threads.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,7 +18,8 @@ std::vector<const TomlValue*> tables_of(const TomlValue& root, std::string_view 
                                         std::vector<Diagnostic>& complaints);
 
 /// Reads all definitions and adds the good ones to the catalog; a base may be one that was defined before it.
+/// @param names gets the names of all, those with mistakes included.
 std::vector<FrontEndDefinition> read_front_ends(const TomlValue& root, engine::FrontEndCatalog& catalog,
-                                                std::vector<Diagnostic>& complaints);
+                                                std::vector<std::string>& names, std::vector<Diagnostic>& complaints);
 
 }  // namespace melstream::daemon

@@ -63,9 +63,19 @@ TEST(FrontEndConfig, SeveralFieldsAndTablesAtOnce) {
 
 TEST(FrontEndConfig, NameThatIsTaken) {
   const std::string built_in = errors_of("[[front_end]]\nname = \"kaldi-80\"\nbase = \"whisper-80\"\n");
-  EXPECT_EQ(built_in.rfind("m.toml:2:8: error: front end 'kaldi-80': ", 0), 0U) << built_in;
+  EXPECT_EQ(built_in.rfind("m.toml:2:8: error: front end 'kaldi-80' is already defined", 0), 0U) << built_in;
   const std::string twice = errors_of(front_end("") + front_end(""));
-  EXPECT_EQ(twice.rfind("m.toml:5:8: error: front end 'mine': ", 0), 0U) << twice;
+  EXPECT_EQ(twice.rfind("m.toml:5:8: error: front end 'mine' is defined above", 0), 0U) << twice;
+}
+
+TEST(FrontEndConfig, EveryFieldOutOfRangeIsToldWhateverElseIsWrong) {
+  const std::string errors =
+      errors_of(front_end("n_mels = 9999\nn_fft = 7\nzzz = 3\n") + "[features]\nalways = [\"mine\", \"mine\"]\n");
+  EXPECT_NE(errors.find("m.toml:4:10: error: front end 'mine': n_mels: 9999"), std::string::npos) << errors;
+  EXPECT_NE(errors.find("m.toml:5:9: error: front end 'mine': n_fft: 7"), std::string::npos) << errors;
+  EXPECT_NE(errors.find("m.toml:6:1: error: unknown key 'zzz'"), std::string::npos) << errors;
+  EXPECT_NE(errors.find("m.toml:8:19: error: features.always: 'mine' is there twice"), std::string::npos) << errors;
+  EXPECT_EQ(errors.find("unknown front end 'mine'"), std::string::npos) << errors;
 }
 
 TEST(FrontEndConfig, CmvnMustFitTheRow) {
