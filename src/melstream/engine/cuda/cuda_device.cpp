@@ -69,7 +69,10 @@ class CudaQueue final : public Queue {
   }
   ~CudaQueue() override { synchronize(); }
 
-  void synchronize() const noexcept { cudaStreamSynchronize(stream_.get()); }
+  void synchronize() const noexcept {
+    cudaSetDevice(device_);
+    cudaStreamSynchronize(stream_.get());
+  }
 
   cudaStream_t stream() const noexcept { return stream_.get(); }
 
@@ -94,16 +97,22 @@ class CudaQueue final : public Queue {
     check(launch_assemble(params, stream_.get()), "assemble kernel");
   }
   void mark_async(int mark) override {
+    use_device(device_);
     check(cudaEventRecord(marks_[static_cast<std::size_t>(mark)].get(), stream_.get()), "cudaEventRecord");
   }
   bool has_reached(int mark) override {
+    use_device(device_);
     const cudaError_t result = cudaEventQuery(marks_[static_cast<std::size_t>(mark)].get());
-    if (result == cudaErrorNotReady) return false;
+    if (result == cudaErrorNotReady) {
+      cudaGetLastError();  // where it is kept as the thread's last error, the next launch would be taken to have failed
+      return false;
+    }
     check(result, "cudaEventQuery");
     return true;
   }
   double seconds_between(int first_mark, int last_mark) override {
     if (!measure_) return 0.0;
+    use_device(device_);
     float milliseconds = 0.0F;
     check(cudaEventElapsedTime(&milliseconds, marks_[static_cast<std::size_t>(first_mark)].get(),
                                marks_[static_cast<std::size_t>(last_mark)].get()),
@@ -139,7 +148,7 @@ class CufftPlan final : public FftPlan {
 
   std::size_t work_bytes() const noexcept override { return work_bytes_; }
   void set_work_area(std::byte* device_memory) override {
-    if (device_memory != nullptr) check(cufftSetWorkArea(plan_, device_memory), "cufftSetWorkArea");
+    check(cufftSetWorkArea(plan_, device_memory), "cufftSetWorkArea");
   }
   void run_async(float* input, Complex* spectra) override {
     static_assert(sizeof(Complex) == sizeof(cufftComplex) && alignof(cufftComplex) <= 8);
@@ -156,6 +165,8 @@ class CudaDevice final : public Device {
   CudaDevice(int index, DeviceInfo info, bool measure) : index_(index), info_(std::move(info)) {
     use_device(index);
     queue_ = std::make_unique<CudaQueue>(index, measure);
+    check(load_kernels(queue_->stream()), ("kernels for " + info_.target).c_str());
+    check(cudaStreamSynchronize(queue_->stream()), "cudaStreamSynchronize");
   }
   ~CudaDevice() override {
     cudaSetDevice(index_);

@@ -7,7 +7,8 @@
 
 namespace melstream::engine::cuda {
 
-/// @param index as the driver counts. @param measure whether Queue::seconds_between() tells times.
+/// @param index as the CUDA runtime counts: the fastest first, unless CUDA_DEVICE_ORDER=PCI_BUS_ID, as nvidia-smi does.
+/// @param measure whether Queue::seconds_between() tells times.
 /// Throws UnusableDevice with one line that says what is missing.
 std::unique_ptr<Device> open_device(int index, bool measure = false);
 

@@ -28,9 +28,10 @@ FftPlans::FftPlans(const SharedDevice& shared, int n_fft, int max_frames) : n_ff
 void FftPlans::add(Device& device, int n_frames) { batches_.push_back({n_frames, device.plan_fft(n_fft_, n_frames)}); }
 
 void FftPlans::share_work_area(Device& device) {
-  std::size_t n_bytes = 0;
+  // Never none: no document says that a plan which asks for 0 bytes runs without a work area.
+  std::size_t n_bytes = 256;
   for (const Batch& batch : batches_) n_bytes = std::max(n_bytes, batch.plan->work_bytes());
-  work_area_ = n_bytes > 0 ? device.allocate(n_bytes) : Memory{};
+  work_area_ = device.allocate(n_bytes);
   for (const Batch& batch : batches_) batch.plan->set_work_area(work_area_.get());
 }
 

@@ -109,4 +109,13 @@ cudaError_t launch_assemble(const AssembleParams& params, cudaStream_t cuda_stre
   return cudaGetLastError();
 }
 
+cudaError_t load_kernels(cudaStream_t cuda_stream) {
+  gather_kernel<<<1, kWarpLanes, 0, cuda_stream>>>(GatherParams{});
+  if (const cudaError_t result = cudaGetLastError(); result != cudaSuccess) return result;
+  rows_kernel<<<1, kWarpLanes, 0, cuda_stream>>>(RowsParams{});
+  if (const cudaError_t result = cudaGetLastError(); result != cudaSuccess) return result;
+  assemble_kernel<<<1, kWarpLanes, 0, cuda_stream>>>(AssembleParams{});
+  return cudaGetLastError();
+}
+
 }  // namespace melstream::engine::cuda
