@@ -65,7 +65,8 @@ void run_drill(Machine& machine, const Settings& settings, Report& report, Break
   const auto front_end = engine::FrontEndCatalog().find("whisper-80");
   cuda_options.front_ends = {front_end};
 
-  RingStreams rings(n_streams);
+  // Never given back: a lost device may still read them.
+  RingStreams& rings = *new RingStreams(n_streams);
   const auto reference_engine = engine::cpu::make_engine(cpu_options).engine;
   const auto on_reference = reference_engine->prepare(front_end, engine::Smoothing::kNone);
   Reference reference(*reference_engine, *front_end, *on_reference);

@@ -103,8 +103,9 @@ int main(int n_arguments, char** arguments) {
     return kUsage;
   }
   bench::Report report(line.stage);
+  std::unique_ptr<bench::Machine> machine;
   try {
-    const std::unique_ptr<bench::Machine> machine = find_machine(line);
+    machine = find_machine(line);
     if (!machine) return kNoGpu;
     if (!run(line, *machine, report)) {
       std::cerr << "gpu_check: no stage '" << line.stage << "'\n";
@@ -120,7 +121,7 @@ int main(int n_arguments, char** arguments) {
   }
   report.line(bench::text("%d passed, %d failed", report.n_passed(), report.n_failed()));
   const int status = report.n_failed() == 0 ? 0 : 1;
-  // A broken device may still be spoken to by the thread that calls the driver, which must not outlive the driver.
+  // The thread that calls the driver may still speak to a broken device, which must not go before it.
   if (is_drill(line.stage)) std::_Exit(status);
   return status;
 }
