@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <pthread.h>
+#include <sys/prctl.h>
 
 namespace melstream::engine::cuda {
 namespace {
@@ -25,6 +26,11 @@ constexpr std::size_t kCommands = 8192;
 constexpr std::chrono::microseconds kNap{20};
 /// Nothing of a tick waits for longer (kHangLimit of the engine).
 constexpr std::chrono::milliseconds kPatience{250};
+/// What the thread has seen is old after this long: the process was stopped, or the thread was kept waiting.
+constexpr std::chrono::milliseconds kFresh{10};
+/// For a thread that was kept waiting to look again: so many waits of kFresh. One of them may end at once, if the
+/// process is stopped meanwhile.
+constexpr int kWaitsForLook = 10;
 
 template <typename... Functions>
 struct Overloaded : Functions... {
@@ -85,12 +91,14 @@ class ThreadedQueue final : public Queue {
   void serve(std::unique_lock<std::mutex>& lock);
   void execute(const Command& command);
   void look_at_marks(std::unique_lock<std::mutex>& lock);
+  bool is_reached(int mark) const { return n_reached_ >= marks_[static_cast<std::size_t>(mark)]; }
 
   Queue& inner_;
   const bool spin_;
   std::mutex mutex_;
   std::condition_variable work_arrived_;
   std::condition_variable room_arrived_;
+  std::condition_variable looked_;
   // By mutex_. A ring: no allocation once it is made.
   std::vector<Command> commands_;
   std::size_t n_put_ = 0;
@@ -98,6 +106,10 @@ class ThreadedQueue final : public Queue {
   std::array<std::uint64_t, kMarks> marks_{};  ///< number that each mark has now
   std::uint64_t n_marks_ = 0;
   std::uint64_t n_reached_ = 0;
+  std::uint64_t n_looks_ = 0;
+  std::uint64_t n_looks_unanswered_ = 0;  ///< n_looks_ when the thread was last waited for in vain
+  std::chrono::steady_clock::time_point last_look_;
+  bool is_asked_ = false;  ///< somebody waits for a look
   std::optional<std::string> failure_;
   bool is_stopping_ = false;
   // The thread's own: marks that it handed over and that were not reached, oldest first, in a ring.
@@ -149,13 +161,31 @@ void ThreadedQueue::mark_async(int mark) {
   put(Mark{mark, number});
 }
 
+/// Whoever asks may give the device up for the answer, so it must not be older than the question by much: after the
+/// whole process was stopped, the mark may be long reached, and the thread not have seen it yet. A thread that does not
+/// look (a driver that hangs) is waited for once.
 bool ThreadedQueue::has_reached(int mark) {
   std::unique_lock lock(mutex_);
   check_failure();
-  return n_reached_ >= marks_[static_cast<std::size_t>(mark)];
+  if (is_reached(mark)) return true;
+  if (std::chrono::steady_clock::now() - last_look_ < kFresh || n_looks_ == n_looks_unanswered_) return false;
+  // One that began before the question may end after it.
+  const std::uint64_t n_wanted = n_looks_ + 2;
+  is_asked_ = true;
+  bool has_looked = false;
+  for (int i = 0; i < kWaitsForLook && !has_looked; ++i) {
+    has_looked = looked_.wait_for(lock, kFresh,
+                                  [&] { return n_looks_ >= n_wanted || is_reached(mark) || failure_.has_value(); });
+  }
+  is_asked_ = false;
+  check_failure();
+  if (!has_looked) n_looks_unanswered_ = n_looks_;
+  return is_reached(mark);
 }
 
 void ThreadedQueue::work() noexcept {
+  // The kernel's 50 us of leeway would make naps of 20 us three times as long.
+  prctl(PR_SET_TIMERSLACK, 1UL);
   std::unique_lock lock(mutex_);
   try {
     while (!is_stopping_) serve(lock);
@@ -163,6 +193,7 @@ void ThreadedQueue::work() noexcept {
     if (!lock.owns_lock()) lock.lock();
     failure_ = error.what();
     room_arrived_.notify_all();
+    looked_.notify_all();
   }
 }
 
@@ -208,9 +239,12 @@ void ThreadedQueue::look_at_marks(std::unique_lock<std::mutex>& lock) {
   const bool is_reached = inner_.has_reached(oldest.mark);
   if (is_reached) ++n_waiting_taken_;
   lock.lock();
-  if (is_reached) {
-    n_reached_ = oldest.number;
-  } else if (!spin_) {
+  ++n_looks_;
+  last_look_ = std::chrono::steady_clock::now();
+  if (is_reached) n_reached_ = oldest.number;
+  if (is_asked_) looked_.notify_all();
+  if (is_reached) return;
+  if (!spin_) {
     work_arrived_.wait_for(lock, kNap, [this] { return is_stopping_ || n_taken_ < n_put_; });
   }
 }
