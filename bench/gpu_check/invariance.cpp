@@ -7,6 +7,7 @@
 
 #include "melstream/core/host_arena.hpp"
 #include "melstream/engine/cuda/cuda_engine.hpp"
+#include "melstream/engine/cuda/fft_plans.hpp"
 
 #include "bench/gpu_check/signals.hpp"
 #include "bench/gpu_check/stages.hpp"
@@ -245,7 +246,9 @@ class Invariance {
       options.unit_frames = frames;
       Subject subject(machine_, options, cases_);
       const std::string name = text("units of %d frames", frames);
-      if (is_fixed || subject.engine().uses_fixed_plans()) {
+      const auto plan_frames = [](int unit_frames) { return std::min(unit_frames, engine::cuda::kFixedPlanFrames); };
+      if (is_fixed != subject.engine().uses_fixed_plans() ||
+          (is_fixed && plan_frames(frames) != plan_frames(unit_frames_.back()))) {
         report_.not_run(name, "with plans of one size, bits belong to that size");
         continue;
       }
