@@ -56,7 +56,12 @@ class EmulatedQueue final : public Queue {
     marks_[static_cast<std::size_t>(mark)] = ++n_marks_;
   }
   bool has_reached(int mark) override;
-  double seconds_between(int, int) override { return 0.0; }
+  /// A microsecond from each mark to the next.
+  double seconds_between(int first_mark, int last_mark) override {
+    const std::lock_guard lock(mutex_);
+    const auto number = [&](int mark) { return static_cast<double>(marks_[static_cast<std::size_t>(mark)]); };
+    return (number(last_mark) - number(first_mark)) * 1e-6;
+  }
 
   void enqueue(const Command& command) {
     const std::lock_guard lock(mutex_);

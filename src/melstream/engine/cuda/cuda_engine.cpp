@@ -18,7 +18,11 @@ namespace {
 /// Between two looks at the device.
 constexpr std::chrono::microseconds kNap{20};
 
-static_assert(kSlices * Slice::kMarksOfSlice <= kMarks);
+/// Where a tick begins on the device, marked in turns: a tick has one slice at least, so no more are under way at once.
+/// Behind the marks of the slices; the last of all marks is that of fft_probe.cpp.
+constexpr int kFirstTickMark = kSlices * Slice::kMarksOfSlice;
+
+static_assert(kFirstTickMark + kSlices < kMarks);
 
 const core::SystemClock kSystemClock;
 
@@ -42,11 +46,14 @@ class EngineOnDevice final : public CudaEngine {
     Ticket ticket = 0;
     std::uint64_t number = 0;  ///< of all slices: the oldest has the least
     std::int64_t submitted_ns = 0;
+    int tick_mark = 0;     ///< where its tick begins, if measured
+    bool is_last = false;  ///< of its tick
     bool is_flying = false;
   };
 
   Flight& free_flight();
-  void launch(Flight& flight, Ticket ticket);
+  void launch(Flight& flight, Ticket ticket, bool is_last);
+  void measure(const Flight& flight);
   bool wait_for(const Flight& flight, std::int64_t until_ns);
   bool land_oldest(std::int64_t until_ns);
   Flight* oldest() noexcept;
@@ -71,7 +78,10 @@ class EngineOnDevice final : public CudaEngine {
   Tile tile_;
   std::array<Flight, kSlices> flights_;
   Ticket last_ticket_ = 0;
-  bool is_lost_ = false;  // by queue_mutex_
+  Ticket measured_ticket_ = 0;    ///< whose begin was marked last
+  std::uint64_t n_measured_ = 0;  ///< ticks with a begin
+  int tick_mark_ = 0;             ///< of measured_ticket_
+  bool is_lost_ = false;          // by queue_mutex_
   Counters counters_;
   /// Last, so first to go: nothing is freed while the device may still write there.
   struct StopDevice {
@@ -177,11 +187,17 @@ bool EngineOnDevice::land_oldest(std::int64_t until_ns) {
   flight->slice->deliver();
   flight->is_flying = false;
   counters_.deliver_seconds += static_cast<double>(now_ns() - begin) * 1e-9;
-  if (measure_) {
-    const auto seconds = flight->slice->stage_seconds(device_->queue());
-    for (std::size_t i = 0; i < seconds.size(); ++i) counters_.stage_seconds[i] += seconds[i];
-  }
+  if (measure_) measure(*flight);
   return true;
+}
+
+/// Of a slice that is done, before its marks are used again.
+void EngineOnDevice::measure(const Flight& flight) {
+  const auto seconds = flight.slice->stage_seconds(device_->queue());
+  for (std::size_t i = 0; i < seconds.size(); ++i) counters_.stage_seconds[i] += seconds[i];
+  if (flight.is_last) {
+    counters_.device_span_seconds += flight.slice->seconds_since(device_->queue(), flight.tick_mark);
+  }
 }
 
 /// An empty slice; waits for one if both are on the device.
@@ -196,10 +212,18 @@ EngineOnDevice::Flight& EngineOnDevice::free_flight() {
   }
 }
 
-void EngineOnDevice::launch(Flight& flight, Ticket ticket) {
+void EngineOnDevice::launch(Flight& flight, Ticket ticket, bool is_last) {
   flight.ticket = ticket;
   flight.number = ++counters_.n_slices;
+  flight.is_last = is_last;
   flight.is_flying = true;
+  if (measure_) {
+    if (std::exchange(measured_ticket_, ticket) != ticket) {
+      tick_mark_ = kFirstTickMark + static_cast<int>(++n_measured_ % kSlices);
+      device_->queue().mark_async(tick_mark_);
+    }
+    flight.tick_mark = tick_mark_;
+  }
   flight.slice->run_async(device_->queue(), tile_, measure_);
   flight.submitted_ns = now_ns();
   counters_.n_copies += 2;
@@ -226,13 +250,13 @@ Ticket EngineOnDevice::submit(const Tick& tick) {
       if (flight == nullptr) flight = &free_flight();
       if (flight->slice->add(plan_, unit, regions)) continue;
       counters_.gather_seconds += static_cast<double>(now_ns() - begin) * 1e-9;
-      launch(*flight, ticket);
+      launch(*flight, ticket, false);
       flight = &free_flight();
       begin = now_ns();
       flight->slice->add(plan_, unit, regions);
     }
     counters_.gather_seconds += static_cast<double>(now_ns() - begin) * 1e-9;
-    if (flight != nullptr) launch(*flight, ticket);
+    if (flight != nullptr) launch(*flight, ticket, true);
     return ticket;
   } catch (...) {
     is_lost_ = true;

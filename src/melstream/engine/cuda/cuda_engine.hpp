@@ -29,7 +29,7 @@ struct Options {
   bool read_in_place = true;
   /// Base frames that the device works on at once, a power of two from 64 to 8192: what its cache holds.
   int unit_frames = 8192;
-  bool measure = false;                ///< time the stages (Counters::stage_seconds)
+  bool measure = false;                ///< time the device (Counters::stage_seconds, device_span_seconds)
   const core::Clock* clock = nullptr;  ///< outlives the engine; null: the system's
 };
 
@@ -47,6 +47,9 @@ struct Counters {
   double deliver_seconds = 0.0;  ///< of the host
   /// Of the device, if measured: upload, gather kernel, FFT, row kernels, download.
   std::array<double, 5> stage_seconds{};
+  /// Of the device, if measured: from a tick's first upload to its last download, waits for the host's gathering of
+  /// further slices and for the tick before included. Added when the last slice is delivered.
+  double device_span_seconds = 0.0;
 };
 
 /// Engine, with what a benchmark asks.

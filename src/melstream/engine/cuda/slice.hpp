@@ -59,6 +59,8 @@ class Slice {
   int n_launches() const noexcept { return n_launches_; }
   /// Seconds of the device, once done and if measured: upload, gather, FFT, rows, download.
   std::array<double, 5> stage_seconds(Queue& queue) const;
+  /// Seconds of the device from a mark of the caller's to the slice's end, likewise.
+  double seconds_since(Queue& queue, int mark) const { return queue.seconds_between(mark, first_mark_); }
 
  private:
   /// What one lane of a recipe asks of a unit.
