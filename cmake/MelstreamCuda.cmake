@@ -1,17 +1,32 @@
-# Looks for CUDA by MELSTREAM_CUDA; sets MELSTREAM_HAS_CUDA. The plugin needs nvcc 12 or newer and cuFFT.
+# Looks for CUDA by MELSTREAM_CUDA; sets MELSTREAM_HAS_CUDA. The plugin needs nvcc 12.0 or newer (12.8 for GPUs of
+# architectures 100 and 120) and cuFFT.
 set(MELSTREAM_CUDA "AUTO" CACHE STRING "CUDA engine plugin: AUTO (built where nvcc and cuFFT are found), ON or OFF")
 set_property(CACHE MELSTREAM_CUDA PROPERTY STRINGS AUTO ON OFF)
-set(MELSTREAM_CUDA_ARCHITECTURES "75-real;80-real;86-real;89-real;90-real;100-real;120" CACHE STRING
-    "GPUs that the plugin has code for; the last also as PTX for later ones")
+set(MELSTREAM_CUDA_ARCHITECTURES "" CACHE STRING
+    "GPUs that the plugin has code for; empty: all that nvcc knows of 75 80 86 89 90 100 120, and PTX for later ones")
 
 set(MELSTREAM_HAS_CUDA OFF)
 if(MELSTREAM_CUDA STREQUAL "OFF" OR NOT MELSTREAM_SANITIZER STREQUAL "none")
   return()
 endif()
 find_program(MELSTREAM_NVCC nvcc HINTS ENV CUDA_PATH ENV CUDA_HOME PATHS /usr/local/cuda PATH_SUFFIXES bin)
+# Asked before CMake tries it: a compiler that is too old would end the configuration.
+set(melstream_nvcc_version 0)
 if(MELSTREAM_NVCC)
+  execute_process(COMMAND ${MELSTREAM_NVCC} --version OUTPUT_VARIABLE melstream_nvcc_says ERROR_QUIET)
+  if(melstream_nvcc_says MATCHES "release ([0-9]+\\.[0-9]+)")
+    set(melstream_nvcc_version ${CMAKE_MATCH_1})
+  endif()
+endif()
+if(melstream_nvcc_version VERSION_GREATER_EQUAL 12.0)
   set(CMAKE_CUDA_COMPILER ${MELSTREAM_NVCC})
-  set(CMAKE_CUDA_ARCHITECTURES ${MELSTREAM_CUDA_ARCHITECTURES})
+  if(MELSTREAM_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES ${MELSTREAM_CUDA_ARCHITECTURES})
+  elseif(melstream_nvcc_version VERSION_GREATER_EQUAL 12.8)
+    set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90-real 100-real 120)
+  else()
+    set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90)
+  endif()
   if(MELSTREAM_CCACHE)
     set(CMAKE_CUDA_COMPILER_LAUNCHER ${MELSTREAM_CCACHE})
   endif()
@@ -22,12 +37,12 @@ if(MELSTREAM_NVCC)
   endif()
   find_package(CUDAToolkit QUIET)
 endif()
-if(MELSTREAM_NVCC AND TARGET CUDA::cufft AND TARGET CUDA::cudart_static)
+if(CMAKE_CUDA_COMPILER AND TARGET CUDA::cufft AND TARGET CUDA::cudart_static)
   set(MELSTREAM_HAS_CUDA ON)
   message(STATUS "CUDA engine: CUDA ${CUDAToolkit_VERSION}")
 elseif(MELSTREAM_CUDA STREQUAL "ON")
-  message(FATAL_ERROR "MELSTREAM_CUDA=ON, but there is no nvcc with cuFFT; install the CUDA toolkit, or say where with "
+  message(FATAL_ERROR "MELSTREAM_CUDA=ON, but there is no nvcc 12.0 or newer with cuFFT; install the CUDA toolkit, or say where with "
                       "-DMELSTREAM_NVCC=/path/to/nvcc")
 else()
-  message(STATUS "CUDA engine: not built, there is no nvcc with cuFFT")
+  message(STATUS "CUDA engine: not built, there is no nvcc 12.0 or newer with cuFFT")
 endif()

@@ -126,6 +126,11 @@ std::exception_ptr Daemon::failure() const {
   return failure_;
 }
 
+Overload Daemon::overload() {
+  const pipeline::Counters& counters = registry_.counters();
+  return {counters.streams_shed.load(std::memory_order_relaxed), counters.frames_shed.load(std::memory_order_relaxed)};
+}
+
 void Daemon::log_totals(const Log& log) {
   const pipeline::Counters& counters = registry_.counters();
   const auto text = [](const std::atomic<std::int64_t>& counter) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <mutex>
 #include <span>
@@ -55,6 +56,12 @@ class SlabNotice {
   engine::Engine* engine_ = nullptr;
 };
 
+/// What the engine cannot carry.
+struct Overload {
+  std::int64_t streams_shed = 0;  ///< at present
+  std::int64_t frames_shed = 0;   ///< since the start
+};
+
 class Daemon {
  public:
   /// Serves from here on. @param trouble notified when the tick thread has ended or an engine was lost: failure() and
@@ -71,6 +78,8 @@ class Daemon {
   std::exception_ptr failure() const;
   /// Any thread.
   rpc::EngineStatus engine_status() const { return engine_.status(); }
+  /// Any thread.
+  Overload overload();
   /// One line of what was done since the start.
   void log_totals(const Log& log);
 

@@ -1,7 +1,8 @@
 #include "daemon/engine_choice.hpp"
 
-#include <cstdlib>
 #include <utility>
+
+#include <stdlib.h>  // setenv
 
 #include "melstream/core/error.hpp"
 #include "melstream/engine/cpu/cpu_engine.hpp"
@@ -83,6 +84,8 @@ rpc::EngineStatus ChosenEngine::status() const {
 ChosenEngine choose_engine(const EngineConfig& config, const EngineSurroundings& surroundings) {
   EngineInstance cpu = make_cpu_engine(config, tick_threads(config), surroundings.limits);
   if (config.backend == "cpu") return {std::move(cpu), "engine.backend", false};
+  // Devices are to be counted as nvidia-smi does, not the fastest first. No other thread reads the environment yet.
+  setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 0);
   try {
     const engine::Plugin plugin(engine::cuda_plugin_places());
     EngineInstance primary = with_faults(make_plugin_engine(plugin, config, surroundings));
@@ -93,7 +96,8 @@ ChosenEngine choose_engine(const EngineConfig& config, const EngineSurroundings&
             how + ", " + plugin.path().string()};
   } catch (const PluginUnavailable& error) {
     if (config.backend != "auto") {
-      throw core::Error(core::ErrorCode::kUnavailable, "engine.backend = \"" + config.backend + "\": " + error.what());
+      throw core::Error(core::ErrorCode::kUnavailable, "engine.backend = \"" + config.backend + "\": " + error.what() +
+                                                           "; with \"auto\" the CPU would compute");
     }
     return {std::move(cpu), error.what(), is_fault(error)};
   }

@@ -67,6 +67,7 @@ class Run {
  private:
   Plan plan_memory() const;
   ExitCode loop();
+  void tell_overload();
   void on_signal(int signal);
   void tell_engine_loss();
   [[noreturn]] void leave_at_once(ExitCode exit_code, const std::string& why) const;
@@ -82,6 +83,9 @@ class Run {
   int drain_signal_ = 0;
   SteadyClock::time_point drain_began_;
   std::optional<Drain> drain_;
+  bool is_overloaded_ = false;
+  std::int64_t n_shed_told_ = 0;  ///< frames shed, as last told
+  SteadyClock::time_point overload_told_;
 };
 
 /// Audio shall not stay behind in memory that a library frees, nor be read from outside: no core dump, no ptrace by the
@@ -142,10 +146,11 @@ ExitCode Run::serve() {
 }
 
 ExitCode Run::loop() {
-  constexpr std::chrono::milliseconds kOverdueCheck{500};
+  constexpr std::chrono::milliseconds kLook{500};  // is the drain overdue, is the engine overloaded
   while (true) {
-    wait_for(signals_, wakeup_, drain_ ? std::optional(kOverdueCheck) : std::nullopt);
+    wait_for(signals_, wakeup_, kLook);
     wakeup_.clear();
+    tell_overload();
     tell_engine_loss();
     if (const std::exception_ptr failure = daemon_->failure()) return fail(failure);
     while (const std::optional<int> signal = signals_.next()) on_signal(*signal);
@@ -161,6 +166,27 @@ void Run::tell_engine_loss() {
   log_.event(LogLevel::kError, "engine_lost",
              {{"reason", *engine.loss}, {"now", now}, {"remedy", "restart melstreamd to use the GPU again"}});
   notify_service_manager("STATUS=engine lost (" + *engine.loss + "), " + now + " computes until a restart");
+}
+
+/// Its beginning, then at most every ten seconds while it lasts, and its end.
+void Run::tell_overload() {
+  constexpr std::chrono::seconds kAgain{10};
+  const Overload overload = daemon_->overload();
+  const SteadyClock::time_point now = SteadyClock::now();
+  if (overload.streams_shed == 0) {
+    if (!std::exchange(is_overloaded_, false)) return;
+    log_.event(LogLevel::kInfo, "overload_over", {{"frames_shed", std::to_string(overload.frames_shed)}});
+    n_shed_told_ = overload.frames_shed;
+  } else if (!is_overloaded_ || (now - overload_told_ >= kAgain && overload.frames_shed > n_shed_told_)) {
+    is_overloaded_ = true;
+    overload_told_ = now;
+    n_shed_told_ = overload.frames_shed;
+    log_.event(
+        LogLevel::kWarning, "overload",
+        {{"streams_shed", std::to_string(overload.streams_shed)},
+         {"frames_shed", std::to_string(overload.frames_shed)},
+         {"remedy", "the newest streams get no frames: fewer streams or front ends, more engine.threads, a GPU"}});
+  }
 }
 
 void Run::on_signal(int signal) {

@@ -15,6 +15,9 @@
 namespace melstream::daemon {
 namespace {
 
+/// What follows each refusal.
+const std::string kRemedy = "; with \"auto\" the CPU would compute";
+
 /// Sets variables of the environment, and unsets them in the end.
 class EngineChoice : public testing::Test {
  public:
@@ -76,7 +79,7 @@ TEST_F(EngineChoice, WithoutADriverTheCpuIsAsItShouldBe) {
   EXPECT_EQ(chosen.status().info.backend, "cpu");
   EXPECT_EQ(chosen.reason(), "no NVIDIA driver: libcuda.so.1 is not there");
   EXPECT_FALSE(chosen.plugin_fault());
-  EXPECT_EQ(refusal("cuda"), "engine.backend = \"cuda\": no NVIDIA driver: libcuda.so.1 is not there");
+  EXPECT_EQ(refusal("cuda"), "engine.backend = \"cuda\": no NVIDIA driver: libcuda.so.1 is not there" + kRemedy);
 }
 
 TEST_F(EngineChoice, FaultyPluginIsWorthAWarning) {
@@ -87,14 +90,14 @@ TEST_F(EngineChoice, FaultyPluginIsWorthAWarning) {
     EXPECT_EQ(chosen.status().info.backend, "cpu");
     EXPECT_TRUE(chosen.plugin_fault()) << path;
     EXPECT_NE(chosen.reason().find(path), std::string::npos) << chosen.reason();
-    EXPECT_EQ(refusal("cuda"), "engine.backend = \"cuda\": " + chosen.reason());
+    EXPECT_EQ(refusal("cuda"), "engine.backend = \"cuda\": " + chosen.reason() + kRemedy);
   }
 }
 
 TEST_F(EngineChoice, DeviceThatIsNotThere) {
   use_plugin(plugin("good"));
   EXPECT_EQ(refusal("cuda", 5),
-            "engine.backend = \"cuda\": no such CUDA device: engine.device = 5, but there is only device 0");
+            "engine.backend = \"cuda\": no such CUDA device: engine.device = 5, but there is only device 0" + kRemedy);
   EXPECT_EQ(choose("auto", 5).status().info.backend, "cpu");
 }
 

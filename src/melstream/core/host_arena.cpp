@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -96,17 +99,33 @@ struct HostArena::State {
   Options options;
   SlabObserver observer;
   mutable std::mutex mutex;
+  std::condition_variable slab_came;
   std::vector<Slab> slabs;       // guarded by mutex
+  std::size_t coming_slabs = 0;  // being mapped; guarded by mutex
   std::size_t used_blocks = 0;   // guarded by mutex
   std::size_t locked_slabs = 0;  // guarded by mutex
 
-  /// Caller holds the mutex, or is the constructor.
-  Slab& add_slab() {
+  /// Maps a slab and tells the observer. Without the mutex: pinning a slab may take long, and memory that is given back
+  /// meanwhile must not wait for it.
+  Slab make_slab() const {
     Slab slab(options.lock);
-    slabs.reserve(slabs.size() + 1);  // from here on only the observer may throw
     if (observer) observer({slab.base(), kSlabBytes});
+    return slab;
+  }
+  /// Caller holds the mutex, or is the constructor.
+  void add(Slab slab) {
     locked_slabs += slab.locked() ? 1 : 0;
-    return slabs.emplace_back(std::move(slab));
+    slabs.push_back(std::move(slab));
+  }
+  /// Caller holds the mutex. Null if no slab has room.
+  float* take(std::size_t n_blocks) noexcept {
+    for (Slab& slab : slabs) {
+      if (float* const samples = slab.take(n_blocks)) {
+        used_blocks += n_blocks;
+        return samples;
+      }
+    }
+    return nullptr;
   }
 };
 
@@ -119,7 +138,7 @@ HostArena::HostArena(const Options& options, SlabObserver observer) : state_(std
   state_->options.max_bytes = (options.max_bytes + kSlabBytes - 1) / kSlabBytes * kSlabBytes;
   state_->observer = std::move(observer);
   // At once, so that usage() tells at the start whether the limits allow locking.
-  if (state_->options.max_bytes > 0) state_->add_slab();
+  if (state_->options.max_bytes > 0) state_->add(state_->make_slab());
 }
 
 HostArena::~HostArena() { assert(state_->used_blocks == 0); }
@@ -129,22 +148,36 @@ AudioMemory HostArena::take(std::size_t n_blocks) {
     throw Error(ErrorCode::kInvalidArgument, "audio memory of " + std::to_string(n_blocks) +
                                                  " blocks, but must be 1 to " + std::to_string(kSlabBlocks));
   }
-  const std::lock_guard lock(state_->mutex);
-  float* samples = nullptr;
-  for (Slab& slab : state_->slabs) {
-    samples = slab.take(n_blocks);
-    if (samples != nullptr) break;
-  }
-  if (samples == nullptr) {
-    if ((state_->slabs.size() + 1) * kSlabBytes > state_->options.max_bytes) {
-      throw Error(ErrorCode::kResourceExhausted,
-                  "audio memory is full: " + std::to_string(state_->used_blocks * kBlockBytes) + " of " +
-                      std::to_string(state_->options.max_bytes) + " bytes in use, " +
-                      std::to_string(n_blocks * kBlockBytes) + " adjacent bytes asked for");
+  std::unique_lock lock(state_->mutex);
+  float* samples = state_->take(n_blocks);
+  while (samples == nullptr) {
+    if ((state_->slabs.size() + state_->coming_slabs + 1) * kSlabBytes > state_->options.max_bytes) {
+      if (state_->coming_slabs == 0) {
+        throw Error(ErrorCode::kResourceExhausted,
+                    "audio memory is full: " + std::to_string(state_->used_blocks * kBlockBytes) + " of " +
+                        std::to_string(state_->options.max_bytes) + " bytes in use, " +
+                        std::to_string(n_blocks * kBlockBytes) + " adjacent bytes asked for");
+      }
+      state_->slab_came.wait(lock);  // the last one may have room for both
+      samples = state_->take(n_blocks);
+      continue;
     }
-    samples = state_->add_slab().take(n_blocks);
+    ++state_->coming_slabs;
+    lock.unlock();
+    std::optional<Slab> slab;
+    std::exception_ptr failure;
+    try {
+      slab.emplace(state_->make_slab());
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    lock.lock();
+    --state_->coming_slabs;
+    state_->slab_came.notify_all();
+    if (failure) std::rethrow_exception(failure);
+    state_->add(std::move(*slab));
+    samples = state_->take(n_blocks);  // another thread may have been quicker
   }
-  state_->used_blocks += n_blocks;
   return AudioMemory(this, std::span<float>(samples, n_blocks * kBlockSamples));
 }
 

@@ -32,15 +32,17 @@ TickLoop::~TickLoop() = default;
 
 void TickLoop::sync_streams() {
   if (!registry_.live_streams(generation_, streams_)) return;
+  const auto by_opening = [](const auto& a, const auto& b) { return a->opened_order() < b->opened_order(); };
+  std::sort(streams_.begin(), streams_.end(), by_opening);
+  // Both are in order of opening: one walk finds every stream that had a framer before.
   std::vector<std::unique_ptr<StreamFramer>> framers;
+  framers.reserve(streams_.size());
+  auto known = framers_.begin();
   for (const std::shared_ptr<Stream>& stream : streams_) {
-    const auto known = std::find_if(framers_.begin(), framers_.end(), [&](const std::unique_ptr<StreamFramer>& framer) {
-      return framer && &framer->stream() == stream.get();
-    });
-    framers.push_back(known != framers_.end() ? std::move(*known) : std::make_unique<StreamFramer>(stream));
+    while (known != framers_.end() && (*known)->stream().opened_order() < stream->opened_order()) ++known;
+    const bool is_known = known != framers_.end() && &(*known)->stream() == stream.get();
+    framers.push_back(is_known ? std::move(*known++) : std::make_unique<StreamFramer>(stream));
   }
-  std::sort(framers.begin(), framers.end(),
-            [](const auto& a, const auto& b) { return a->stream().opened_order() < b->stream().opened_order(); });
   framers_ = std::move(framers);
   loads_.reserve(framers_.size());
 }
