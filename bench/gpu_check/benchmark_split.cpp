@@ -17,9 +17,16 @@ std::string rate(double n_bytes, double seconds, double ceiling) {
 }  // namespace
 
 std::vector<std::string> split_columns() {
-  return {"tick us",      "host gather",   "upload",     "gather kernel",    "FFT",          "rows",   "download",
-          "host deliver", "wake-up",       "B/frame up", "B/frame in place", "B/frame down", "copies", "launches",
-          "up GB/s",      "in place GB/s", "down GB/s"};
+  return {"tick us",       "on the device p50",
+          "p99",           "slices",
+          "host gather",   "upload",
+          "gather kernel", "FFT",
+          "rows",          "download",
+          "host deliver",  "wake-up",
+          "B/frame up",    "B/frame in place",
+          "B/frame down",  "copies",
+          "launches",      "up GB/s",
+          "in place GB/s", "down GB/s"};
 }
 
 std::vector<std::string> split_cells(const TickTimes& times, const Ceilings& ceilings) {
@@ -33,6 +40,9 @@ std::vector<std::string> split_cells(const TickTimes& times, const Ceilings& cei
   const auto up = static_cast<double>(c.uploaded_bytes), down = static_cast<double>(c.downloaded_bytes),
              in_place = static_cast<double>(c.in_place_bytes);
   return {us(times.mean() * n_ticks),
+          us(percentile(times.device_spans, 0.5) * n_ticks),
+          us(percentile(times.device_spans, 0.99) * n_ticks),
+          each(static_cast<double>(c.n_slices), n_ticks),
           us(c.gather_seconds),
           us(c.stage_seconds[kUpload]),
           us(c.stage_seconds[kGatherKernel]),

@@ -1,9 +1,11 @@
 // gpu_check: checks and times the CUDA engine on a GPU. scripts/gpu-check builds it, runs its stages and sums up.
 //
 //   gpu_check [--emulated] [--device=N] [--quick|--full] [--json=FILE] [--out=FOLDER] STAGE
+//   gpu_check --version      the commit that it was built of, and whether the tree had other changes
 //
 // STAGE: facts, parity, invariance, tiny, illegal-access, hang, benchmark. The last line is `N passed, N failed`.
 // Exit status: 0 all passed, 1 one failed, 64 usage, 77 there is no GPU (with one line that says what is missing).
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
@@ -11,6 +13,9 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <string_view>
+
+#include "melstream/engine/build_id.hpp"
 
 #include "bench/gpu_check/stages.hpp"
 
@@ -29,6 +34,21 @@ struct CommandLine {
   std::string stage;
 };
 
+/// False if it is no number, or too large.
+bool read_number(std::string_view digits, int& number) {
+  const char* const end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, number);
+  return error == std::errc() && stop == end && number >= 0;
+}
+
+/// Both as of configuring.
+std::string build() {
+  const std::string commit = melstream::engine::commit();
+  return (commit.empty() ? "unknown" : commit) +
+         (MELSTREAM_TREE_IS_DIRTY ? " with changes that are not committed" : "") + " (" +
+         melstream::engine::build_id() + ")";
+}
+
 /// False if it is not understood.
 bool read(int n_arguments, char** arguments, CommandLine& line) {
   for (int i = 1; i < n_arguments; ++i) {
@@ -44,7 +64,7 @@ bool read(int n_arguments, char** arguments, CommandLine& line) {
     } else if (argument == "--full") {
       line.settings.extent = bench::Extent::kFull;
     } else if (const char* device = value("--device=")) {
-      line.device = std::atoi(device);
+      if (!read_number(device, line.device)) return false;
     } else if (const char* json = value("--json=")) {
       line.json = json;
     } else if (const char* out = value("--out=")) {
@@ -97,9 +117,14 @@ std::unique_ptr<bench::Machine> find_machine(const CommandLine& line) {
 }  // namespace
 
 int main(int n_arguments, char** arguments) {
+  if (n_arguments == 2 && std::string_view(arguments[1]) == "--version") {
+    std::cout << build() << std::endl;
+    return 0;
+  }
   CommandLine line;
   if (!read(n_arguments, arguments, line)) {
-    std::cerr << "usage: gpu_check [--emulated] [--device=N] [--quick|--full] [--json=FILE] [--out=FOLDER] STAGE\n";
+    std::cerr << "usage: gpu_check [--emulated] [--device=N] [--quick|--full] [--json=FILE] [--out=FOLDER] STAGE, or "
+                 "gpu_check --version\n";
     return kUsage;
   }
   bench::Report report(line.stage);

@@ -27,6 +27,7 @@ Counters difference(const Counters& after, const Counters& before) noexcept {
   d.downloaded_bytes -= before.downloaded_bytes;
   d.gather_seconds -= before.gather_seconds;
   d.deliver_seconds -= before.deliver_seconds;
+  d.device_span_seconds -= before.device_span_seconds;
   for (std::size_t i = 0; i < d.stage_seconds.size(); ++i) d.stage_seconds[i] -= before.stage_seconds[i];
   return d;
 }
@@ -67,23 +68,23 @@ TickTimes TickRunner::run(const engine::Prepared& prepared, std::size_t n_stream
     if (budget.period.count() > 0.0) std::this_thread::sleep_until(next += period);
     const Seconds seconds = run_one(prepared, n_rows);
     times.seconds.push_back(seconds.tick);
-    times.without_gather.push_back(seconds.tick - seconds.gather);
+    times.device_spans.push_back(seconds.device_span);
   }
   times.counters = difference(counters(), before);
   std::sort(times.seconds.begin(), times.seconds.end());
-  std::sort(times.without_gather.begin(), times.without_gather.end());
+  std::sort(times.device_spans.begin(), times.device_spans.end());
   return times;
 }
 
 TickRunner::Seconds TickRunner::run_one(const engine::Prepared& prepared, int n_rows) {
   rings_.next_tick(prepared, n_rows, lanes_);
-  const double gathered = counters().gather_seconds;
+  const double before = counters().device_span_seconds;
   const SteadyClock::time_point begin = SteadyClock::now();
   const engine::Ticket ticket = engine_.submit({lanes_, rows_.values, maxima_});
   while (!engine_.poll(ticket, std::chrono::seconds(1))) {
   }
   const double tick = seconds_since(begin);
-  return {tick, counters().gather_seconds - gathered};
+  return {tick, counters().device_span_seconds - before};
 }
 
 Counters TickRunner::counters() const noexcept { return counted_ != nullptr ? counted_->counters() : Counters{}; }

@@ -13,11 +13,11 @@
 namespace melstream::bench {
 
 struct TickTimes {
-  double first_seconds = 0.0;          ///< of the first tick, which may load code
-  std::vector<double> seconds;         ///< of each tick after it, sorted
-  std::vector<double> without_gather;  ///< the same less the host's gathering, sorted; CUDA only
-  engine::cuda::Counters counters;     ///< of those ticks; CUDA only
-  std::size_t n_rows = 0;              ///< of one tick
+  double first_seconds = 0.0;        ///< of the first tick, which may load code
+  std::vector<double> seconds;       ///< of each tick after it, sorted
+  std::vector<double> device_spans;  ///< seconds of each from first upload to last download, sorted; 0 if not measured
+  engine::cuda::Counters counters;   ///< of those ticks; CUDA only
+  std::size_t n_rows = 0;            ///< of one tick
 
   double mean() const noexcept;
   /// Rows a second of a median tick.
@@ -47,10 +47,10 @@ class TickRunner {
   const test::Matrix& last_rows() const noexcept { return rows_; }
 
  private:
-  /// Seconds of the next tick, and of it the host's gathering.
+  /// Seconds of the next tick, and of it on the device.
   struct Seconds {
     double tick = 0.0;
-    double gather = 0.0;
+    double device_span = 0.0;
   };
   Seconds run_one(const engine::Prepared& prepared, int n_rows);
   engine::cuda::Counters counters() const noexcept;
