@@ -14,7 +14,8 @@ once with ordinary (pageable) memory and once with memory that is pinned and reu
   whisper     whisper.log_mel_spectrogram, with its own padding of each clip and its clamp: clips.f32 only
   flashmel    flashmel.MelSpectrogram (a fused kernel), then clamp and log10
 
-What cannot be imported or fails is "not run". Needs torch; numpy is not needed. Exit status: 0.
+What cannot be imported or fails is "not run". Needs torch; numpy is not needed. Exit status: 0, or 77 if nothing could
+be run.
 """
 import argparse
 import json
@@ -28,6 +29,7 @@ import warnings
 N_FFT, HOP, N_MELS, RATE = 400, 160, 80, 16000
 FLOOR = 1e-10
 REACH = 5.0  # times torchaudio
+NOTHING_RUN = 77
 
 
 def slaney_filters():
@@ -248,13 +250,16 @@ def main():
     options = parser.parse_args()
     try:
         import torch
-    except ImportError:
-        print("  --    peers: not run: no torch")
-        return 0
+    except (ImportError, OSError) as error:
+        print("  --    peers: not run: no torch: %s" % error)
+        return NOTHING_RUN
     if options.device.startswith("cuda"):
         if not torch.cuda.is_available():
             print("  --    peers: not run: torch %s finds no GPU" % torch.__version__)
-            return 0
+            return NOTHING_RUN
+        if (torch.device(options.device).index or 0) >= torch.cuda.device_count():
+            print("  --    peers: not run: torch finds %d GPUs, no %s" % (torch.cuda.device_count(), options.device))
+            return NOTHING_RUN
         torch.cuda.set_device(torch.device(options.device))
         # As anyone would get it, but without TensorFloat-32: other numbers would be no comparison.
         torch.backends.cuda.matmul.allow_tf32 = False
@@ -272,7 +277,7 @@ def main():
             json.dump({"stage": "peers", "figures": comparison.found,
                        "tables": [{"title": title, "columns": columns, "rows": comparison.rows}]}, file, indent=1)
             file.write("\n")
-    return 0
+    return 0 if comparison.rows else NOTHING_RUN
 
 
 if __name__ == "__main__":
