@@ -1,8 +1,10 @@
 // A device that answers late or never: lost after a quarter of a second of the engine's clock, and not before.
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -138,6 +140,25 @@ TEST_F(CudaHang, DestructionWaitsForTheDeviceAndWritesNoRows) {
   EXPECT_EQ(machine_.log.n_marks_reached - n_marks_reached, 2);
   EXPECT_EQ(first.lane_rows(), unwritten) << "whoever asks no more may have freed them";
   EXPECT_EQ(second.lane_rows(), unwritten);
+}
+
+TEST_F(CudaHang, InAProbeKeepsNoTickWaiting) {
+  machine_.faults.hang_after_marks = machine_.log.n_marks_reached;
+  std::atomic<bool> is_probing{false}, is_over{false};
+  machine_.faults.on_wait = [&] { is_probing = true; };
+  std::thread control([&] {
+    EXPECT_THROW(cuda_->prepare(engine::FrontEndCatalog().find("kaldi-80"), Smoothing::kNone), core::EngineError);
+    is_over = true;
+  });
+  while (!is_probing) std::this_thread::yield();
+  OwnedTick tick({lane()});
+  const engine::Ticket ticket = cuda_->submit(tick.tick());
+  EXPECT_FALSE(cuda_->poll(ticket, nanoseconds(0)));
+  machine_.clock.advance_ms(251);
+  EXPECT_THROW(cuda_->poll(ticket, nanoseconds(0)), core::EngineError);
+  EXPECT_FALSE(is_over) << "the probe waits for ten seconds";
+  machine_.clock.advance_ms(10'000);
+  control.join();
 }
 
 TEST(CudaHangAtStart, IsAnErrorAfterTenSeconds) {

@@ -54,7 +54,7 @@ class Gathered {
 
   template <typename Warp>
   void run() {
-    input_.assign(static_cast<std::size_t>(kFrames * variant_.n_fft), kUnwritten);
+    input_.assign(std::size_t{kFrames} * static_cast<std::size_t>(variant_.n_fft), kUnwritten);
     energy_.assign(kFrames, kUnwritten);
     params_.input = input_.data();
     params_.energy = variant_.wants_energy ? energy_.data() : nullptr;

@@ -18,7 +18,6 @@ namespace melstream::test {
 namespace {
 
 using engine::Lane;
-using engine::Prepared;
 
 constexpr std::size_t kRing = 4096;
 constexpr std::int64_t kSamples = 3500;  ///< in the ring, of a segment that began earlier or begins here

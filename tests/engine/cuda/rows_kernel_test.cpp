@@ -165,7 +165,7 @@ TEST(RowsKernel, RowsAndMaximaGoToTheirPlacesAndUnwantedFramesNowhere) {
     const std::vector<RowPlace> places = {{2 * n + 5, 1}, {-1, -1}, {3, 0}, {n + 4, -1}};
     const std::vector<float> in_order = rows.run(kFrames * rows.n_values());
     rows.params().places = places.data();
-    const std::vector<float> placed = rows.run(static_cast<std::size_t>(3 * n + 6));
+    const std::vector<float> placed = rows.run(3 * rows.n_values() + 6);
     std::vector<float> expected(placed.size(), kUnwritten);
     for (std::size_t frame = 0; frame < kFrames; ++frame) {
       if (places[frame].values < 0) continue;
