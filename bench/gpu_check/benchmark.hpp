@@ -27,6 +27,9 @@ struct Mode {
   std::string driver() const { return is_threaded ? "thread" : "direct"; }
 };
 
+/// What is compared with what was to be reached.
+inline constexpr Mode kDaemonMode{true, false, false, true};
+
 /// The engine on the machine, with the rings registered. Only one at a time: memory is pinned once.
 class BenchEngine {
  public:
@@ -47,8 +50,8 @@ class BenchEngine {
 /// The last tick of a runner, of a front end that is plain log mels, against the CPU engine.
 test::Comparison compare_last_tick(const TickRunner& runner, const std::string& front_end);
 
-/// Measured in place and staged as gpu_peers.py has the others compute, and written for it: 10,000 clips of one frame,
-/// and 100 clips of 100 frames.
+/// Measured as the daemon runs, and spinning, as gpu_peers.py has the others compute, and written for it: 10,000 clips
+/// of one frame, and 100 clips of 100 frames.
 void benchmark_for_peers(Machine& machine, const Settings& settings, Report& report, RingStreams& rings,
                          const engine::Limits& limits);
 
