@@ -1,6 +1,7 @@
 """The daemon as an administrator meets it: config, exit codes, signals."""
 import json
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -186,3 +187,74 @@ class Drain(unittest.TestCase):
         _, errors = writer.communicate(timeout=harness.DEADLINE_S)
         self.assertEqual(writer.returncode, 69, errors.decode())
         self.assertIn("shutting down", errors.decode())
+
+
+class StoppedReader(unittest.TestCase):
+    """A subscriber that reads nothing, while the kernel has room for all that it is sent."""
+
+    def start(self, drain_timeout_s):
+        self.daemon = harness.Daemon('drain_timeout_s = %g\n[features]\nalways = ["whisper-80"]\n' % drain_timeout_s)
+        self.addCleanup(self.daemon.close)
+        self.writer = self.daemon.start_client("push", "-", "--stream", "s", "--rate", "16000", "--encoding", "s16le",
+                                               "--channels", "1", "--pace", "fast", stdin=subprocess.PIPE)
+        self.addCleanup(self.end, self.writer)
+        self.out = os.path.join(self.daemon.folder, "s.jsonl")
+        self.reader = self.daemon.start_client("subscribe", "s", "--front-end", "whisper-80", "--wait", "--start",
+                                               "frame:0", "--out", self.out)
+        self.addCleanup(self.end, self.reader)
+        self.n_samples = 0
+        self.feed(0)
+        self.reader.send_signal(signal.SIGSTOP)
+        os.waitpid(self.reader.pid, os.WUNTRACED)
+        self.feed(1)
+
+    def end(self, process):
+        process.kill()
+        process.communicate(timeout=harness.DEADLINE_S)
+
+    def feed(self, second):
+        """One second, and waits until it is computed for a reader that is there."""
+        samples = harness.pcm16("tone1k")[second * 32000:(second + 1) * 32000]
+        self.n_samples += len(samples) // 2
+        self.writer.stdin.write(samples)
+        self.writer.stdin.flush()
+
+        def all_there():
+            stream = self.daemon.streams().get("s", {})
+            return stream.get("subscriber_count") == 1 and stream["timeline_samples"] == self.n_samples
+
+        harness.wait_until(all_there, "the arrival of all samples")
+
+    def drain(self, still_there_s):
+        """SIGTERM; the daemon must not have ended after so many seconds."""
+        self.daemon.process.send_signal(signal.SIGTERM)
+        with self.assertRaises(subprocess.TimeoutExpired, msg=self.daemon.log_text()):
+            self.daemon.process.wait(still_there_s)
+
+    def test_is_waited_for(self):
+        for attempt in range(3):
+            with self.subTest(attempt=attempt):
+                self.start(30)
+                self.drain(1)
+                # It waits for input, and gRPC's client then looks at its connection every 5 s only.
+                self.end(self.writer)
+                self.reader.send_signal(signal.SIGCONT)
+                self.assertEqual(self.daemon.process.wait(harness.DEADLINE_S), 0, self.daemon.log_text())
+                _, errors = self.reader.communicate(timeout=harness.DEADLINE_S)
+                with open(self.out, encoding="utf-8") as file:
+                    responses = [json.loads(line) for line in file]
+                self.assertEqual(responses[-1]["type"], "end", errors.decode())
+                self.assertEqual(sum(one["n_frames"] for one in responses if one["type"] == "block"),
+                                 self.n_samples // 160)
+
+    def test_is_cut_off_in_the_end(self):
+        self.start(1)
+        self.drain(0.5)
+        self.assertEqual(self.daemon.process.wait(harness.DEADLINE_S), 75, self.daemon.log_text())
+
+    def test_does_not_keep_a_second_signal_waiting(self):
+        self.start(30)
+        self.drain(1)
+        self.daemon.process.send_signal(signal.SIGINT)
+        self.assertEqual(self.daemon.process.wait(harness.DEADLINE_S), 75, self.daemon.log_text())
+        self.assertIn("stopped_at_once", self.daemon.log_text())

@@ -158,6 +158,26 @@ TEST(ConnectionTable, CountsWhatIsStillOpen) {
   EXPECT_EQ(table.count_live(), 2U);
 }
 
+TEST(ConnectionTable, KnowsWhatAPeerHasNotRead) {
+  ConnectionTable table(2);
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+  Fd ours(ends[0]);
+  const Fd theirs(ends[1]);
+  ASSERT_TRUE(table.add(ours.get(), 0));
+  EXPECT_TRUE(table.all_taken());
+  ASSERT_EQ(write(ours.get(), "ab", 2), 2);
+  EXPECT_FALSE(table.all_taken());
+  char bytes[2] = {};
+  ASSERT_EQ(read(theirs.get(), bytes, 1), 1);
+  EXPECT_FALSE(table.all_taken());
+  ASSERT_EQ(read(theirs.get(), bytes, 1), 1);
+  EXPECT_TRUE(table.all_taken());
+  ASSERT_EQ(write(ours.get(), "c", 1), 1);
+  ours.reset();
+  EXPECT_TRUE(table.all_taken());  // closed: nothing to wait for
+}
+
 TEST(ConnectionTable, CutsConnections) {
   ConnectionTable table(2);
   int ends[2];
@@ -236,6 +256,25 @@ TEST_F(ListeningTest, TriesAgainOnceDescriptorsAreFree) {
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
   close(taken.get_future().get());
   EXPECT_EQ(acceptor.counts().accepted, 1);
+}
+
+TEST_F(ListeningTest, WaitsUntilPeersHaveReadAll) {
+  std::vector<ListenSocket> sockets;
+  sockets.push_back(ListenSocket::unix_domain(path_));
+  std::promise<int> taken;
+  Acceptor acceptor(std::move(sockets), 2, {.hand_over = [&](int fd) { taken.set_value(fd); }, .on_wake = [] {}});
+  const Fd client = connect_to(path_);
+  const Fd ours(taken.get_future().get());
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  EXPECT_TRUE(acceptor.wait_until_taken(now()));
+  ASSERT_EQ(write(ours.get(), "a", 1), 1);
+  EXPECT_FALSE(acceptor.wait_until_taken(now()));
+  EXPECT_FALSE(acceptor.wait_until_taken(now() + std::chrono::milliseconds(30)));
+  std::future<bool> all_taken =
+      std::async(std::launch::async, [&] { return acceptor.wait_until_taken(now() + std::chrono::seconds(30)); });
+  char byte = 0;
+  ASSERT_EQ(read(client.get(), &byte, 1), 1);
+  EXPECT_TRUE(all_taken.get());
 }
 
 TEST_F(ListeningTest, RelaysEveryWakeAndStopsAccepting) {

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <future>
 #include <list>
+#include <memory>
 #include <system_error>
 #include <thread>
 
@@ -29,6 +30,8 @@ using Descriptor = asio::posix::stream_descriptor;
 constexpr std::chrono::milliseconds kOutOfFdsPause{100};
 // Then the others get their turn, wakes above all.
 constexpr int kAcceptsAtOnce = 32;
+// The kernel does not wake anybody when a peer has read.
+constexpr std::chrono::milliseconds kLookAgain{10};
 
 int make_wake_fd() {
   const int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -50,12 +53,17 @@ struct Acceptor::State {
   };
 
   State(int max_connections, Hooks the_hooks)
-      : hooks(std::move(the_hooks)), connections(max_connections), wake_event(context, make_wake_fd()), cut(context) {}
+      : hooks(std::move(the_hooks)),
+        connections(max_connections),
+        wake_event(context, make_wake_fd()),
+        cut(context),
+        look(context) {}
 
   void wait_for_connection(Listener& listener);
   void accept_all(Listener& listener);
   void take(int fd, bool is_tcp);
   void wait_for_wake();
+  void tell_when_taken(std::chrono::steady_clock::time_point deadline, std::shared_ptr<std::promise<bool>> taken);
 
   asio::io_context context{1};
   const Hooks hooks;
@@ -63,7 +71,8 @@ struct Acceptor::State {
   ConnectionTable connections;    // accept thread
   std::list<Listener> listeners;  // accept thread
   Descriptor wake_event;
-  asio::steady_timer cut;  // accept thread
+  asio::steady_timer cut;   // accept thread
+  asio::steady_timer look;  // accept thread
   // Set by wake() (any thread), cleared by the accept thread before on_wake: at most one event is under way.
   std::atomic<bool> wake_pending{false};
   // Writer: accept thread; readers: any. Each is a count of its own.
@@ -109,6 +118,19 @@ void Acceptor::State::take(int fd, bool is_tcp) {
   n_accepted.fetch_add(1, std::memory_order_relaxed);
   set_connection_options(fd, is_tcp);
   hooks.hand_over(fd);
+}
+
+void Acceptor::State::tell_when_taken(std::chrono::steady_clock::time_point deadline,
+                                      std::shared_ptr<std::promise<bool>> taken) {
+  const bool all = connections.all_taken();
+  if (all || std::chrono::steady_clock::now() >= deadline) {
+    taken->set_value(all);
+    return;
+  }
+  look.expires_after(kLookAgain);
+  look.async_wait([this, deadline, taken = std::move(taken)](const boost::system::error_code&) mutable {
+    tell_when_taken(deadline, std::move(taken));
+  });
 }
 
 void Acceptor::State::wait_for_wake() {
@@ -162,6 +184,13 @@ void Acceptor::stop_accepting() {
     });
   });
   stopped.get_future().wait();
+}
+
+bool Acceptor::wait_until_taken(std::chrono::steady_clock::time_point deadline) {
+  const auto taken = std::make_shared<std::promise<bool>>();
+  std::future<bool> answer = taken->get_future();
+  asio::post(state_->context, [this, deadline, taken] { state_->tell_when_taken(deadline, taken); });
+  return answer.get();
 }
 
 void Acceptor::cut_connections_after(std::chrono::milliseconds delay) {

@@ -36,6 +36,9 @@ class Acceptor {
   void wake() noexcept;
   /// Closes the listeners; returns once none accepts any more. Wakes go on. Not on the accept thread.
   void stop_accepting();
+  /// Waits until peers have taken all that was written to their connections; over TCP, their kernels. False if some
+  /// have not at `deadline`. What gRPC still holds does not count. Not on the accept thread, not after stop().
+  bool wait_until_taken(std::chrono::steady_clock::time_point deadline);
   /// Ends all connections after `delay`, unless the acceptor is gone by then. What is still to be sent may be lost.
   void cut_connections_after(std::chrono::milliseconds delay);
   /// Stops the thread; connections stay, wake() has no effect any more. Idempotent.

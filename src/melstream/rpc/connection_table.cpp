@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <linux/sockios.h>  // SIOCOUTQ
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -58,6 +60,15 @@ std::size_t ConnectionTable::count_live() noexcept {
     --n_used_;
   }
   return n_used_;
+}
+
+bool ConnectionTable::all_taken() const noexcept {
+  for (std::size_t fd = 0; fd < slots_.size(); ++fd) {
+    if (!slots_[fd].used || !is_open(static_cast<int>(fd), slots_[fd].inode)) continue;
+    int n_bytes = 0;
+    if (ioctl(static_cast<int>(fd), SIOCOUTQ, &n_bytes) == 0 && n_bytes > 0) return false;
+  }
+  return true;
 }
 
 void ConnectionTable::cut_all() noexcept {

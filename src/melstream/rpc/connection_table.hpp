@@ -19,6 +19,9 @@ class ConnectionTable {
   bool add(int fd, std::int64_t now_mono_ns);
   /// Open ones, after looking again.
   std::size_t count_live() noexcept;
+  /// The peers have read all that was written to open connections; over TCP, their kernels have it (unix(7), tcp(7):
+  /// SIOCOUTQ).
+  bool all_taken() const noexcept;
   /// Ends all open connections in both directions; gRPC notices and closes them.
   void cut_all() noexcept;
 

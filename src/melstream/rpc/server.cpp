@@ -167,14 +167,19 @@ void Server::State::keep_house() {
 
 bool Server::State::stop(milliseconds patience) {
   if (std::exchange(stopped, true)) return true;
+  const auto deadline = std::chrono::steady_clock::now() + patience;
   server->GetHealthCheckService()->SetServingStatus(false);
   acceptor->stop_accepting();
   environment.registry().drain();
   publishers.end_all();
   windows.end_all();
   acceptor->wake();  // those who wait for a stream are told that none comes
-  const bool all_read = subscribers->wait_until_idle(patience);
+  bool all_read = subscribers->wait_until_idle(patience);
   watches.end_all();
+  // gRPC calls a call over once the kernel has its last bytes. A client that has not read them when its connection is
+  // closed loses them: its next write fails, and it gives the connection up. Nothing tells whose a connection is, so an
+  // idle client of gRPC, which looks at its own every 5 s only, may be waited for as well.
+  if (all_read && subscribers->served_any()) all_read = acceptor->wait_until_taken(deadline);
   // Shutdown() cancels the calls that are left, but then waits for writes to peers that may have vanished; cutting
   // their connections ends that.
   acceptor->cut_connections_after(kCutAfter);

@@ -66,6 +66,7 @@ void SubscribeQueue::handle(void* tag, bool ok) {
   const auto& [call, step] = *static_cast<SubscribeCall::Tag*>(tag);
   if (step == SubscribeCall::Step::kAccept && ok) {
     const int n = n_calls() + 1;
+    served_any_.store(true, std::memory_order_release);
     set_n_calls(n);
     call->accepted(n <= environment_.options.max_subscriptions);
     add_call();

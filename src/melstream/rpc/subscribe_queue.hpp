@@ -32,9 +32,12 @@ class SubscribeQueue {
   void wake();
   /// Calls that a client has opened.
   int n_calls() const noexcept { return n_calls_.load(std::memory_order_acquire); }
+  /// A client has opened one since the start.
+  bool served_any() const noexcept { return served_any_.load(std::memory_order_acquire); }
   /// Ends the thread. The server has shut down; wake() is no longer called. Idempotent.
   void stop();
-  /// True once no call is left; false if some are after `patience`.
+  /// True once no call is left: the kernel has all of their bytes, though a slow client may not have read them yet.
+  /// False if some are left after `patience`.
   bool wait_until_idle(std::chrono::milliseconds patience);
 
  private:
@@ -52,6 +55,8 @@ class SubscribeQueue {
   std::atomic<bool> alarm_set_{false};
   // Writer: ms-subscribe (under idle_mutex_); readers: any.
   std::atomic<int> n_calls_{0};
+  // Writer: ms-subscribe; readers: any.
+  std::atomic<bool> served_any_{false};
   std::mutex idle_mutex_;
   std::condition_variable idle_;
   // ms-subscribe:
