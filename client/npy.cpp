@@ -170,9 +170,7 @@ FeatureMatrix read_npy(const std::string& path) {
 }
 
 NpyWriter::NpyWriter(const std::string& path, int bins)
-    : path_(link_target(path)),
-      temporary_path_(path_ + ".partial-" + std::to_string(getpid())),
-      bins_(bins) {
+    : path_(link_target(path)), temporary_path_(path_ + ".partial-" + std::to_string(getpid())), bins_(bins) {
   struct stat info {};
   // Never a device or a pipe: renaming a file over it would replace it for everybody.
   if (stat(path_.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {

@@ -208,6 +208,16 @@ TEST(FrontEnd, PreEmphasisOverTheSignalNeedsTheSampleBefore) {
   EXPECT_EQ(FrontEndCatalog().find("kaldi-80")->rows(Smoothing::kNone).frame.lead, 0);
 }
 
+TEST(FrontEnd, TakesNoRawEnergyOfASignalThatWasPreEmphasised) {
+  FrontEndSpec spec = FrontEndCatalog().find("nemo-80")->spec();
+  spec.name = "mfcc-of-nemo";
+  spec.log = {LogBase::kE, LogFloor::kMax, 1e-10F};
+  spec.cepstrum = CepstrumSpec{.energy = EnergyTerm::kRawEnergy};
+  EXPECT_EQ(error_of([&] { FrontEnd{spec}; }).field(), "energy");
+  spec.cepstrum->energy = EnergyTerm::kCepstrum;
+  EXPECT_EQ(FrontEnd(spec).n_bins(), 13);
+}
+
 TEST(FrontEnd, SmoothingIsForLogMelsOnly) {
   const FrontEndCatalog catalog;
   for (const char* name : {"whisper-80", "whisper-128", "kaldi-80", "wenet-80", "funasr-80", "nemo-80", "nemo-128"}) {

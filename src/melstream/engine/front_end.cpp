@@ -109,6 +109,11 @@ void check_values(const Checker& check, const FrontEndSpec& spec) {
     check.range("cepstra", spec.cepstrum->n_ceps, 1, spec.mel.n_mels);
     check.require(spec.cepstrum->lifter >= 0.0F && std::isfinite(spec.cepstrum->lifter), "lifter",
                   shown(spec.cepstrum->lifter) + " must be 0 (off) or above");
+    // The raw energy is that of a frame before pre-emphasis; of a signal that was pre-emphasised as a whole there is
+    // none.
+    check.require(spec.cepstrum->energy != EnergyTerm::kRawEnergy ||
+                      spec.transform.pre_emphasis_scope != PreEmphasisScope::kSignal,
+                  "energy", "must be cepstrum with pre_emphasis_scope = signal");
   }
   check.range("lfr_m", spec.lfr.m, 1, kMaxLfr);
   check.range("lfr_n", spec.lfr.n, 1, kMaxLfr);

@@ -12,8 +12,8 @@
 #include "melstream/core/error.hpp"
 #include "melstream/engine/cpu/kernels.hpp"
 #include "melstream/engine/cpu/prepared.hpp"
-#include "melstream/engine/tick_plan.hpp"
 #include "melstream/engine/cpu/unit_worker.hpp"
+#include "melstream/engine/tick_plan.hpp"
 
 namespace melstream::engine::cpu {
 namespace {
