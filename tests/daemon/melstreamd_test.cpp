@@ -125,7 +125,7 @@ TEST_F(Melstreamd, CudaWithoutPluginExits69) {
   EXPECT_EQ(finished.exit_code, 69);
   EXPECT_TRUE(contains(finished.err,
                        " error   cannot_start error=\"engine.backend = \\\"cuda\\\": no CUDA plugin found "
-                       "(tried /no/such.so)\"\n"))
+                       "(tried /no/such.so); with \\\"auto\\\" the CPU would compute\"\n"))
       << finished.err;
   EXPECT_FALSE(contains(finished.err, " engine backend=")) << finished.err;
   EXPECT_FALSE(std::filesystem::exists(socket()));
