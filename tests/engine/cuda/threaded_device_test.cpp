@@ -16,8 +16,6 @@
 namespace melstream::engine::cuda {
 namespace {
 
-using test::LaneRows;
-
 /// A gate that calls can be made to wait at.
 class Gate {
  public:

@@ -72,7 +72,8 @@ Slice::Need Slice::need_of(const TickPlan& plan, const Unit& unit) const noexcep
     need.n_frames += static_cast<std::int32_t>(piece.frames.size());
     // At most: every piece as one span, or, where frames are read in place, each of the others by itself.
     const FrameGeometry& geometry = geometry_of(plan, piece);
-    const auto span = static_cast<std::size_t>(std::max(geometry.hop, geometry.window) + geometry.lead);
+    const auto span =
+        static_cast<std::size_t>(std::max(geometry.hop, geometry.window)) + static_cast<std::size_t>(geometry.lead);
     n_floats += aligned(span * sizeof(float)) / sizeof(float) * static_cast<std::size_t>(piece.frames.size());
     for (std::int32_t j = 0; j < recipe.n_lanes; ++j) {
       const Lane& lane = plan.lane(plan.strand_of(piece).first_lane + j);

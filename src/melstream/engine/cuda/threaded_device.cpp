@@ -222,7 +222,7 @@ void ThreadedQueue::execute(const Command& command) {
                    }
                  },
                  [this](const GatherParams& params) { inner_.gather_async(params); },
-                 [this](const Transform& transform) { transform.plan->run_async(transform.input, transform.spectra); },
+                 [](const Transform& transform) { transform.plan->run_async(transform.input, transform.spectra); },
                  [this](const RowsParams& params) { inner_.rows_async(params); },
                  [this](const AssembleParams& params) { inner_.assemble_async(params); },
                  [this](const Mark& mark) {
