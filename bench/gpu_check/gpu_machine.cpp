@@ -12,6 +12,7 @@
 #include <cufft.h>
 
 #include "melstream/engine/cuda/cuda_device.hpp"
+#include "melstream/engine/cuda/cuda_handles.hpp"
 
 #include "bench/gpu_check/fault_kernels.cuh"
 #include "bench/gpu_check/machine.hpp"
@@ -20,24 +21,11 @@
 namespace melstream::bench {
 namespace {
 
+using engine::cuda::check;
+using engine::cuda::Event;
+using engine::cuda::Stream;
+
 constexpr double kHangSeconds = 1.5;  // six times the hang limit; displays allow a kernel 2 s
-
-void check(cudaError_t result, const char* call) {
-  if (result == cudaSuccess) return;
-  throw core::EngineError(std::string(call) + ": " + cudaGetErrorString(result));
-}
-
-struct DestroyStream {
-  using pointer = cudaStream_t;
-  void operator()(cudaStream_t stream) const noexcept { cudaStreamDestroy(stream); }
-};
-using Stream = std::unique_ptr<std::remove_pointer_t<cudaStream_t>, DestroyStream>;
-
-struct DestroyEvent {
-  using pointer = cudaEvent_t;
-  void operator()(cudaEvent_t event) const noexcept { cudaEventDestroy(event); }
-};
-using Event = std::unique_ptr<std::remove_pointer_t<cudaEvent_t>, DestroyEvent>;
 
 struct FreeDevice {
   void operator()(void* memory) const noexcept { cudaFree(memory); }

@@ -4,25 +4,20 @@
 #include <cstring>
 #include <mutex>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <cuda_runtime_api.h>
 #include <cufft.h>
 
+#include "melstream/engine/cuda/cuda_handles.hpp"
 #include "melstream/engine/cuda/kernels.cuh"
 
 namespace melstream::engine::cuda {
 namespace {
 
-/// Throws EngineError naming the call that failed.
-void check(cudaError_t result, const char* call) {
-  if (result == cudaSuccess) return;
-  throw core::EngineError(std::string(call) + ": " + cudaGetErrorString(result));
-}
-
-void check(cufftResult result, const char* call) {
+/// As check() of the runtime.
+void check_fft(cufftResult result, const char* call) {
   if (result == CUFFT_SUCCESS) return;
   throw core::EngineError(std::string(call) + ": cuFFT error " + std::to_string(static_cast<int>(result)));
 }
@@ -33,18 +28,6 @@ std::string version_text(int version) {
 
 /// The current device is a property of each thread.
 void use_device(int index) { check(cudaSetDevice(index), "cudaSetDevice"); }
-
-struct DestroyStream {
-  using pointer = cudaStream_t;
-  void operator()(cudaStream_t stream) const noexcept { cudaStreamDestroy(stream); }
-};
-using Stream = std::unique_ptr<std::remove_pointer_t<cudaStream_t>, DestroyStream>;
-
-struct DestroyEvent {
-  using pointer = cudaEvent_t;
-  void operator()(cudaEvent_t event) const noexcept { cudaEventDestroy(event); }
-};
-using Event = std::unique_ptr<std::remove_pointer_t<cudaEvent_t>, DestroyEvent>;
 
 /// The highest priority there is: a tick is short, and others on the device may be long.
 Stream make_stream() {
@@ -130,13 +113,13 @@ class CudaQueue final : public Queue {
 class CufftPlan final : public FftPlan {
  public:
   CufftPlan(int n_fft, int n_frames, cudaStream_t stream) {
-    check(cufftCreate(&plan_), "cufftCreate");
+    check_fft(cufftCreate(&plan_), "cufftCreate");
     try {
-      check(cufftSetAutoAllocation(plan_, 0), "cufftSetAutoAllocation");
+      check_fft(cufftSetAutoAllocation(plan_, 0), "cufftSetAutoAllocation");
       long long n[1] = {n_fft}, n_bins[1] = {n_fft / 2 + 1};
-      check(cufftMakePlanMany64(plan_, 1, n, n, 1, n[0], n_bins, 1, n_bins[0], CUFFT_R2C, n_frames, &work_bytes_),
-            "cufftMakePlanMany64");
-      check(cufftSetStream(plan_, stream), "cufftSetStream");
+      check_fft(cufftMakePlanMany64(plan_, 1, n, n, 1, n[0], n_bins, 1, n_bins[0], CUFFT_R2C, n_frames, &work_bytes_),
+                "cufftMakePlanMany64");
+      check_fft(cufftSetStream(plan_, stream), "cufftSetStream");
     } catch (...) {
       cufftDestroy(plan_);
       throw;
@@ -148,11 +131,11 @@ class CufftPlan final : public FftPlan {
 
   std::size_t work_bytes() const noexcept override { return work_bytes_; }
   void set_work_area(std::byte* device_memory) override {
-    check(cufftSetWorkArea(plan_, device_memory), "cufftSetWorkArea");
+    check_fft(cufftSetWorkArea(plan_, device_memory), "cufftSetWorkArea");
   }
   void run_async(float* input, Complex* spectra) override {
     static_assert(sizeof(Complex) == sizeof(cufftComplex) && alignof(cufftComplex) <= 8);
-    check(cufftExecR2C(plan_, input, reinterpret_cast<cufftComplex*>(spectra)), "cufftExecR2C");
+    check_fft(cufftExecR2C(plan_, input, reinterpret_cast<cufftComplex*>(spectra)), "cufftExecR2C");
   }
 
  private:
@@ -283,7 +266,7 @@ std::unique_ptr<Device> open_device(int index, bool measure) {
   int cufft = 0;
   try {
     check(cudaGetDeviceProperties(&properties, index), "cudaGetDeviceProperties");
-    check(cufftGetVersion(&cufft), "cufftGetVersion");
+    check_fft(cufftGetVersion(&cufft), "cufftGetVersion");
     DeviceInfo info{
         properties.name,
         "sm_" + std::to_string(properties.major) + std::to_string(properties.minor) + "-cufft" + std::to_string(cufft),

@@ -15,9 +15,6 @@
 namespace melstream::engine::cuda {
 namespace {
 
-/// Between two looks at the device.
-constexpr std::chrono::microseconds kNap{20};
-
 /// Where a tick begins on the device, marked in turns: a tick has one slice at least, so no more are under way at once.
 /// Behind the marks of the slices; the last of all marks is that of fft_probe.cpp.
 constexpr int kFirstTickMark = kSlices * Slice::kMarksOfSlice;

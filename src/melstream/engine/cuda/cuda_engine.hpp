@@ -12,12 +12,10 @@
 
 #include "melstream/core/clock.hpp"
 #include "melstream/engine/cuda/device.hpp"
+#include "melstream/engine/cuda/limits.hpp"
 #include "melstream/engine/engine.hpp"
 
 namespace melstream::engine::cuda {
-
-/// Longer than this, and the device counts as lost: a tick takes below a millisecond.
-inline constexpr std::chrono::milliseconds kHangLimit{250};
 
 struct Options {
   Limits limits;
@@ -28,7 +26,7 @@ struct Options {
   /// buffer first.
   bool read_in_place = true;
   /// Base frames that the device works on at once, a power of two from 64 to 8192: what its cache holds.
-  int unit_frames = 8192;
+  int unit_frames = kMaxUnitFrames;
   bool measure = false;                ///< time the device (Counters::stage_seconds, device_span_seconds)
   const core::Clock* clock = nullptr;  ///< outlives the engine; null: the system's
 };

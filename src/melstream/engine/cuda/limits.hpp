@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -18,6 +19,11 @@ inline constexpr int kMaxUnitFrames = 8192;
 inline constexpr int kSliceUnits = 64;
 /// Slices under way: one is gathered by the host while the other is on the device.
 inline constexpr int kSlices = 2;
+
+/// Longer than this, and the device counts as lost: a tick takes below a millisecond.
+inline constexpr std::chrono::milliseconds kHangLimit{250};
+/// Between two looks at the device.
+inline constexpr std::chrono::microseconds kNap{20};
 
 /// Memory for units of at most `unit_frames` base frames, and for the smallest unit of the largest front end.
 struct Sizes {

@@ -17,15 +17,13 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 
+#include "melstream/engine/cuda/limits.hpp"
+
 namespace melstream::engine::cuda {
 namespace {
 
 /// Commands of two slices with the most units, each with the most transforms.
 constexpr std::size_t kCommands = 8192;
-/// Between two looks at the device.
-constexpr std::chrono::microseconds kNap{20};
-/// Nothing of a tick waits for longer (kHangLimit of the engine).
-constexpr std::chrono::milliseconds kPatience{250};
 /// What the thread has seen is old after this long: the process was stopped, or the thread was kept waiting.
 constexpr std::chrono::milliseconds kFresh{10};
 /// For a thread that was kept waiting to look again: so many waits of kFresh. One of them may end at once, if the
@@ -143,7 +141,7 @@ void ThreadedQueue::put(const Command& command) {
     std::unique_lock lock(mutex_);
     check_failure();
     const bool has_room = room_arrived_.wait_for(
-        lock, kPatience, [this] { return n_put_ - n_taken_ < commands_.size() || failure_.has_value(); });
+        lock, kHangLimit, [this] { return n_put_ - n_taken_ < commands_.size() || failure_.has_value(); });
     check_failure();
     if (!has_room) throw core::EngineError("the driver takes no work any more");
     commands_[n_put_++ % commands_.size()] = command;
