@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <random>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,21 +35,9 @@ TEST(BatchInvariance, FiveHundredNeighboursAndAnyNumberOfThreadsChangeNoBit) {
     const std::vector<Matrix> expected = each_alone(alone, kLanes);
     for (const int n_threads : {1, 2, 5}) {
       Bench bench(cpu(target, n_threads), requests);
-      std::vector<std::size_t> order(kLanes);
-      for (std::size_t i = 0; i < kLanes; ++i) order[i] = i;
-      std::mt19937 random(11);
-      for (int round = 0; round < 3; ++round) {
-        std::vector<Lane> lanes;
-        lanes.reserve(kLanes);
-        for (const std::size_t i : order) lanes.push_back(bench.lane(i));
-        const std::vector<Matrix> together = run_tick(bench.engine(), lanes);
-        for (std::size_t i = 0; i < kLanes; ++i) {
-          const Request& request = requests[order[i]];
-          ASSERT_TRUE(together[i] == expected[order[i]])
-              << target << ", " << n_threads << " threads, " << request.front_end << ", row " << request.first_row;
-        }
-        std::shuffle(order.begin(), order.end(), random);
-      }
+      const auto changed = changed_by_neighbours(bench, expected, 3, 11);
+      EXPECT_FALSE(changed) << target << ", " << n_threads << " threads, " << requests[*changed].front_end << ", row "
+                            << requests[*changed].first_row;
     }
   }
 }
@@ -71,16 +58,10 @@ TEST(BatchInvariance, LanesThatShareSpectraGetTheBitsTheyGetAlone) {
     for (const int n_threads : {1, 3}) {
       Bench bench(cpu(target, n_threads), requests);
       const std::vector<Matrix> expected = each_alone(bench, requests.size());
-      std::vector<Lane> lanes;
+      const std::vector<Lane> lanes = sharing_samples(bench, requests.size(), segment);
+      const std::vector<Matrix> shared = run_tick(bench.engine(), lanes);
       for (std::size_t i = 0; i < requests.size(); ++i) {
-        Lane lane = bench.lane(i);
-        lane.samples_begin = 0;
-        lane.samples = {segment.first(9'001), segment.subspan(9'001)};
-        lanes.push_back(lane);
-      }
-      const std::vector<Matrix> together = run_tick(bench.engine(), lanes);
-      for (std::size_t i = 0; i < requests.size(); ++i) {
-        EXPECT_TRUE(together[i] == expected[i]) << target << ", lane " << i << ", " << requests[i].front_end;
+        EXPECT_TRUE(shared[i] == expected[i]) << target << ", lane " << i << ", " << requests[i].front_end;
       }
     }
   }

@@ -1,7 +1,10 @@
 #include "tests/engine/requests.hpp"
 
 #include <algorithm>
+#include <numeric>
+#include <optional>
 #include <random>
+#include <span>
 #include <utility>
 
 #include "tests/support/golden.hpp"
@@ -55,6 +58,45 @@ std::vector<Matrix> each_alone(Bench& bench, std::size_t n) {
   std::vector<Matrix> results;
   for (std::size_t i = 0; i < n; ++i) results.push_back(run_tick(bench.engine(), std::span(&bench.lane(i), 1)).front());
   return results;
+}
+
+std::vector<std::size_t> in_order(std::size_t n) {
+  std::vector<std::size_t> order(n);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  return order;
+}
+
+std::vector<Matrix> together(Bench& bench, const std::vector<std::size_t>& order) {
+  std::vector<engine::Lane> lanes;
+  lanes.reserve(order.size());
+  for (const std::size_t i : order) lanes.push_back(bench.lane(i));
+  return run_tick(bench.engine(), std::span<const engine::Lane>(lanes));
+}
+
+std::optional<std::size_t> changed_by_neighbours(Bench& bench, const std::vector<Matrix>& expected, int n_rounds,
+                                                 unsigned seed) {
+  std::vector<std::size_t> order = in_order(expected.size());
+  std::mt19937 random(seed);
+  for (int round = 0; round < n_rounds; ++round) {
+    const std::vector<Matrix> rows = together(bench, order);
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      if (!(rows[i] == expected[order[i]])) return order[i];
+    }
+    std::shuffle(order.begin(), order.end(), random);
+  }
+  return std::nullopt;
+}
+
+std::vector<engine::Lane> sharing_samples(const Bench& bench, std::size_t n, std::span<const float> segment) {
+  constexpr std::size_t kCut = 9'001;
+  std::vector<engine::Lane> lanes;
+  for (std::size_t i = 0; i < n; ++i) {
+    engine::Lane lane = bench.lane(i);
+    lane.samples_begin = 0;
+    lane.samples = {segment.first(kCut), segment.subspan(kCut)};
+    lanes.push_back(lane);
+  }
+  return lanes;
 }
 
 std::vector<std::vector<std::size_t>> chunkings() {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -43,6 +44,20 @@ class Bench {
 
 /// The rows of the first n requests, each the only one of its tick.
 std::vector<Matrix> each_alone(Bench& bench, std::size_t n);
+
+std::vector<std::size_t> in_order(std::size_t n);
+
+/// The rows of these requests, all in one tick, in this order.
+std::vector<Matrix> together(Bench& bench, const std::vector<std::size_t>& order);
+
+/// Runs all requests in one tick, then again and again in shuffled order: the first whose rows are not to the bit those
+/// expected, if there is one. @param expected one a request.
+std::optional<std::size_t> changed_by_neighbours(Bench& bench, const std::vector<Matrix>& expected, int n_rounds,
+                                                 unsigned seed);
+
+/// The lanes of the first n requests, each with all samples of the segment that they are of, in the same two spans: so
+/// that lanes whose transforms agree share their spectra.
+std::vector<engine::Lane> sharing_samples(const Bench& bench, std::size_t n, std::span<const float> segment);
 
 /// Sizes of the chunks that a clip arrives in, used in turn, in samples: 1, 7, 160, 441, 4096, and random ones.
 std::vector<std::vector<std::size_t>> chunkings();

@@ -1,9 +1,7 @@
 // The contract that a row depends only on its front end and its segment's samples, for the CUDA engine: not on chunks,
 // neighbours, what shares its spectra, the sizes of units, slices and batches, or ticks under way.
-#include <algorithm>
 #include <cstddef>
 #include <memory>
-#include <random>
 #include <span>
 #include <string>
 #include <vector>
@@ -39,20 +37,6 @@ TEST(CudaInvariance, AnyChunkingGivesTheBitsOfTheWholeClip) {
   }
 }
 
-/// Lanes of a bench in this order, in one tick.
-std::vector<Matrix> together(Bench& bench, const std::vector<std::size_t>& order) {
-  std::vector<Lane> lanes;
-  lanes.reserve(order.size());
-  for (const std::size_t i : order) lanes.push_back(bench.lane(i));
-  return run_tick(bench.engine(), std::span<const Lane>(lanes));
-}
-
-std::vector<std::size_t> in_order(std::size_t n) {
-  std::vector<std::size_t> order(n);
-  for (std::size_t i = 0; i < n; ++i) order[i] = i;
-  return order;
-}
-
 TEST(CudaInvariance, FiveHundredNeighboursChangeNoBitInUnitsOfAnySize) {
   constexpr std::size_t kLanes = 500;
   const auto requests = random_requests(kLanes, 3);
@@ -61,17 +45,9 @@ TEST(CudaInvariance, FiveHundredNeighboursChangeNoBitInUnitsOfAnySize) {
   const std::vector<Matrix> expected = each_alone(alone, kLanes);
   for (const int unit_frames : {64, 128, 256}) {
     Bench bench(machine.make(EmulatedCuda::small_units(unit_frames)), requests);
-    std::vector<std::size_t> order = in_order(kLanes);
-    std::mt19937 random(static_cast<unsigned>(unit_frames));
-    for (int round = 0; round < 2; ++round) {
-      const std::vector<Matrix> rows = together(bench, order);
-      for (std::size_t i = 0; i < kLanes; ++i) {
-        const Request& request = requests[order[i]];
-        ASSERT_TRUE(rows[i] == expected[order[i]])
-            << "units of " << unit_frames << ", " << request.front_end << ", row " << request.first_row;
-      }
-      std::shuffle(order.begin(), order.end(), random);
-    }
+    const auto changed = changed_by_neighbours(bench, expected, 2, static_cast<unsigned>(unit_frames));
+    EXPECT_FALSE(changed) << "units of " << unit_frames << ", " << requests[*changed].front_end << ", row "
+                          << requests[*changed].first_row;
   }
 }
 
@@ -100,13 +76,7 @@ TEST(CudaInvariance, LanesThatShareSpectraGetTheBitsTheyGetAlone) {
     Bench bench(machine.make(EmulatedCuda::small_units(unit_frames)), requests);
     const std::vector<Matrix> expected = each_alone(bench, requests.size());
     const std::int64_t n_transformed = machine.log.n_gathered;
-    std::vector<Lane> lanes;
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-      Lane lane = bench.lane(i);
-      lane.samples_begin = 0;
-      lane.samples = {segment.first(9'001), segment.subspan(9'001)};
-      lanes.push_back(lane);
-    }
+    const std::vector<Lane> lanes = sharing_samples(bench, requests.size(), segment);
     const std::vector<Matrix> shared = run_tick(bench.engine(), std::span<const Lane>(lanes));
     for (std::size_t i = 0; i < requests.size(); ++i) {
       EXPECT_TRUE(shared[i] == expected[i]) << "units of " << unit_frames << ", lane " << i;
