@@ -30,6 +30,7 @@ struct Taken {
     std::vector<float> samples;
   };
   std::vector<Segment> segments;
+  std::vector<core::FilledSpan> filled;  ///< by accepted index
   int n_ends = 0;
   core::EndReason end_reason = core::EndReason::kCompleted;
 
@@ -60,6 +61,10 @@ inline void drain(core::AudioFeed& feed, Taken& taken) {
     }
     feed.release(until);
     at = until;
+    for (const core::FilledSpan* span = feed.filled_span(); span != nullptr; span = feed.filled_span()) {
+      taken.filled.push_back(*span);
+      feed.pop_filled_span();
+    }
     if (boundary == nullptr) return;
     if (boundary->kind == core::Boundary::Kind::kSegmentStart) {
       taken.segments.push_back({boundary->segment, {}});
@@ -72,20 +77,20 @@ inline void drain(core::AudioFeed& feed, Taken& taken) {
 }
 
 struct Publisher {
-  explicit Publisher(const core::PcmFormat& wanted) : format(wanted) {
+  explicit Publisher(const core::PcmFormat& wanted, core::Conceal conceal = core::Conceal::kNone) : format(wanted) {
     std::vector<core::AudioFeed*> pointers;
     for (int i = 0; i < format.n_feeds(); ++i) {
       feeds.push_back(std::make_unique<core::AudioFeed>(arena.take()));
       pointers.push_back(feeds.back().get());
     }
     taken.resize(feeds.size());
-    ingest = audio::make_ingest_factory(clock)(format, pointers);
+    ingest = audio::make_ingest_factory(clock)(format, pointers, conceal);
   }
 
   std::size_t sample_bytes() const {
     return core::bytes_per_sample(format.encoding) * static_cast<std::size_t>(format.n_channels);
   }
-  void push(std::span<const std::byte> bytes) { ingest->push(bytes, clock.mono, 0); }
+  void push(std::span<const std::byte> bytes) { ingest->push(bytes, {.received_mono_ns = clock.mono}); }
   void drain_all() {
     for (std::size_t i = 0; i < feeds.size(); ++i) drain(*feeds[i], taken[i]);
   }

@@ -100,7 +100,7 @@ TEST(Ingest, CountsNanAndInfinityAndMakesThemZero) {
 
 TEST(Ingest, AnchorsASegmentAtItsFirstSample) {
   test::Publisher publisher({});
-  publisher.ingest->push(test::counting_bytes(0, 1600), publisher.clock.mono - 5'000'000, 0);
+  publisher.ingest->push(test::counting_bytes(0, 1600), {.received_mono_ns = publisher.clock.mono - 5'000'000});
   publisher.drain_all();
   const auto& start = publisher.taken[0].segments.at(0).start;
   EXPECT_EQ(start.timeline_begin, 0);
@@ -114,7 +114,8 @@ TEST(Ingest, AnchorsASegmentAtItsFirstSample) {
 TEST(Ingest, TakesThePublishersCaptureTime) {
   test::Publisher publisher({});
   const std::int64_t captured = publisher.clock.wall - 3'000'000'000;
-  publisher.ingest->push(test::counting_bytes(0, 160), publisher.clock.mono, captured);
+  publisher.ingest->push(test::counting_bytes(0, 160),
+                         {.received_mono_ns = publisher.clock.mono, .capture_wall_ns = captured});
   publisher.drain_all();
   EXPECT_EQ(publisher.taken[0].segments.at(0).start.capture_wall_ns, captured);
   EXPECT_EQ(publisher.taken[0].segments.at(0).start.capture_mono_ns, publisher.clock.mono - 3'000'000'000);
@@ -124,7 +125,8 @@ TEST(Ingest, TreatsAnImpossibleCaptureTimeAsUnknown) {
   for (const std::int64_t captured :
        {std::numeric_limits<std::int64_t>::min(), std::int64_t{-1}, std::numeric_limits<std::int64_t>::max()}) {
     test::Publisher publisher({});
-    publisher.ingest->push(test::counting_bytes(0, 16), publisher.clock.mono, captured);
+    publisher.ingest->push(test::counting_bytes(0, 16),
+                           {.received_mono_ns = publisher.clock.mono, .capture_wall_ns = captured});
     publisher.drain_all();
     EXPECT_EQ(publisher.taken[0].segments.at(0).start.capture_wall_ns, publisher.clock.wall - 1'000'000) << captured;
   }
@@ -153,13 +155,15 @@ TEST(Ingest, RefusesAChunkBeyondTheLimit) {
 TEST(Ingest, RefusesFormatsBeyondTheLimits) {
   const test::TurnedClock clock;
   const auto factory = make_ingest_factory(clock);
-  const auto field = [&](const PcmFormat& format) { return refusal([&] { factory(format, {}); }).first; };
+  const auto field = [&](const PcmFormat& format) {
+    return refusal([&] { factory(format, {}, core::Conceal::kNone); }).first;
+  };
   EXPECT_EQ(field({.sample_rate_hz = 7999}), "sample_rate_hertz");
   EXPECT_EQ(field({.sample_rate_hz = 192001}), "sample_rate_hertz");
   EXPECT_EQ(field({.n_channels = 0}), "audio_channel_count");
   EXPECT_EQ(field({.n_channels = 9}), "audio_channel_count");
   EXPECT_EQ(field({.n_channels = 2, .channel_mode = ChannelMode::kIndex, .channel_index = 2}), "channel_index");
-  EXPECT_EQ(refusal([&] { factory({}, {}); }).second, "0 feeds for a format of 1");
+  EXPECT_EQ(refusal([&] { factory({}, {}, core::Conceal::kNone); }).second, "0 feeds for a format of 1");
 }
 
 TEST(Ingest, TakesTheOutermostRates) {

@@ -18,6 +18,8 @@ namespace {
 constexpr std::size_t kSliceSamples = 1024;
 // At most twice a slice (from 8 kHz) and a block of the resampler's filter.
 constexpr std::size_t kResampledSamples = 4 * kSliceSamples;
+// A loss shorter than this may be made up: one window.
+constexpr std::int64_t kWindowSamples = core::kSampleRateHz / 40;
 constexpr std::int64_t kLatestWallNs = 4'000'000'000 * core::kNsPerSecond;
 
 void wipe_samples(std::vector<float>& samples) noexcept {
@@ -27,13 +29,14 @@ void wipe_samples(std::vector<float>& samples) noexcept {
 }  // namespace
 
 core::PcmIngestFactory make_ingest_factory(const core::Clock& clock) {
-  return [&clock](const core::PcmFormat& format, const std::vector<core::AudioFeed*>& feeds) {
-    return std::make_unique<Ingest>(format, feeds, clock);
+  return [&clock](const core::PcmFormat& format, const std::vector<core::AudioFeed*>& feeds, core::Conceal conceal) {
+    return std::make_unique<Ingest>(format, feeds, clock, conceal);
   };
 }
 
-Ingest::Ingest(const core::PcmFormat& format, const std::vector<core::AudioFeed*>& feeds, const core::Clock& clock)
-    : format_((core::validate(format), format)), clock_(clock) {
+Ingest::Ingest(const core::PcmFormat& format, const std::vector<core::AudioFeed*>& feeds, const core::Clock& clock,
+               core::Conceal conceal)
+    : format_((core::validate(format), format)), clock_(clock), conceal_(conceal) {
   if (feeds.size() != static_cast<std::size_t>(format.n_feeds())) {
     throw core::Error(core::ErrorCode::kInvalidArgument,
                       std::to_string(feeds.size()) + " feeds for a format of " + std::to_string(format.n_feeds()));
@@ -87,34 +90,69 @@ bool Ingest::has_room(std::size_t n_bytes) noexcept {
                      [](const Output& output) { return output.feed->can_begin_segment(); });
 }
 
-void Ingest::push(std::span<const std::byte> bytes, std::int64_t received_mono_ns, std::int64_t capture_wall_ns) {
+void Ingest::push(std::span<const std::byte> bytes, const core::AudioTime& time) {
   if (finished_) throw core::Error(core::ErrorCode::kFailedPrecondition, "audio after the end of its stream");
   require_whole(bytes.size());
   const auto n_source = static_cast<std::int64_t>(bytes.size() / sample_bytes());
   if (n_source == 0) return;
-  if (!fits(n_source)) {
-    if (segment_.open) end_segment();
-    counters_.offered += n_source;
-    counters_.dropped += n_source;
-    n_lost_ += n_source;
-    return;
-  }
-  if (!segment_.open) begin_segment(anchored(n_source, received_mono_ns, capture_wall_ns));
+  settle_loss(n_source);
+  if (!fits(n_source)) return lose(n_source, core::GapReason::kCaptureOverflow);
+  if (!segment_.open) begin_segment(anchored(n_source, time));
   counters_.offered += n_source;
   counters_.accepted += n_source;
-  last_received_ns_ = received_mono_ns;
+  last_received_ns_ = time.received_mono_ns;
   take(bytes);
 }
 
-core::SegmentStart Ingest::anchored(std::int64_t n_source, std::int64_t received_mono_ns,
-                                    std::int64_t capture_wall_ns) const {
+void Ingest::lose(std::int64_t n_source, core::GapReason reason) noexcept {
+  if (finished_ || n_source <= 0) return;
+  if (segment_.open && !is_concealable(n_lost_ + n_source)) end_segment();
+  counters_.offered += n_source;
+  counters_.dropped += n_source;
+  counters_.dropped_by[static_cast<std::size_t>(reason)] += n_source;
+  lost_by_[static_cast<std::size_t>(reason)] += n_source;
+  n_lost_ += n_source;
+}
+
+void Ingest::push_suppressed(std::int64_t n_source, const core::AudioTime& time) noexcept {
+  if (finished_ || n_source <= 0) return;
+  settle_loss(n_source);
+  if (!fits(n_source) || !can_mark()) return lose(n_source, core::GapReason::kCaptureOverflow);
+  if (!segment_.open) begin_segment(anchored(n_source, time));
+  counters_.offered += n_source;
+  counters_.accepted += n_source;
+  counters_.suppressed += n_source;
+  last_received_ns_ = time.received_mono_ns;
+  fill(n_source, core::FilledSpan::Kind::kSuppressed);
+}
+
+bool Ingest::can_mark() const noexcept {
+  return std::all_of(outputs_.begin(), outputs_.end(), [](const Output& output) { return output.feed->can_mark(); });
+}
+
+bool Ingest::is_concealable(std::int64_t n_lost) const noexcept {
+  return conceal_ != core::Conceal::kNone && n_lost * core::kSampleRateHz < kWindowSamples * format_.sample_rate_hz;
+}
+
+void Ingest::settle_loss(std::int64_t n_source) noexcept {
+  if (n_lost_ == 0 || !segment_.open) return;
+  if (!can_mark() || !fits(n_lost_ + n_source)) return end_segment();
+  counters_.concealed += n_lost_;
+  lost_by_ = {};
+  fill(std::exchange(n_lost_, 0), core::FilledSpan::Kind::kConcealed);
+}
+
+core::SegmentStart Ingest::anchored(std::int64_t n_source, const core::AudioTime& time) const {
   const std::int64_t wall_minus_mono = clock_.wall_ns() - clock_.mono_ns();
   core::SegmentStart start;
-  if (capture_wall_ns > 0 && capture_wall_ns <= kLatestWallNs) {
-    start.capture_wall_ns = capture_wall_ns;
-    start.capture_mono_ns = capture_wall_ns - wall_minus_mono;
+  if (time.capture_mono_ns > 0) {
+    start.capture_mono_ns = time.capture_mono_ns;
+    start.capture_wall_ns = start.capture_mono_ns + wall_minus_mono;
+  } else if (time.capture_wall_ns > 0 && time.capture_wall_ns <= kLatestWallNs) {
+    start.capture_wall_ns = time.capture_wall_ns;
+    start.capture_mono_ns = time.capture_wall_ns - wall_minus_mono;
   } else {
-    start.capture_mono_ns = received_mono_ns - n_source * core::kNsPerSecond / format_.sample_rate_hz;
+    start.capture_mono_ns = time.received_mono_ns - n_source * core::kNsPerSecond / format_.sample_rate_hz;
     start.capture_wall_ns = start.capture_mono_ns + wall_minus_mono;
   }
   if (begun_) {
@@ -128,11 +166,15 @@ core::SegmentStart Ingest::anchored(std::int64_t n_source, std::int64_t received
 
 void Ingest::begin_segment(core::SegmentStart start) noexcept {
   start.timeline_begin = resampled_length(counters_.offered, format_.sample_rate_hz);
-  start.reason = core::GapReason::kCaptureOverflow;
+  start.reason = static_cast<core::GapReason>(std::max_element(lost_by_.begin(), lost_by_.end()) - lost_by_.begin());
   start.lost_source_samples = std::exchange(n_lost_, 0);
+  lost_by_ = {};
   counters_.gap_samples += start.timeline_begin - counters_.timeline_samples;
   counters_.timeline_samples = start.timeline_begin;
-  segment_ = {.open = true, .capture_mono_ns = start.capture_mono_ns, .capture_wall_ns = start.capture_wall_ns};
+  segment_ = {.open = true,
+              .begin = outputs_.front().feed->written(),
+              .capture_mono_ns = start.capture_mono_ns,
+              .capture_wall_ns = start.capture_wall_ns};
   begun_ = true;
   for (Output& output : outputs_) {
     if (output.feed->can_begin_segment()) output.feed->begin_segment(start);
@@ -160,12 +202,38 @@ void Ingest::take(std::span<const std::byte> bytes) noexcept {
           pick_channel(interleaved, format_.n_channels, static_cast<int>(i), source);
           break;
       }
+      outputs_[i].last = source.back();
       n_written = write(outputs_[i], source);
     }
-    segment_.n_source += static_cast<std::int64_t>(n);
-    segment_.n_written += n_written;
-    counters_.timeline_samples += n_written;
+    count_written(static_cast<std::int64_t>(n), n_written);
   }
+}
+
+void Ingest::fill(std::int64_t n_source, core::FilledSpan::Kind kind) noexcept {
+  // Where these samples come to lie after resampling, which is behind by its delay.
+  const core::FilledSpan span{
+      .begin = segment_.begin + resampled_length(segment_.n_source, format_.sample_rate_hz),
+      .end = segment_.begin + resampled_length(segment_.n_source + n_source, format_.sample_rate_hz),
+      .kind = kind};
+  for (Output& output : outputs_) output.feed->mark(span);
+  const bool hold = kind == core::FilledSpan::Kind::kConcealed && conceal_ == core::Conceal::kHold;
+  while (n_source > 0) {
+    const std::int64_t n = std::min(n_source, static_cast<std::int64_t>(kSliceSamples));
+    const std::span<float> source = std::span(source_).first(static_cast<std::size_t>(n));
+    std::int64_t n_written = 0;
+    for (Output& output : outputs_) {
+      std::fill(source.begin(), source.end(), hold ? output.last : 0.0F);
+      n_written = write(output, source);
+    }
+    count_written(n, n_written);
+    n_source -= n;
+  }
+}
+
+void Ingest::count_written(std::int64_t n_source, std::int64_t n_written) noexcept {
+  segment_.n_source += n_source;
+  segment_.n_written += n_written;
+  counters_.timeline_samples += n_written;
 }
 
 /// @return 16 kHz samples written.
@@ -187,7 +255,8 @@ std::int64_t Ingest::write(Output& output, std::span<const float> source) noexce
 void Ingest::end_segment() noexcept {
   segment_.open = false;
   // Not beyond the position of the first sample that is lost: the segment's length and that position are both rounded.
-  const std::int64_t limit = resampled_length(counters_.offered, format_.sample_rate_hz) - counters_.timeline_samples;
+  const std::int64_t limit =
+      resampled_length(counters_.offered - n_lost_, format_.sample_rate_hz) - counters_.timeline_samples;
   std::int64_t n_written = 0;
   for (Output& output : outputs_) {
     if (!output.resampler) continue;
@@ -208,7 +277,7 @@ void Ingest::end_segment() noexcept {
 void Ingest::finish(core::EndReason reason) noexcept {
   if (finished_) return;
   if (segment_.open) end_segment();
-  if (n_lost_ > 0) begin_segment(anchored(0, clock_.mono_ns(), 0));
+  if (n_lost_ > 0) begin_segment(anchored(0, {.received_mono_ns = clock_.mono_ns()}));
   finished_ = true;
   for (Output& output : outputs_) {
     output.feed->finish(reason);

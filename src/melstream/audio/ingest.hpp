@@ -1,5 +1,8 @@
 // From a publisher's bytes to 16 kHz samples in one feed, or in one feed a channel: decode, choose channels, resample,
-// account for what had no room. Runs on the publisher's thread; the tick thread reads the feeds.
+// account for what was lost or had no room. Runs on the publisher's thread; the tick thread reads the feeds.
+//
+// A loss ends the segment, unless it is shorter than one window and the stream conceals: then the segment stays open
+// until the next samples tell how long the loss was, and it is filled and marked.
 //
 // Where things lie on the timeline: source sample n, counted over all that was offered, is at round(n * 16000 / rate),
 // halves up. Each segment starts there exactly, so gaps never drift; its length is rounded of itself and cut by one
@@ -30,14 +33,17 @@ class Ingest final : public core::PcmIngest {
  public:
   /// @param feeds format.n_feeds() feeds; they and the clock outlive the ingest.
   /// Throws core::Error(kInvalidArgument) as core::validate().
-  Ingest(const core::PcmFormat& format, const std::vector<core::AudioFeed*>& feeds, const core::Clock& clock);
+  Ingest(const core::PcmFormat& format, const std::vector<core::AudioFeed*>& feeds, const core::Clock& clock,
+         core::Conceal conceal = core::Conceal::kNone);
   ~Ingest() override;
 
   /// Room counts the flush of the resampler too, so that neither a gap nor the end ever loses an accepted sample.
   bool has_room(std::size_t n_bytes) noexcept override;
   /// Without room in any of the feeds, the chunk is dropped for all. Throws core::Error(kFailedPrecondition) after
-  /// finish(). @param capture_wall_ns outside 1..4e18 (the year 2096) counts as unknown.
-  void push(std::span<const std::byte> bytes, std::int64_t received_mono_ns, std::int64_t capture_wall_ns) override;
+  /// finish(). @param time its capture_wall_ns outside 1..4e18 (the year 2096) counts as unknown.
+  void push(std::span<const std::byte> bytes, const core::AudioTime& time) override;
+  void lose(std::int64_t n_source, core::GapReason reason) noexcept override;
+  void push_suppressed(std::int64_t n_source, const core::AudioTime& time) noexcept override;
   /// Samples dropped last become a segment without samples, so that the feed tells of the gap.
   void finish(core::EndReason reason) noexcept override;
   core::IngestCounters counters() const noexcept override { return counters_; }
@@ -47,12 +53,14 @@ class Ingest final : public core::PcmIngest {
   struct Output {
     core::AudioFeed* feed = nullptr;
     std::unique_ptr<Resampler> resampler;  // null at 16 kHz
+    float last = 0.0F;                     // source sample taken last, for Conceal::kHold
   };
   /// The segment that is being written, or the last one.
   struct Segment {
     bool open = false;
-    std::int64_t n_source = 0;   ///< source samples taken
-    std::int64_t n_written = 0;  ///< 16 kHz samples written to each feed
+    core::SampleIndex begin = 0;  ///< accepted index in each feed
+    std::int64_t n_source = 0;    ///< source samples taken or made up
+    std::int64_t n_written = 0;   ///< 16 kHz samples written to each feed
     std::int64_t capture_mono_ns = 0;
     std::int64_t capture_wall_ns = 0;
   };
@@ -60,21 +68,30 @@ class Ingest final : public core::PcmIngest {
   std::size_t sample_bytes() const noexcept;
   void require_whole(std::size_t n_bytes) const;
   bool fits(std::int64_t n_source) noexcept;
+  bool can_mark() const noexcept;
+  bool is_concealable(std::int64_t n_lost) const noexcept;
+  /// Makes the loss before the next n_source samples up, or ends the segment before it.
+  void settle_loss(std::int64_t n_source) noexcept;
   void begin_segment(core::SegmentStart start) noexcept;
-  core::SegmentStart anchored(std::int64_t n_source, std::int64_t received_mono_ns, std::int64_t capture_wall_ns) const;
+  core::SegmentStart anchored(std::int64_t n_source, const core::AudioTime& time) const;
   void end_segment() noexcept;
   void take(std::span<const std::byte> bytes) noexcept;
+  /// Samples that no source sent.
+  void fill(std::int64_t n_source, core::FilledSpan::Kind kind) noexcept;
+  void count_written(std::int64_t n_source, std::int64_t n_written) noexcept;
   std::int64_t write(Output& output, std::span<const float> source) noexcept;
   void wipe() noexcept;
 
   const core::PcmFormat format_;
   const core::Clock& clock_;
+  const core::Conceal conceal_;
   std::vector<Output> outputs_;
   core::IngestCounters counters_;
   Segment segment_;
   bool begun_ = false;  // a segment was begun
   bool finished_ = false;
-  std::int64_t n_lost_ = 0;            // source samples dropped since the segment ended
+  std::int64_t n_lost_ = 0;            // source samples lost since the last that was taken or made up
+  core::LossCounts lost_by_{};         // the same by reason
   std::int64_t last_received_ns_ = 0;  // of the last push that was taken
   std::vector<float> interleaved_;     // a slice as decoded
   std::vector<float> source_;          // one channel of it

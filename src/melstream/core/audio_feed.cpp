@@ -21,6 +21,12 @@ void AudioFeed::write(std::span<const float> samples, std::int64_t received_mono
   ring_.write(samples);
 }
 
+void AudioFeed::mark(const FilledSpan& span) noexcept {
+  if (span.begin >= span.end) return;
+  assert(can_mark() && !finished_ && span.begin >= ring_.written());
+  filled_.push(span);
+}
+
 void AudioFeed::finish(EndReason reason) noexcept {
   if (finished_) return;
   finished_ = true;

@@ -37,6 +37,17 @@ struct Boundary {
   EndReason end_reason = EndReason::kCompleted;
 };
 
+/// Samples of a feed that no source sent, by accepted index.
+struct FilledSpan {
+  enum class Kind : std::uint8_t {
+    kConcealed,   ///< lost and made up
+    kSuppressed,  ///< silence that the sender left out: zeros
+  };
+  SampleIndex begin = 0;
+  SampleIndex end = 0;
+  Kind kind = Kind::kConcealed;
+};
+
 class AudioFeed {
  public:
   /// @param memory power-of-two number of samples.
@@ -53,6 +64,12 @@ class AudioFeed {
   void begin_segment(const SegmentStart& segment) noexcept MELSTREAM_NONBLOCKING;
   /// Appends samples. @param samples at most room(). @param received_mono_ns when the last of them reached the daemon.
   void write(std::span<const float> samples, std::int64_t received_mono_ns) noexcept MELSTREAM_NONBLOCKING;
+  /// Whether mark() may be called now.
+  bool can_mark() const noexcept MELSTREAM_NONBLOCKING { return filled_.room() > 0; }
+  /// These samples, none of them written yet, are sent by no source. Needs can_mark(), and spans in order.
+  void mark(const FilledSpan& span) noexcept MELSTREAM_NONBLOCKING;
+  /// Samples written so far.
+  SampleIndex written() const noexcept MELSTREAM_NONBLOCKING { return ring_.written(); }
   /// Nothing follows. Idempotent; the first reason counts.
   void finish(EndReason reason) noexcept MELSTREAM_NONBLOCKING;
 
@@ -62,6 +79,9 @@ class AudioFeed {
   /// Oldest boundary not yet popped, or null. Read ring().written() before it, and no boundary below that is missed.
   const Boundary* boundary() const noexcept MELSTREAM_NONBLOCKING { return boundaries_.front(); }
   void pop_boundary() noexcept MELSTREAM_NONBLOCKING { boundaries_.pop(); }
+  /// Oldest span not yet popped, or null. Read ring().written() before it, and no span that begins below is missed.
+  const FilledSpan* filled_span() const noexcept MELSTREAM_NONBLOCKING { return filled_.front(); }
+  void pop_filled_span() noexcept MELSTREAM_NONBLOCKING { filled_.pop(); }
   /// Gives the memory of the samples back, wiped. After the end only: the producer must not write any more.
   void give_back() noexcept { ring_.give_back(); }
   /// When sample `index` had arrived: the newest known time for anything later, the oldest kept for anything older (256
@@ -74,11 +94,13 @@ class AudioFeed {
     std::int64_t mono_ns;
   };
   static constexpr std::size_t kBoundaries = 64;
+  static constexpr std::size_t kFilledSpans = 64;
   static constexpr std::size_t kArrivals = 1024;
   static constexpr std::size_t kKeptArrivals = 256;
 
   SampleRing ring_;
   SpscQueue<Boundary, kBoundaries> boundaries_;
+  SpscQueue<FilledSpan, kFilledSpans> filled_;
   SpscQueue<Arrival, kArrivals> arrivals_;
   bool finished_ = false;                      // producer
   std::array<Arrival, kKeptArrivals> kept_{};  // consumer: those popped last

@@ -71,7 +71,7 @@ void AudioSession::open(const v1::AudioConfig& config) {
   for (const auto& stream : streams) feeds.push_back(&stream->feed());
   std::unique_ptr<core::PcmIngest> ingest;
   try {
-    ingest = environment_.parts.make_ingest(choice.format, feeds);
+    ingest = environment_.parts.make_ingest(choice.format, feeds, core::Conceal::kNone);
   } catch (...) {
     for (core::AudioFeed* feed : feeds) feed->finish(EndReason::kSourceLost);
     throw;
@@ -125,8 +125,9 @@ void AudioSession::push_pending() {
     const std::size_t n = std::min(slice_bytes_, bytes.size() - taken_bytes_);
     if (fast_ && !ingest_->has_room(n)) return block();
     const auto before = static_cast<std::int64_t>(taken_bytes_ / sample_bytes(format_));
-    ingest_->push(bytes.subspan(taken_bytes_, n), chunk_received_mono_ns_,
-                  chunk_capture_wall_ns_ + before * core::kNsPerSecond / format_.sample_rate_hz);
+    ingest_->push(bytes.subspan(taken_bytes_, n),
+                  {.received_mono_ns = chunk_received_mono_ns_,
+                   .capture_wall_ns = chunk_capture_wall_ns_ + before * core::kNsPerSecond / format_.sample_rate_hz});
     taken_bytes_ += n;
   }
   if (fast_) environment_.parts.poke();
