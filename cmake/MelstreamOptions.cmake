@@ -3,6 +3,7 @@ option(MELSTREAM_DAEMON "Build the daemon, the client and what they need (gRPC, 
 option(MELSTREAM_TESTS "Build the tests" ON)
 option(MELSTREAM_BENCH "Build the benchmarks" OFF)
 option(MELSTREAM_GPU_CHECK "Build what scripts/gpu-check runs" ${MELSTREAM_TESTS})
+option(MELSTREAM_FUZZER "Build the libFuzzer programs of tests/fuzz (needs clang)" OFF)
 option(MELSTREAM_WERROR "Treat warnings as errors" OFF)
 set(MELSTREAM_SIMD "highway" CACHE STRING "Vector code of the CPU engine: highway (run-time dispatch) or scalar (no dependency)")
 set_property(CACHE MELSTREAM_SIMD PROPERTY STRINGS highway scalar)
@@ -37,6 +38,10 @@ if(MELSTREAM_SANITIZER STREQUAL "address")
 elseif(MELSTREAM_SANITIZER STREQUAL "thread")
   target_compile_options(melstream_flags INTERFACE -fsanitize=thread -fno-omit-frame-pointer)
   target_link_options(melstream_flags INTERFACE -fsanitize=thread)
+endif()
+
+if(MELSTREAM_FUZZER)
+  target_compile_options(melstream_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 find_package(Threads REQUIRED)
