@@ -178,6 +178,8 @@ void set_stream_info(const pipeline::StreamStatus& status, v1::StreamInfo& out) 
   out.set_subscriber_count(status.n_subscribers);
   set_range(status.audio_held, *out.mutable_audio_held());
   out.set_fast(status.pacing == pipeline::Pacing::kFast);
+  out.set_concealed_samples(status.concealed_samples);
+  out.set_suppressed_samples(status.suppressed_samples);
 }
 
 void set_engine_info(const engine::EngineInfo& engine, const std::string& build, v1::EngineInfo& out) {
