@@ -35,6 +35,26 @@ bool has_prefix(const std::array<std::uint8_t, 16>& bytes, const std::array<std:
   return rest == 0 || ((bytes[n_bytes] ^ prefix[n_bytes]) >> (8 - rest)) == 0;
 }
 
+bool has_host_bits(const std::array<std::uint8_t, 16>& bytes, int n_bits) noexcept {
+  for (int bit = n_bits; bit < 128; ++bit) {
+    if ((bytes[static_cast<std::size_t>(bit / 8)] >> (7 - bit % 8) & 1) != 0) return true;
+  }
+  return false;
+}
+
+[[noreturn]] void refuse_network(std::string_view all, std::string_view entry, std::string_view why) {
+  std::string message = "allow_from=";
+  message.append(all).append(": '").append(entry).append("' ").append(why);
+  refuse(message);
+}
+
+/// -1: no number.
+int parse_bits(std::string_view text) noexcept {
+  int n_bits = -1;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), n_bits);
+  return error == std::errc() && stop == text.data() + text.size() ? n_bits : -1;
+}
+
 /// Numeric addresses only. False if it is none.
 bool parse_numeric(const std::string& text, NetAddress& address) noexcept {
   sockaddr_in v4{};
@@ -162,33 +182,26 @@ std::size_t NetAddress::hash() const noexcept {
 }
 
 AllowList::AllowList(std::string_view text) {
-  const std::string all(text);
+  const std::string_view all = text;
   while (!text.empty() || networks_.empty()) {
     const std::size_t comma = std::min(text.find(','), text.size());
-    const std::string entry(text.substr(0, comma));
+    const std::string_view entry = text.substr(0, comma);
     text.remove_prefix(std::min(comma + 1, text.size()));
     const std::size_t slash = std::min(entry.find('/'), entry.size());
     NetAddress address;
-    if (!parse_numeric(entry.substr(0, slash), address)) {
-      refuse("allow_from=" + all + ": '" + entry +
-             "' is no network; write them as 10.0.0.0/8,192.168.1.7,fd00::/8 (no names)");
+    if (!parse_numeric(std::string(entry.substr(0, slash)), address)) {
+      refuse_network(all, entry, "is no network; write them as 10.0.0.0/8,192.168.1.7,fd00::/8 (no names)");
     }
     const int most = address.is_v4() ? 32 : 128;
-    int n_bits = most;
-    if (slash < entry.size()) {
-      const char* const end = entry.data() + entry.size();
-      const auto [stop, error] = std::from_chars(entry.data() + slash + 1, end, n_bits);
-      if (error != std::errc() || stop != end || n_bits < 0 || n_bits > most) {
-        refuse("allow_from=" + all + ": '" + entry + "' needs 0 to " + std::to_string(most) + " bits after '/'");
-      }
+    const int n_bits = slash < entry.size() ? parse_bits(entry.substr(slash + 1)) : most;
+    if (n_bits < 0 || n_bits > most) {
+      refuse_network(all, entry, "needs 0 to " + std::to_string(most) + " bits after '/'");
     }
     networks_.push_back({address.bytes(), address.is_v4() ? kMappedBits + n_bits : n_bits, address.is_v4()});
-    const auto& bytes = networks_.back().bytes;
-    for (int bit = networks_.back().n_bits; bit < 128; ++bit) {
-      if ((bytes[static_cast<std::size_t>(bit / 8)] >> (7 - bit % 8) & 1) != 0) {
-        refuse("allow_from=" + all + ": '" + entry + "' has bits of a host behind its " + std::to_string(n_bits) +
-               " bits of the network; set them to 0, or write more bits");
-      }
+    if (has_host_bits(address.bytes(), networks_.back().n_bits)) {
+      refuse_network(all, entry,
+                     "has bits of a host behind its " + std::to_string(n_bits) +
+                         " bits of the network; set them to 0, or write more bits");
     }
   }
 }
