@@ -266,6 +266,7 @@ OwnedFd make_datagram_socket(const NetAddress& address, std::string_view scheme,
   OwnedFd fd = bound_socket(address, scheme, SOCK_DGRAM);
   set_option(fd.get(), SOL_SOCKET, SO_RCVBUF, receive_bytes);
   set_option(fd.get(), SOL_SOCKET, SO_RXQ_OVFL, 1);
+  set_option(fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, 1);
   return fd;
 }
 
