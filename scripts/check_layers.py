@@ -20,7 +20,7 @@ RULES = {
     "src/melstream/engine": (["src/melstream/core"], []),
     "src/melstream/engine/cpu": (["src/melstream/core", "src/melstream/engine"], ["highway", "intrinsics"]),
     "src/melstream/engine/cuda": (["src/melstream/core", "src/melstream/engine"], ["cuda"]),
-    "src/melstream/audio": (["src/melstream/core"], ["portaudio", "alsa", "boost", "soxr", "sndfile"]),
+    "src/melstream/audio": (["src/melstream/core"], ["portaudio", "alsa", "boost", "json", "soxr", "sndfile"]),
     "src/melstream/pipeline": (["src/melstream/core", "src/melstream/engine"], []),
     "src/melstream/rpc": (
         [
@@ -59,6 +59,7 @@ THIRD_PARTY = {
     "grpc": ["grpc/", "grpcpp/", "grpc++/"],
     "highway": ["hwy/"],
     "intrinsics": ["immintrin.h", "x86intrin.h", "arm_neon.h"],
+    "json": ["nlohmann/"],
     "portaudio": ["portaudio.h", "pa_"],
     "prometheus": ["prometheus/"],
     "protobuf": ["google/"],
