@@ -161,7 +161,7 @@ void Server::State::serve() {
 
 void Server::State::keep_house() {
   environment.registry().collect();
-  publishers.end_idle(environment.clock().mono_ns());
+  publishers.keep_house(environment.clock().mono_ns());
   if (watches.is_stale()) watches.update();
 }
 
