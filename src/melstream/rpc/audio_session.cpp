@@ -24,11 +24,8 @@ AudioSession* AudioSession::start(const Environment& environment, Publishers& pu
   const std::lock_guard lock(session->mutex_);
   if (added) {
     session->read_next();
-  } else if (environment.registry().draining()) {
-    session->end(EndReason::kShutdown, {grpc::StatusCode::UNAVAILABLE, "the daemon is shutting down"});
   } else {
-    session->end(EndReason::kSourceLost, {grpc::StatusCode::RESOURCE_EXHAUSTED,
-                                          "too many publishers are connected; close one, or raise stream.max_streams"});
+    session->end(EndReason::kSourceLost, no_place_status(environment));
   }
   return session.get();
 }
@@ -169,12 +166,12 @@ void AudioSession::OnDone() {
 
 void AudioSession::taken_over() {
   const std::lock_guard lock(mutex_);
-  end(EndReason::kTakenOver, {grpc::StatusCode::ABORTED, "another publisher took the stream over"});
+  end(EndReason::kTakenOver, taken_over_status());
 }
 
 void AudioSession::shut_down() {
   const std::lock_guard lock(mutex_);
-  end(EndReason::kShutdown, {grpc::StatusCode::UNAVAILABLE, "the daemon is shutting down; try again later"});
+  end(EndReason::kShutdown, shutting_down_status());
 }
 
 void AudioSession::keep_house(std::int64_t now_mono_ns) {

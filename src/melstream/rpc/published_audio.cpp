@@ -111,6 +111,18 @@ void PublishedAudio::set_ended(core::EndReason reason, v1::StreamEnded& out) con
   out.set_reason(from_end_reason(reason));
 }
 
+grpc::Status no_place_status(const Environment& environment) {
+  if (environment.registry().draining()) return shutting_down_status();
+  return {grpc::StatusCode::RESOURCE_EXHAUSTED,
+          "too many publishers are connected; close one, or raise stream.max_streams"};
+}
+
+grpc::Status taken_over_status() { return {grpc::StatusCode::ABORTED, "another publisher took the stream over"}; }
+
+grpc::Status shutting_down_status() {
+  return {grpc::StatusCode::UNAVAILABLE, "the daemon is shutting down; try again later"};
+}
+
 std::optional<grpc::Status> idle_status(const Environment& environment, std::int64_t heard_mono_ns,
                                         std::int64_t now_mono_ns) {
   const std::int64_t idle_ms = (now_mono_ns - heard_mono_ns) / 1'000'000;

@@ -85,6 +85,11 @@ class PublishedAudio {
   core::IngestCounters told_;  ///< in the last progress
 };
 
+// What publishers are told.
+/// Those for whom Publishers have no place.
+grpc::Status no_place_status(const Environment& environment);
+grpc::Status taken_over_status();
+grpc::Status shutting_down_status();
 /// Why a publisher ends that was last heard of then; nothing if it may go on.
 std::optional<grpc::Status> idle_status(const Environment& environment, std::int64_t heard_mono_ns,
                                         std::int64_t now_mono_ns);
