@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "melstream/core/sources.hpp"
+
 namespace melstream::daemon {
 
 struct ServerConfig {
@@ -75,6 +77,7 @@ struct Config {
   MemoryConfig memory;
   LogConfig log;
   std::vector<FrontEndDefinition> front_ends;
+  std::vector<core::SourceSpec> sources;
   bool operator==(const Config&) const = default;
 };
 

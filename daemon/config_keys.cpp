@@ -8,6 +8,8 @@
 
 #include "melstream/engine/nearest.hpp"
 
+#include "daemon/source_definitions.hpp"
+
 namespace melstream::daemon {
 namespace {
 
@@ -189,7 +191,7 @@ std::string to_toml(const Config& config) {
         "\n[[front_end]]\nname = " + toml_string(definition.name) + "\nbase = " + toml_string(definition.base) + "\n";
     for (const FrontEndField& field : definition.fields) text += field.key + " = " + field.literal + "\n";
   }
-  return text;
+  return text + sources_to_toml(config.sources);
 }
 
 }  // namespace melstream::daemon

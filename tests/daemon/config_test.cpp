@@ -106,7 +106,15 @@ base = "mine"
 n_mels = 3
 cmvn_shift = [1, -0.5, 2.5e-3]
 cmvn_scale = "1,2,3"
+[[source]]
+id = "corridor"
+uri = "file:/a \u00e4.wav?loop=true"
+labels = { room = "3", "odd key" = "x \"y\"" }
+pace = "fast"
+capture = "on-demand"
 )");
+  EXPECT_EQ(config.sources.at(0).uri, "file:/a \u00e4.wav?loop=true&pace=fast&capture=on-demand");
+  EXPECT_EQ(config.sources.at(0).labels.at("odd key"), "x \"y\"");
   const std::string printed = to_toml(config);
   EXPECT_EQ(good(printed), config) << printed;
   EXPECT_EQ(to_toml(good(printed)), printed);

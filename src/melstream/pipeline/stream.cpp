@@ -48,6 +48,13 @@ StreamStatus Stream::status() const {
   return status;
 }
 
+std::int32_t Stream::n_readers() const {
+  const std::lock_guard lock(mutex_);
+  std::int32_t n = 0;
+  for (const auto& history : histories_) n += history->n_readers.load(std::memory_order_relaxed);
+  return n;
+}
+
 core::SampleIndex Stream::timeline_of(core::SampleIndex accepted) const {
   for (const Segment& segment : segments_) {
     if (accepted < segment.end) return segment.timeline_of(std::max(accepted, segment.begin));

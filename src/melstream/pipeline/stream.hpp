@@ -76,6 +76,8 @@ class Stream {
 
   // Any thread.
   StreamStatus status() const;
+  /// Subscriptions of it now.
+  std::int32_t n_readers() const;
   bool ended() const noexcept { return ended_.load(std::memory_order_acquire); }
   std::vector<std::shared_ptr<FeatureHistory>> histories() const;
   /// Increases whenever histories() changes.
