@@ -17,11 +17,11 @@ namespace melstream::audio {
 struct SenderParams {
   core::SourceSpec spec;
   core::PcmFormat format;
-  core::Conceal conceal;
+  core::Conceal conceal = core::Conceal::kNone;
   IdTemplate id;
   BindSpec bind;
-  std::int64_t idle_ns;     ///< 0: for ever
-  std::size_t max_senders;  ///< at once
+  std::int64_t idle_ns = 0;     ///< 0: for ever
+  std::size_t max_senders = 1;  ///< at once
 
   /// One id for all: a second sender cannot be live beside the first.
   bool has_one_id() const;

@@ -99,7 +99,7 @@ class TcpServer {
   bool accept_failed_ = false;  ///< until the next look
   Seldom foreign_peer_;
   Seldom accept_failure_;
-  std::array<std::byte, TcpSender::kMaxRead> buffer_;  ///< of all: wiped after each read
+  std::array<std::byte, TcpSender::kMaxRead> buffer_{};  ///< of all: wiped after each read
   NetTicker ticker_;
   std::optional<NetTicker> room_ticker_;  ///< while somebody is held back
 };
