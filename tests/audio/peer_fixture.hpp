@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -20,6 +21,7 @@
 #include <unistd.h>
 
 #include "melstream/audio/net_loop.hpp"
+#include "melstream/audio/peer/peer_source.hpp"
 #include "melstream/audio/source.hpp"
 
 #include "tests/audio/net_fixture.hpp"
@@ -41,12 +43,13 @@ class PeerFixture {
   audio::SourceParts parts() {
     return {.open_stream = recorder.opener(),
             .clock = clock,
-            .tell = [this](const audio::SourceEvent& event) {
-              std::string line(event.name);
-              for (const auto& [key, value] : event.fields) line += " " + std::string(key) + "=" + value;
-              const std::lock_guard lock(mutex_);
-              events_.push_back(std::move(line));
-            },
+            .tell =
+                [this](const audio::SourceEvent& event) {
+                  std::string line(event.name);
+                  for (const auto& [key, value] : event.fields) line += " " + std::string(key) + "=" + value;
+                  const std::lock_guard lock(mutex_);
+                  events_.push_back(std::move(line));
+                },
             .net = net};
   }
   std::unique_ptr<audio::Source> open(const audio::SourceKind& kind, const std::string& text) {
@@ -68,6 +71,31 @@ class PeerFixture {
  private:
   std::mutex mutex_;  // protects events_
   std::vector<std::string> events_;
+};
+
+/// The same for one connection without a source: the peer 127.0.0.1:0, the seventh that connected.
+class PeerContextFixture : public PeerFixture {
+ public:
+  /// Replaces the last; sessions of that must be gone.
+  const audio::PeerContext& make_context(const std::string& uri) {
+    audio::SourceUri parsed = audio::parse_source_uri(uri);
+    options_.emplace(core::SourceSpec{.id = "desk", .uri = uri, .labels = {{"room", "1"}}}, parsed, parsed.params);
+    context_.emplace(audio::PeerContext{*options_, parts_, totals, any_port(), 7});
+    return *context_;
+  }
+  std::int64_t now() const { return clock.mono_ns(); }
+  RecordedStream& stream(const std::string& id = "desk") {
+    RecordedStream* const found = recorder.find(id);
+    if (found == nullptr) throw std::runtime_error("no stream " + id);
+    return *found;
+  }
+
+  audio::PeerTotals totals;
+
+ private:
+  const audio::SourceParts parts_ = parts();
+  std::optional<audio::PeerOptions> options_;
+  std::optional<audio::PeerContext> context_;
 };
 
 inline std::int64_t counter(const core::SourceStatus& status, std::string_view name) {

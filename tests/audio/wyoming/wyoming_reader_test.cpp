@@ -49,9 +49,8 @@ std::string refusal(std::string_view text) {
 const std::string kStartData = R"({"rate": 48000, "width": 2, "channels": 1, "timestamp": null})";
 const std::string kStart = R"({"type": "audio-start", "version": "1.5.4", "data_length": )" +
                            std::to_string(kStartData.size()) + "}\n" + kStartData;
-const std::string kChunk =
-    R"({"type":"audio-chunk","data":{"rate":48000,"width":2,"channels":1},"payload_length":7})"
-    "\n{\"a\":\n}";
+const std::string kChunk = R"({"type":"audio-chunk","data":{"rate":48000,"width":2,"channels":1},"payload_length":7})"
+                           "\n{\"a\":\n}";
 const std::string kStop = "{\"type\":\"audio-stop\"}\r\n";
 
 class WyomingReaderCuts : public testing::TestWithParam<std::size_t> {};

@@ -31,25 +31,17 @@ const std::string kStop = "{\"type\":\"audio-stop\"}\n";
 class WyomingSessions : public testing::Test {
  protected:
   void open(const std::string& uri = "wyoming://127.0.0.1:0", const core::PcmFormat& channels = {}) {
-    SourceUri parsed = parse_source_uri(uri);
-    options_.emplace(core::SourceSpec{.id = "kitchen", .uri = uri, .labels = {{"room", "1"}}}, parsed, parsed.params);
-    parts_.emplace(fixture_.parts());
-    context_.emplace(PeerContext{*options_, *parts_, totals_, test::any_port(), 7});
-    session_.emplace(*context_, channels, now(), [this] { session_->take_over(); });
+    session_.reset();
+    session_.emplace(fixture_.make_context(uri), channels, fixture_.now(), [this] { session_->take_over(); });
   }
-  std::int64_t now() const { return fixture_.clock.mono_ns(); }
-  void say(std::string_view text) { session_->receive(std::as_bytes(std::span(text)), now()); }
-  test::RecordedStream& stream(const std::string& id = "kitchen") {
-    test::RecordedStream* const found = fixture_.recorder.find(id);
-    if (found == nullptr) throw std::runtime_error("no stream " + id);
-    return *found;
+  void say(std::string_view text) { session_->receive(std::as_bytes(std::span(text)), fixture_.now()); }
+  void pass_s(std::int64_t seconds) {
+    fixture_.clock.turn_s(seconds);
+    session_->tick(fixture_.now());
   }
 
-  test::PeerFixture fixture_;
-  PeerTotals totals_;
-  std::optional<PeerOptions> options_;
-  std::optional<SourceParts> parts_;
-  std::optional<PeerContext> context_;
+  test::PeerContextFixture fixture_;
+  const PeerTotals& totals_ = fixture_.totals;
   std::optional<WyomingSession> session_;
 };
 
@@ -57,20 +49,20 @@ TEST_F(WyomingSessions, ChunksBecomeTheStream) {
   open();
   const auto audio = test::counting_bytes(0, 1000);
   say(start_event(16000, 2, 1));
-  EXPECT_EQ(session_->stream()->id(), "kitchen");
+  EXPECT_EQ(session_->stream()->id(), "desk");
   for (std::size_t at = 0; at < audio.size(); at += 333) {  // also inside samples
     say(chunk_event(std::span(audio).subspan(at, std::min<std::size_t>(333, audio.size() - at)),
                     R"({"rate":16000,"width":2,"channels":1,"timestamp":12})"));
   }
   say(kStop);
-  EXPECT_EQ(test::s16_of(stream().taken[0].all_samples()), test::counting(0, 1000));
-  EXPECT_EQ(stream().taken[0].end_reason, core::EndReason::kCompleted);
-  EXPECT_EQ(stream().request.labels.at("room"), "1");
+  EXPECT_EQ(test::s16_of(fixture_.stream().taken[0].all_samples()), test::counting(0, 1000));
+  EXPECT_EQ(fixture_.stream().taken[0].end_reason, core::EndReason::kCompleted);
+  EXPECT_EQ(fixture_.stream().request.labels.at("room"), "1");
   EXPECT_FALSE(session_->is_over());
   EXPECT_EQ(totals_.messages, 9);
   EXPECT_EQ(totals_.bytes, 2000);
   EXPECT_EQ(totals_.samples.accepted, 1000);
-  EXPECT_TRUE(fixture_.has_event("sender_ended peer=127.0.0.1:0 stream=kitchen reason=completed samples=1000"));
+  EXPECT_TRUE(fixture_.has_event("sender_ended peer=127.0.0.1:0 stream=desk reason=completed samples=1000"));
 }
 
 TEST_F(WyomingSessions, OneConnectionMayStartSeveralStreamsInTurn) {
@@ -79,19 +71,18 @@ TEST_F(WyomingSessions, OneConnectionMayStartSeveralStreamsInTurn) {
     say(start_event(16000, 2, 1));
     say(chunk_event(test::counting_bytes(i, 100)));
     say(kStop);
-    EXPECT_EQ(test::s16_of(stream().taken[0].all_samples()), test::counting(i, 100));
+    EXPECT_EQ(test::s16_of(fixture_.stream().taken[0].all_samples()), test::counting(i, 100));
   }
   EXPECT_EQ(fixture_.recorder.all().size(), 3U);
 }
 
 TEST_F(WyomingSessions, WidthAndChannelsAreTheFormat) {
-  open("wyoming://127.0.0.1:0?stream={id}-{n}",
-       {.channel_mode = core::ChannelMode::kSplit});
-  for (const auto& [width, encoding] : {std::pair(2, core::PcmEncoding::kLinear16),
-                                        std::pair(3, core::PcmEncoding::kLinear24),
-                                        std::pair(4, core::PcmEncoding::kLinear32)}) {
+  open("wyoming://127.0.0.1:0?stream={id}-{n}", {.channel_mode = core::ChannelMode::kSplit});
+  for (const auto& [width, encoding] :
+       {std::pair(2, core::PcmEncoding::kLinear16), std::pair(3, core::PcmEncoding::kLinear24),
+        std::pair(4, core::PcmEncoding::kLinear32)}) {
     say(start_event(48000, width, 2));
-    const core::PcmFormat format = stream("kitchen-7").request.format;
+    const core::PcmFormat format = fixture_.stream("desk-7").request.format;
     EXPECT_EQ(format.encoding, encoding);
     EXPECT_EQ(format.sample_rate_hz, 48000);
     EXPECT_EQ(format.n_channels, 2);
@@ -101,11 +92,10 @@ TEST_F(WyomingSessions, WidthAndChannelsAreTheFormat) {
 }
 
 TEST_F(WyomingSessions, FormatsThatAreNotTakenAreRefused) {
-  for (const auto& [event, text] :
-       {std::pair(start_event(16000, 1, 1), "width 1 is not taken: send 2, 3 or 4 bytes"),
-        std::pair(start_event(7999, 2, 1), "sample_rate_hertz is 7999"),
-        std::pair(start_event(16000, 2, 9), "audio_channel_count is 9"),
-        std::pair(std::string("{\"type\":\"audio-start\"}\n"), "must tell the format")}) {
+  for (const auto& [event, text] : {std::pair(start_event(16000, 1, 1), "width 1 is not taken: send 2, 3 or 4 bytes"),
+                                    std::pair(start_event(7999, 2, 1), "sample_rate_hertz is 7999"),
+                                    std::pair(start_event(16000, 2, 9), "audio_channel_count is 9"),
+                                    std::pair(std::string("{\"type\":\"audio-start\"}\n"), "must tell the format")}) {
     open();
     say(event);
     EXPECT_TRUE(session_->is_over());
@@ -132,12 +122,12 @@ TEST_F(WyomingSessions, EventsInAWrongOrderEndTheConnection) {
     EXPECT_THAT(session_->take_output(), HasSubstr(text));
     EXPECT_EQ(session_->stream(), nullptr);
   }
-  EXPECT_EQ(stream().taken[0].end_reason, core::EndReason::kSourceLost);
+  EXPECT_EQ(fixture_.stream().taken[0].end_reason, core::EndReason::kSourceLost);
 }
 
 TEST_F(WyomingSessions, ALiveIdIsRefusedWithTheRemedy) {
   open();
-  const auto other = fixture_.recorder.opener()({.id = "kitchen"});
+  const auto other = fixture_.recorder.opener()({.id = "desk"});
   say(start_event(16000, 2, 1));
   EXPECT_TRUE(session_->is_over());
   EXPECT_THAT(session_->take_output(), HasSubstr("stream={id}-{n}"));
@@ -159,14 +149,14 @@ TEST_F(WyomingSessions, APayloadOfAnotherEventIsNoAudio) {
   open();
   say(start_event(16000, 2, 1) + chunk_event(test::counting_bytes(0, 10)) +
       "{\"type\":\"other\",\"payload_length\":4}\nabcd" + chunk_event(test::counting_bytes(10, 10)) + kStop);
-  EXPECT_EQ(test::s16_of(stream().taken[0].all_samples()), test::counting(0, 20));
+  EXPECT_EQ(test::s16_of(fixture_.stream().taken[0].all_samples()), test::counting(0, 20));
 }
 
 TEST_F(WyomingSessions, APeerThatLeavesIsLost) {
   open();
   say(start_event(16000, 2, 1) + chunk_event(test::counting_bytes(0, 10)));
   session_->peer_left();
-  EXPECT_EQ(stream().taken[0].end_reason, core::EndReason::kSourceLost);
+  EXPECT_EQ(fixture_.stream().taken[0].end_reason, core::EndReason::kSourceLost);
   EXPECT_EQ(totals_.samples.accepted, 10);
 }
 
@@ -174,10 +164,9 @@ TEST_F(WyomingSessions, SilentPeersAreClosed) {
   open();
   fixture_.clock.turn_s(9);
   say("{\"type\":");  // no event as long as it is not whole
-  session_->tick(now());
+  pass_s(0);
   EXPECT_FALSE(session_->is_over());
-  fixture_.clock.turn_s(1);
-  session_->tick(now());
+  pass_s(1);
   EXPECT_TRUE(session_->is_over());
   EXPECT_THAT(session_->take_output(), HasSubstr("no event within 10 s"));
 }
@@ -189,13 +178,12 @@ TEST_F(WyomingSessions, StreamsWithoutAudioAreClosed) {
   say(chunk_event(test::counting_bytes(0, 10)));
   fixture_.clock.turn_s(19);
   say("{\"type\":\"ping\"}\n");  // no audio
-  session_->tick(now());
+  pass_s(0);
   EXPECT_FALSE(session_->is_over());
-  fixture_.clock.turn_s(1);
-  session_->tick(now());
+  pass_s(1);
   EXPECT_TRUE(session_->is_over());
   EXPECT_THAT(session_->take_output(), HasSubstr("no audio for 20 s (idle_timeout_s"));
-  EXPECT_EQ(stream().taken[0].end_reason, core::EndReason::kSourceLost);
+  EXPECT_EQ(fixture_.stream().taken[0].end_reason, core::EndReason::kSourceLost);
   EXPECT_EQ(totals_.refused, 1);
 }
 
@@ -203,13 +191,11 @@ TEST_F(WyomingSessions, BetweenStreamsEventsKeepItOpen) {
   open();
   say("{\"type\":\"describe\"}\n");
   for (int i = 0; i < 3; ++i) {
-    fixture_.clock.turn_s(29);
-    session_->tick(now());
+    pass_s(29);
     EXPECT_FALSE(session_->is_over());
     say("{\"type\":\"ping\"}\n");
   }
-  fixture_.clock.turn_s(30);
-  session_->tick(now());
+  pass_s(30);
   EXPECT_TRUE(session_->is_over());
   EXPECT_EQ(totals_.refused, 0) << "it did nothing wrong";
 }
@@ -217,14 +203,14 @@ TEST_F(WyomingSessions, BetweenStreamsEventsKeepItOpen) {
 TEST_F(WyomingSessions, GivesTheStreamToWhoTakesItOver) {
   open();
   say(start_event(16000, 2, 1));
-  const auto on_takeover = stream().request.on_takeover;
+  const auto on_takeover = fixture_.stream().request.on_takeover;
   on_takeover();
   EXPECT_TRUE(test::eventually([&] {
     bool over = false;
     fixture_.net.call([&] { over = session_->is_over(); });
     return over;
   }));
-  EXPECT_EQ(stream().taken[0].end_reason, core::EndReason::kTakenOver);
+  EXPECT_EQ(fixture_.stream().taken[0].end_reason, core::EndReason::kTakenOver);
   EXPECT_THAT(session_->take_output(), HasSubstr("taken_over"));
 }
 

@@ -133,8 +133,8 @@ void PeerSource::State::accept_all() {
   for (int i = 0; i < kAcceptsAtOnce; ++i) {
     sockaddr_storage peer{};
     socklen_t size = sizeof(peer);
-    OwnedFd fd(accept4(listener.native_handle(), reinterpret_cast<sockaddr*>(&peer), &size,
-                       SOCK_NONBLOCK | SOCK_CLOEXEC));
+    OwnedFd fd(
+        accept4(listener.native_handle(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd.get() >= 0) {
       take(std::move(fd), NetAddress(reinterpret_cast<const sockaddr&>(peer)));
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {

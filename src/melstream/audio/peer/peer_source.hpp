@@ -36,8 +36,8 @@ struct PeerTotals {
   std::int64_t connections = 0;  ///< that were accepted
   std::int64_t refused = 0;      ///< of all: for their address, their number, what they said
   std::int64_t messages = 0;
-  std::int64_t ignored = 0;  ///< of the messages
-  std::int64_t bytes = 0;    ///< of audio
+  std::int64_t ignored = 0;      ///< of the messages
+  std::int64_t bytes = 0;        ///< of audio
   core::IngestCounters samples;  ///< of streams that have ended
 };
 

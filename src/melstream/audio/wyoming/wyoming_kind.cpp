@@ -1,7 +1,5 @@
 #include "melstream/audio/wyoming/wyoming_kind.hpp"
 
-#include <string.h>  // explicit_bzero
-
 #include <array>
 #include <chrono>
 #include <utility>
@@ -10,6 +8,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
+#include <string.h>  // explicit_bzero
 
 #include "melstream/audio/net_loop.hpp"
 #include "melstream/audio/peer/peer_source.hpp"
@@ -79,12 +78,11 @@ void WyomingConnection::go_on() {
 
 void WyomingConnection::send() {
   sending_ = session_.take_output();
-  asio::async_write(socket_, asio::buffer(sending_),
-                    [self = shared_from_this()](const Error& error, std::size_t) {
-                      self->sending_.clear();
-                      if (error) self->session_.peer_left();
-                      self->go_on();
-                    });
+  asio::async_write(socket_, asio::buffer(sending_), [self = shared_from_this()](const Error& error, std::size_t) {
+    self->sending_.clear();
+    if (error) self->session_.peer_left();
+    self->go_on();
+  });
 }
 
 /// What was sent arrives only if the peer's bytes are read until it closes too; not for ever.

@@ -13,14 +13,13 @@ namespace {
 
 using Json = nlohmann::json;
 
-[[noreturn]] void refuse(const std::string& message) {
-  throw core::Error(core::ErrorCode::kInvalidArgument, message);
-}
+[[noreturn]] void refuse(const std::string& message) { throw core::Error(core::ErrorCode::kInvalidArgument, message); }
 
 Json parse_object(const std::string& text, std::string_view what) {
   Json object = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) {
-    refuse(std::string(what) + R"( is no JSON object: send events of the Wyoming protocol, such as {"type":"audio-start",)" +
+    refuse(std::string(what) +
+           R"( is no JSON object: send events of the Wyoming protocol, such as {"type":"audio-start",)" +
            R"("data":{"rate":16000,"width":2,"channels":1}})");
   }
   return object;

@@ -1,5 +1,5 @@
-// The events of the Wyoming protocol, taken out of the bytes of a connection, however they are cut. An event is a line of
-// JSON, data_length bytes of more JSON, payload_length bytes of payload: https://github.com/rhasspy/wyoming.
+// The events of the Wyoming protocol, taken out of the bytes of a connection, however they are cut. An event is a line
+// of JSON, data_length bytes of more JSON, payload_length bytes of payload: https://github.com/rhasspy/wyoming.
 #pragma once
 
 #include <cstddef>

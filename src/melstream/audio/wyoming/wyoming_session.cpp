@@ -8,9 +8,7 @@ namespace {
 
 constexpr std::int64_t kFirstEventNs = 10 * core::kNsPerSecond;
 
-[[noreturn]] void refuse(const std::string& message) {
-  throw core::Error(core::ErrorCode::kInvalidArgument, message);
-}
+[[noreturn]] void refuse(const std::string& message) { throw core::Error(core::ErrorCode::kInvalidArgument, message); }
 
 core::PcmEncoding encoding_of(std::int64_t width) {
   switch (width) {

@@ -53,10 +53,10 @@ class WyomingSession {
   const std::function<void()> on_takeover_;
   WyomingReader reader_;
   std::unique_ptr<PcmSession> stream_;
-  WyomingEvent format_;         ///< of the stream, as audio-start says it
-  bool in_chunk_ = false;       ///< payload belongs to the stream
+  WyomingEvent format_;    ///< of the stream, as audio-start says it
+  bool in_chunk_ = false;  ///< payload belongs to the stream
   bool heard_event_ = false;
-  std::int64_t heard_ns_;       ///< audio of an open stream, or else an event
+  std::int64_t heard_ns_;  ///< audio of an open stream, or else an event
   std::string output_;
   bool over_ = false;
 };
