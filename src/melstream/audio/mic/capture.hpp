@@ -16,8 +16,9 @@ namespace melstream::audio {
 struct CaptureRequest {
   std::string source_id;
   std::string name;       ///< as the URI says it
-  std::string last_name;  ///< of the device that it was the last time, which goes first; empty: none
+  core::AudioDevice known;  ///< the device that it was the last time, which goes first; without name: none
   std::optional<CaptureFormat> format;  ///< without: the device is looked up, not opened
+  bool was_refused_format = false;      ///< `known` was looked up since the device did not take the format that it had
   int n_failures = 0;     ///< attempts that failed before this one
 };
 

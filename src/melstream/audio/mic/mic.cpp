@@ -96,10 +96,11 @@ void Mic::poll_readers(std::int64_t now) {
 void Mic::attempt() {
   CaptureRequest request{.source_id = spec_.id,
                          .name = options_.name,
-                         .last_name = device_.name,
+                         .known = device_,
                          .format = std::nullopt,
+                         .was_refused_format = looked_again_,
                          .n_failures = n_failures_};
-  phase_ = !stream_ || look_again_ ? Phase::kLookingUp : Phase::kOpening;
+  phase_ = !stream_ || was_refused_format_ ? Phase::kLookingUp : Phase::kOpening;
   if (phase_ == Phase::kOpening) {
     request.format = CaptureFormat{.sample_rate_hz = format_.sample_rate_hz,
                                    .n_channels = format_.n_channels,
@@ -112,6 +113,7 @@ void Mic::rest(std::int64_t now) {
   drop_capture();
   last_read_ns_ = 0;
   n_failures_ = 0;
+  problem_.clear();
   device_was_lost_ = false;
   phase_ = Phase::kResting;
   if (!has_audio()) return;
@@ -141,7 +143,7 @@ void Mic::on_looked_up(std::int64_t now, const Capture::Result& result) {
     return fail(now, error.problem(), error.what());
   }
   device_ = result.device;
-  look_again_ = false;
+  looked_again_ = std::exchange(was_refused_format_, false);
   const bool same = stream_ && format.sample_rate_hz == format_.sample_rate_hz && format.n_channels == format_.n_channels;
   if (stream_ && !same) close_stream(core::EndReason::kSourceLost);
   phase_ = Phase::kResting;
@@ -156,7 +158,9 @@ void Mic::on_opened(std::int64_t now, const Capture::Result& result) {
   block_ns_ = 0;
   backlog_since_ns_ = 0;
   first_block_ = true;
+  problem_.clear();
   told_problem_.clear();
+  looked_again_ = false;
   phase_ = Phase::kCapturing;
   if (device_was_lost_) {
     ++counts_.n_reopens;
@@ -171,7 +175,7 @@ void Mic::on_opened(std::int64_t now, const Capture::Result& result) {
 
 void Mic::fail(std::int64_t now, DeviceProblem problem, const std::string& message) {
   drop_capture();
-  look_again_ = look_again_ || problem == DeviceProblem::kFormat;
+  was_refused_format_ = was_refused_format_ || (problem == DeviceProblem::kFormat && stream_);
   if (message != told_problem_) {
     tell(SourceEvent::Level::kWarning, problem == DeviceProblem::kNotFound ? "device_not_found" : "device_refused",
          {{"reason", message}});
@@ -399,6 +403,7 @@ std::string Mic::detail() const {
         return "the sound system hangs (" + busy->call + " of '" + busy->device + "' for " +
                seconds_text(now - busy->since_ns) + "): restart it, and melstreamd if that does not help";
       }
+      if (!problem_.empty()) return problem_ + "; tried again now";
       return phase_ == Phase::kOpening ? "opens " + device_text() : "looks for '" + options_.name + "'";
     case Phase::kCapturing:
       return device_text();

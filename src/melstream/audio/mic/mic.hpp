@@ -100,7 +100,8 @@ class Mic final {
   core::PcmFormat format_;
   std::shared_ptr<std::atomic<bool>> taken_over_;  // set by any thread, read by ms-capture; nothing goes with it
   std::optional<CaptureClock> clock_;              // of the stream
-  bool look_again_ = false;                        // the device's format may be another now
+  bool was_refused_format_ = false;  // at the last opening, and the device was not looked up since
+  bool looked_again_ = false;        // after that
 
   std::shared_ptr<Capture> capture_;
   std::shared_ptr<core::CaptureRing> ring_;

@@ -21,9 +21,9 @@ constexpr int kRescanAfter = 3;
 constexpr int kRescanEvery = 16;
 
 core::AudioDevice pick(const CaptureRequest& request, const std::vector<core::AudioDevice>& devices) {
-  if (request.name != "default" && !request.last_name.empty()) {
+  if (request.name != "default" && !request.known.name.empty()) {
     for (const core::AudioDevice& device : devices) {
-      if (device.name == request.last_name) return device;
+      if (device.name == request.known.name) return device;
     }
   }
   return device_named(request.name, devices);
@@ -139,8 +139,8 @@ void MicControl::close(Entry& entry) {
 void MicControl::serve(Entry& entry) {
   const CaptureRequest& request = entry.capture->request();
   try {
+    if (!request.format) return entry.capture->set_ready(find_by_probe(request), nullptr);
     const core::AudioDevice device = find(request);
-    if (!request.format) return entry.capture->set_ready(device, nullptr);
     try {
       open(entry, device);
     } catch (const DeviceError& error) {
@@ -176,6 +176,11 @@ void MicControl::open(Entry& entry, const core::AudioDevice& device) {
 core::AudioDevice MicControl::find(const CaptureRequest& request) {
   if (listed_ns_ == 0) rescan(request);
   try {
+    const core::AudioDevice& device = pick(request, devices_);
+    const core::AudioDevice& known = request.known;
+    const bool same = device.n_channels == known.n_channels && device.sample_rate_hz == known.sample_rate_hz;
+    if (same || !request.was_refused_format || device.name != known.name) return device;
+    rescan(request);
     return pick(request, devices_);
   } catch (const DeviceError&) {
     if (clock_.mono_ns() - listed_ns_ < kFreshNs) throw;
