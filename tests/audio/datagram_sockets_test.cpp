@@ -14,6 +14,7 @@
 
 #include "tests/audio/ingest_fixture.hpp"
 #include "tests/audio/net_fixture.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace melstream::audio {
 namespace {

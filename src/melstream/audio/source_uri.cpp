@@ -218,6 +218,13 @@ std::optional<core::PcmEncoding> encoding_named(std::string_view name) noexcept 
   return std::nullopt;
 }
 
+std::string_view name_of(core::PcmEncoding encoding) noexcept {
+  for (const auto& [name, known] : kEncodings) {
+    if (known == encoding) return name;
+  }
+  return {};
+}
+
 void take_channel(UriParams& params, core::PcmFormat& format) {
   const auto given = params.text("channel");
   if (!given || *given == "mix") {

@@ -90,7 +90,7 @@ TEST(RtpOptions, SayWhatIsWrong) {
 TEST(RtpOptions, NameTheCommandForSrtp) {
   const core::SourceSpec spec{"desk", "srtp://127.0.0.1:5004", {}};
   try {
-    kSrtpKind.check(spec, parse_source_uri(spec.uri));
+    srtp_kind().check(spec, parse_source_uri(spec.uri));
     FAIL();
   } catch (const core::Error& error) {
     EXPECT_NE(std::string(error.what()).find("ffmpeg"), std::string::npos);

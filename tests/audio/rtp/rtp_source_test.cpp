@@ -15,8 +15,8 @@ class RtpSourceTest : public testing::Test {
   std::unique_ptr<audio::Source> open(const std::string& uri) {
     const core::SourceSpec spec{"desk", uri, {}};
     const audio::SourceUri parsed = audio::parse_source_uri(uri);
-    audio::kRtpKind.check(spec, parsed);
-    return audio::kRtpKind.make(spec, parsed, parts_);
+    audio::rtp_kind().check(spec, parsed);
+    return audio::rtp_kind().make(spec, parsed, parts_);
   }
   /// From "listens on 127.0.0.1:40000".
   static audio::NetAddress listens_on(const audio::Source& source) {

@@ -139,11 +139,13 @@ std::unique_ptr<Source> make_rtp(const core::SourceSpec& spec, const SourceUri& 
 
 }  // namespace
 
-const SourceKind kRtpKind = {"rtp", "rtp://HOST:PORT or rtp://HOST:FIRST-LAST", check_rtp, make_rtp};
+SourceKind rtp_kind() { return {"rtp", "rtp://HOST:PORT or rtp://HOST:FIRST-LAST", check_rtp, make_rtp}; }
 
-const SourceKind kSrtpKind = {"srtp", "srtp: is not supported",
-                              [](const core::SourceSpec& /*spec*/, const SourceUri& uri) { refuse_srtp(uri); },
-                              [](const core::SourceSpec& /*spec*/, const SourceUri& uri,
-                                 const SourceParts& /*parts*/) -> std::unique_ptr<Source> { refuse_srtp(uri); }};
+SourceKind srtp_kind() {
+  return {"srtp", "srtp: is not supported",
+          [](const core::SourceSpec& /*spec*/, const SourceUri& uri) { refuse_srtp(uri); },
+          [](const core::SourceSpec& /*spec*/, const SourceUri& uri,
+             const SourceParts& /*parts*/) -> std::unique_ptr<Source> { refuse_srtp(uri); }};
+}
 
 }  // namespace melstream::audio

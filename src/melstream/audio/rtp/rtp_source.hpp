@@ -5,7 +5,7 @@
 
 namespace melstream::audio {
 
-extern const SourceKind kRtpKind;
-extern const SourceKind kSrtpKind;
+SourceKind rtp_kind();
+SourceKind srtp_kind();
 
 }  // namespace melstream::audio
