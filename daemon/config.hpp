@@ -33,6 +33,7 @@ struct EngineConfig {
 struct StreamConfig {
   std::int64_t ring_ms = 1000;
   double audio_history_s = 0.0;
+  double local_audio_history_s = 40.0;
   double history_s = 30.0;
   std::int64_t max_streams = 256;
   bool operator==(const StreamConfig&) const = default;

@@ -20,7 +20,7 @@ RULES = {
     "src/melstream/engine": (["src/melstream/core"], []),
     "src/melstream/engine/cpu": (["src/melstream/core", "src/melstream/engine"], ["highway", "intrinsics"]),
     "src/melstream/engine/cuda": (["src/melstream/core", "src/melstream/engine"], ["cuda"]),
-    "src/melstream/audio": (["src/melstream/core"], ["portaudio", "boost", "json", "soxr", "sndfile"]),
+    "src/melstream/audio": (["src/melstream/core"], ["portaudio", "alsa", "boost", "json", "soxr", "sndfile"]),
     "src/melstream/pipeline": (["src/melstream/core", "src/melstream/engine"], []),
     "src/melstream/rpc": (
         [
@@ -51,6 +51,7 @@ RULES = {
 
 # Include prefixes of each third party. "wire" is what protoc makes of proto/.
 THIRD_PARTY = {
+    "alsa": ["alsa/"],
     "wire": ["melstream/v1/"],
     "boost": ["boost/"],
     "cli11": ["CLI/"],

@@ -64,6 +64,7 @@ wait = "spin"
 [stream]
 ring_ms = 200
 audio_history_s = 40
+local_audio_history_s = 4.5
 history_s = 60.5
 max_streams = 3
 [features]
@@ -77,7 +78,7 @@ format = "json"
   Config expected;
   expected.server = {"", {"[::1]:0", "0.0.0.0:9"}, true, 7, 1.5, 2.0};
   expected.engine = {"cpu", "sse4", 2, 20, 3, "spin"};
-  expected.stream = {200, 40.0, 60.5, 3};
+  expected.stream = {200, 40.0, 4.5, 60.5, 3};
   expected.features.always = {"whisper-80", "kaldi80"};
   expected.memory.audio_history_bytes = 1;
   expected.log = {"debug", "json"};

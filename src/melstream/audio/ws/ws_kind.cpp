@@ -1,0 +1,38 @@
+#include "melstream/audio/ws/ws_kind.hpp"
+
+#include <utility>
+
+#include "melstream/audio/peer/peer_source.hpp"
+#include "melstream/audio/ws/ws_connection.hpp"
+
+namespace melstream::audio {
+namespace {
+
+struct WsUri {
+  WsUri(const core::SourceSpec& spec, const SourceUri& uri) : WsUri(spec, uri, uri.params) {}
+
+  PeerOptions peers;
+  WsOptions options;
+
+ private:
+  WsUri(const core::SourceSpec& spec, const SourceUri& uri, UriParams params)
+      : peers(spec, uri, params), options{WsAdmission(uri, params), take_format(params)} {
+    params.require_all_taken();
+  }
+};
+
+void check(const core::SourceSpec& spec, const SourceUri& uri) { WsUri(spec, uri); }
+
+std::unique_ptr<Source> make(const core::SourceSpec& spec, const SourceUri& uri, const SourceParts& parts) {
+  WsUri wanted(spec, uri);
+  return std::make_unique<PeerSource>(std::move(wanted.peers), parts,
+                                      [options = std::move(wanted.options)](OwnedFd fd, const PeerContext& context) {
+                                        return start_ws_connection(std::move(fd), context, options);
+                                      });
+}
+
+}  // namespace
+
+const SourceKind kWsKind = {"ws", "ws://HOST:PORT/PATH", check, make};
+
+}  // namespace melstream::audio
