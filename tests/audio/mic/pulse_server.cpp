@@ -107,8 +107,15 @@ std::vector<std::string> PulseServer::environment() const {
 bool PulseServer::start(const std::vector<std::string>& sinks, int rate_hz) {
   kill_now();
   unlink((folder_ + "/pulse.sock").c_str());
-  std::vector<std::string> command = {"pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1",
-                                      "--disable-shm=yes", "--high-priority=no", "--log-target=stderr", "-L",
+  std::vector<std::string> command = {"pulseaudio",
+                                      "-n",
+                                      "--daemonize=no",
+                                      "--use-pid-file=no",
+                                      "--exit-idle-time=-1",
+                                      "--disable-shm=yes",
+                                      "--high-priority=no",
+                                      "--log-target=stderr",
+                                      "-L",
                                       "module-native-protocol-unix socket=" + folder_ + "/pulse.sock auth-anonymous=1"};
   for (const std::string& sink : sinks) {
     command.emplace_back("-L");
