@@ -121,6 +121,7 @@ class CallbackTest : public testing::Test {
   }
   std::int64_t age_ns() const { return made.ring.block()->called_mono_ns - made.ring.block()->capture_mono_ns; }
 
+ public:
   test::ManualClock clock;
   Ringed made{1};
   std::vector<float> samples = std::vector<float>(160, 0.25F);

@@ -40,6 +40,7 @@ class MicFailureTest : public MicTest {
     expect_exact(*recorder.find("m"), first_ns(), clock.mono_ns());
   }
 
+ public:
   std::unique_ptr<audio::Source> source;
 };
 

@@ -90,6 +90,7 @@ class MicTest : public testing::Test {
     return -1;
   }
 
+ public:
   ManualClock clock;
   Script script{clock};
   StreamRecorder recorder{clock};

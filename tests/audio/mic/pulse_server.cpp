@@ -35,7 +35,7 @@ bool is_in_path(const std::string& program) {
   while (!rest.empty()) {
     const std::string folder = rest.substr(0, rest.find(':'));
     rest.erase(0, folder.size() + 1);
-    if (access((folder + "/" + program).c_str(), X_OK) == 0) return true;
+    if (access(std::string(folder).append("/").append(program).c_str(), X_OK) == 0) return true;
   }
   return false;
 }

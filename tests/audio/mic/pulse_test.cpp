@@ -144,6 +144,7 @@ class PulseMicTest : public testing::Test {
   }
   static bool is_full() { return std::getenv("MELSTREAM_FULL") != nullptr; }
 
+ public:
   core::SystemClock clock;
   PulseServer server;
   StreamRecorder recorder{clock};
