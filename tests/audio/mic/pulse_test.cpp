@@ -144,6 +144,7 @@ class PulseMicTest : public testing::Test {
   }
   static bool is_full() { return std::getenv("MELSTREAM_FULL") != nullptr; }
 
+ public:
   core::SystemClock clock;
   PulseServer server;
   StreamRecorder recorder{clock};
@@ -182,7 +183,8 @@ TEST_F(PulseMicTest, CapturesWhatIsPlayedSampleForSample) {
 TEST_F(PulseMicTest, ListsDevicesInAChildProcess) {
   ASSERT_TRUE(server.start()) << server.log();
   const auto devices = microphones->devices();
-  const bool has_pulse = std::any_of(devices.begin(), devices.end(), [](const auto& one) { return one.name == "pulse"; });
+  const bool has_pulse =
+      std::any_of(devices.begin(), devices.end(), [](const auto& one) { return one.name == "pulse"; });
   EXPECT_TRUE(has_pulse);
   for (const auto& one : devices) {
     std::printf("  '%s' %s %d %.0f%s\n", one.name.c_str(), one.host_api.c_str(), one.n_channels, one.sample_rate_hz,

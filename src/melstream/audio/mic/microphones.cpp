@@ -16,6 +16,7 @@ namespace melstream::audio {
 namespace {
 
 constexpr std::chrono::milliseconds kCapturePeriod{5};
+constexpr std::chrono::milliseconds kIdlePeriod{50};
 constexpr std::chrono::seconds kControlPatience{2};
 
 }  // namespace
@@ -55,12 +56,14 @@ std::vector<core::AudioDevice> Microphones::devices() const { return control_->p
 void Microphones::add(std::shared_ptr<Mic> mic) {
   const std::lock_guard lock(mutex_);
   mics_.push_back(std::move(mic));
+  changed_ = true;
   if (threads_ == Threads::kOwn && !control_thread_) start_threads();
 }
 
 void Microphones::remove(const std::shared_ptr<Mic>& mic) {
   const std::lock_guard lock(mutex_);
   std::erase(mics_, mic);
+  changed_ = true;
 }
 
 void Microphones::start_threads() {
@@ -85,19 +88,20 @@ void Microphones::run_capture() {
       const std::lock_guard lock(mutex_);
       if (stopped_) return;
     }
-    capture_pass();
-    next = std::max(next + kCapturePeriod, std::chrono::steady_clock::now());
+    const auto period = capture_pass() ? kCapturePeriod : kIdlePeriod;
+    next = std::max(next + period, std::chrono::steady_clock::now());
     std::this_thread::sleep_until(next);
   }
 }
 
-void Microphones::capture_pass() {
-  std::vector<std::shared_ptr<Mic>> mics;
+bool Microphones::capture_pass() {
   {
     const std::lock_guard lock(mutex_);
-    mics = mics_;
+    if (std::exchange(changed_, false)) passing_ = mics_;
   }
-  for (const auto& mic : mics) mic->pass();
+  bool busy = false;
+  for (const auto& mic : passing_) busy = mic->pass() || busy;
+  return busy;
 }
 
 std::unique_ptr<Microphones> make_portaudio_microphones(std::vector<std::string> probe_command,
