@@ -56,7 +56,8 @@ class WsConnection final : public PeerConnection, public std::enable_shared_from
         local_(local_address(fd.get())),
         goodbye_(context.parts.net.context()),
         ws_(asio::ip::tcp::socket(context.parts.net.context())) {
-    socket().assign(context.peer.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6(), fd.release());
+    socket().assign(context.peer.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6(), fd.get());
+    fd.release();
     request_.header_limit(kMaxWsHeaderBytes);
     ws_.read_message_max(kMaxWsMessageBytes);
     ws_.set_option(websocket::stream_base::decorator(
@@ -67,10 +68,12 @@ class WsConnection final : public PeerConnection, public std::enable_shared_from
   void read_request();
   void tick(std::int64_t now_ns) override;
   void end(core::EndReason reason) override;
-  bool has_ended() const noexcept override { return session_ ? session_->is_over() : refused_; }
+  bool is_gone() const noexcept override { return !ws_.next_layer().is_open(); }
   const PcmSession* session() const noexcept override { return session_ ? session_->stream() : nullptr; }
 
  private:
+  /// The context and the options are used no more.
+  bool has_ended() const noexcept { return session_ ? session_->is_over() : refused_; }
   asio::ip::tcp::socket& socket() noexcept { return ws_.next_layer(); }
   std::int64_t now_ns() const noexcept { return context_.parts.clock.mono_ns(); }
 
