@@ -22,15 +22,20 @@ PacketPool::PacketPool(std::int32_t n_slots) : sizes_(static_cast<std::size_t>(n
   memory_ = static_cast<std::byte*>(mapped);
   madvise(mapped, n_bytes, MADV_DONTDUMP);
   free_.reserve(sizes_.size());
-  for (std::int32_t slot = n_slots; slot > 0; --slot) free_.push_back(slot - 1);
 }
 
 PacketPool::~PacketPool() { munmap(memory_, sizes_.size() * kSlotBytes); }
 
 std::int32_t PacketPool::keep(std::span<const std::byte> payload) noexcept {
-  if (free_.empty() || payload.size() > kSlotBytes) return kNoSlot;
-  const std::int32_t slot = free_.back();
-  free_.pop_back();
+  const bool is_full = free_.empty() && static_cast<std::size_t>(n_touched_) == sizes_.size();
+  if (is_full || payload.size() > kSlotBytes) return kNoSlot;
+  std::int32_t slot = n_touched_;
+  if (free_.empty()) {
+    ++n_touched_;
+  } else {
+    slot = free_.back();
+    free_.pop_back();
+  }
   sizes_[static_cast<std::size_t>(slot)] = static_cast<std::uint16_t>(payload.size());
   if (!payload.empty())
     std::memcpy(memory_ + static_cast<std::size_t>(slot) * kSlotBytes, payload.data(), payload.size());

@@ -27,12 +27,12 @@ class PacketPool {
   std::span<const std::byte> payload(std::int32_t slot) const noexcept;
   /// Wipes it. kNoSlot is taken.
   void give_back(std::int32_t slot) noexcept;
-  std::int32_t n_used() const noexcept { return static_cast<std::int32_t>(sizes_.size() - free_.size()); }
 
  private:
   std::byte* memory_ = nullptr;
   std::vector<std::uint16_t> sizes_;  ///< of the payload in each slot
-  std::vector<std::int32_t> free_;    ///< the last is taken next
+  std::vector<std::int32_t> free_;    ///< given back; the last is taken next
+  std::int32_t n_touched_ = 0;        ///< slots that were ever in use
 };
 
 }  // namespace melstream::audio

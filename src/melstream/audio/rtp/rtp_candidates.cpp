@@ -29,6 +29,7 @@ RtpCandidate& RtpCandidates::at(std::size_t socket, const NetAddress& peer, std:
   }
   forget(*oldest);
   oldest->used = true;
+  ++n_used_;
   oldest->socket = socket;
   oldest->peer = peer;
   oldest->ssrc = ssrc;
@@ -50,11 +51,14 @@ void RtpCandidates::keep(RtpCandidate& candidate, const RtpArrival& arrival) noe
 }
 
 void RtpCandidates::forget(RtpCandidate& candidate) noexcept {
+  if (!candidate.used) return;
   pool_.give_back(candidate.slot);
   candidate = {};
+  --n_used_;
 }
 
 void RtpCandidates::forget_old(std::int64_t now_mono_ns) noexcept {
+  if (n_used_ == 0) return;
   for (RtpCandidate& one : candidates_) {
     if (one.used && now_mono_ns - one.last_ns > kForgottenNs) forget(one);
   }

@@ -45,6 +45,7 @@ class RtpCandidates {
 
   PacketPool pool_;
   std::vector<RtpCandidate> candidates_;
+  int n_used_ = 0;
 };
 
 }  // namespace melstream::audio
