@@ -40,11 +40,11 @@ Function next(const char* name) {
 extern "C" {
 
 // glibc's own.
-void* __libc_malloc(std::size_t n_bytes);  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming)
-void* __libc_calloc(std::size_t n,
-                    std::size_t n_bytes);  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming)
-void* __libc_realloc(void* memory,
-                     std::size_t n_bytes);  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming)
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
+void* __libc_malloc(std::size_t n_bytes);
+void* __libc_calloc(std::size_t n, std::size_t n_bytes);
+void* __libc_realloc(void* memory, std::size_t n_bytes);
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 void* malloc(std::size_t n_bytes) {
   ++mallocs;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include "melstream/audio/mic/device_probe.hpp"
 #include "melstream/audio/mic/mic.hpp"
@@ -110,9 +111,12 @@ std::unique_ptr<Microphones> make_portaudio_microphones(std::vector<std::string>
                                        make_device_probe(std::move(probe_command)), clock);
 }
 
-int run_portaudio_probe() {
+void run_portaudio_probe() {
   const core::SystemClock clock;
-  return run_device_probe(*make_portaudio_backend(clock));
+  const auto backend = make_portaudio_backend(clock);
+  const int status = run_device_probe(*backend);
+  // Neither PortAudio's end nor what libraries do at exit matters any more, and either may hang.
+  _exit(status);
 }
 
 }  // namespace melstream::audio

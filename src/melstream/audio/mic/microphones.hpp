@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -63,7 +64,7 @@ class Microphones final {
 std::unique_ptr<Microphones> make_portaudio_microphones(std::vector<std::string> probe_command,
                                                         const core::Clock& clock);
 
-/// Lists PortAudio's devices for a probe; the exit status of main().
-int run_portaudio_probe();
+/// Lists PortAudio's devices for a probe and ends the process: for main(), before anything else.
+[[noreturn]] void run_portaudio_probe();
 
 }  // namespace melstream::audio
