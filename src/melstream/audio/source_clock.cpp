@@ -24,11 +24,7 @@ void SourceClock::observe(std::int64_t end, std::int64_t arrival_mono_ns) noexce
   const std::int64_t number = source_ns / core::kNsPerSecond;
   if (number <= newest_ - kMinimumSeconds) return;  // a straggler
   Second& second = seconds_[static_cast<std::uint64_t>(number) % kSeconds];
-  if (second.number != number) {
-    second = {number, source_ns, offset_ns};
-  } else if (offset_ns < second.offset_ns) {
-    second = {number, source_ns, offset_ns};
-  }
+  if (second.number != number || offset_ns < second.offset_ns) second = {number, source_ns, offset_ns};
   if (number > newest_) {
     newest_ = number;
     find_minimum();

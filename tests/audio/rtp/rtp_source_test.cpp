@@ -6,6 +6,7 @@
 #include "melstream/audio/net_address.hpp"
 
 #include "tests/audio/rtp/rtp_fixture.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace melstream::test {
 namespace {
