@@ -70,7 +70,7 @@ int execute(const CommandLine& command) {
     for (const std::string& target : engine::cpu::targets()) std::cout << target << "\n";
     return to_int(ExitCode::kOk);
   }
-  if (command.probe_devices) return audio::run_portaudio_probe();
+  if (command.probe_devices) audio::run_portaudio_probe();
   if (command.list_devices) {
     std::cout << list_devices();
     return to_int(ExitCode::kOk);
