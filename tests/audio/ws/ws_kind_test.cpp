@@ -9,6 +9,7 @@
 #include "melstream/core/error.hpp"
 
 #include "tests/audio/ws/ws_peer.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace melstream::audio {
 namespace {

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/audio/peer_fixture.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace melstream::audio {
 namespace {
