@@ -71,9 +71,11 @@ struct HasControl {
 };
 
 class AdminTest : public HasControl, public ServerTest {
+ public:
+  ~AdminTest() override { control.hold(false); }
+
  protected:
   AdminTest() : ServerTest({.sources = &control}) {}
-  ~AdminTest() override { control.hold(false); }
 
   grpc::Status open(const std::string& id, const std::string& uri, v1::OpenSourceResponse* response = nullptr) {
     grpc::ClientContext context;
