@@ -1,5 +1,6 @@
 #include "melstream/audio/pcm_decode.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cassert>
@@ -122,6 +123,10 @@ void pick_channel(std::span<const float> interleaved, int n_channels, int channe
 
 void mix_channels(std::span<const float> interleaved, int n_channels, std::span<float> samples) noexcept {
   assert(interleaved.size() == samples.size() * static_cast<std::size_t>(n_channels));
+  if (n_channels == 1) {
+    std::copy(interleaved.begin(), interleaved.end(), samples.begin());
+    return;
+  }
   const float* from = interleaved.data();
   for (float& sample : samples) {
     double sum = 0;
