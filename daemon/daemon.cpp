@@ -12,6 +12,7 @@
 #include "melstream/audio/resampler.hpp"
 
 #include "daemon/config_reader.hpp"
+#include "daemon/devices.hpp"
 #include "daemon/source_kinds.hpp"
 #include "daemon/stream_opener.hpp"
 #include "daemon/version.hpp"
@@ -124,17 +125,19 @@ Daemon::Daemon(const Config& config, const Plan& plan, const Log& log, Wakeup& t
       registry_(registry_options(config), arena_, clock_, engine_.engine(), catalog_),
       windows_(make_window_engine(config, window_engine_info_), kLimits),
       tick_loop_(registry_, engine_.engine(), tick_options(config)),
+      microphones_(audio::make_portaudio_microphones(device_probe_command(), clock_)),
       sources_({.kinds = source_kinds(),
                 .open_stream = make_stream_opener({registry_, audio::make_ingest_factory(clock_),
                                                    audio::resampler_delay_ns, [this] { bell_.ring(); }}),
                 .tell = [&log](const core::SourceSpec& spec,
                                const audio::SourceEvent& event) { log_source_event(log, spec, event); },
-                .devices = [] { return std::vector<core::AudioDevice>(); },
+                .devices = [this] { return microphones_->devices(); },
+                .microphones = microphones_.get(),
                 .allow_insecure_bind = config.server.allow_insecure_bind},
                clock_),
       server_(server_options(config),
               {registry_, windows_, audio::make_ingest_factory(clock_), audio::resampler_delay_ns,
-               [this] { return engine_.status(); }, window_engine_info_, [this] { bell_.ring(); }}),
+               [this] { return engine_.status(); }, window_engine_info_, [this] { bell_.ring(); }, &sources_}),
       tick_thread_(
           tick_loop_, clock_, tick_options(config).period_ns, registry_.counters(), [this] { server_.on_tick(); },
           [this, &trouble](std::exception_ptr failure) {

@@ -6,11 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "melstream/audio/mic/microphones.hpp"
 #include "melstream/audio/sources.hpp"
 #include "melstream/core/clock.hpp"
 #include "melstream/core/error.hpp"
@@ -113,6 +115,7 @@ class Daemon {
   mutable std::mutex failure_mutex_;  // protects failure_
   std::exception_ptr failure_;
   TickBell bell_;
+  const std::unique_ptr<audio::Microphones> microphones_;
   audio::Sources sources_;
   rpc::Server server_;
   pipeline::TickThread tick_thread_;

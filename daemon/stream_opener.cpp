@@ -21,6 +21,7 @@ std::vector<pipeline::StreamOptions> options_of(const core::StreamRequest& reque
   const pipeline::StreamOptions options{.id = request.id,
                                         .labels = request.labels,
                                         .pacing = request.fast ? pipeline::Pacing::kFast : pipeline::Pacing::kLive,
+                                        .local = request.local,
                                         .resampler_delay_ns = resampler_delay_ns,
                                         .on_takeover = once(request.on_takeover)};
   std::vector<pipeline::StreamOptions> all(static_cast<std::size_t>(request.format.n_feeds()), options);

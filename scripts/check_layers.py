@@ -73,7 +73,7 @@ STANDARD_HEADER = re.compile(r"^[a-z_0-9]+$")
 SYSTEM_HEADER = re.compile(
     r"^(sys/|netinet/|arpa/|net/|linux/|"
     r"(alloca|assert|cpuid|ctype|cxxabi|dirent|dlfcn|errno|execinfo|fcntl|fenv|getopt|grp|inttypes|limits|locale|malloc|"
-    r"math|netdb|poll|pthread|pwd|sched|semaphore|signal|stddef|stdint|stdio|stdlib|string|strings|syslog|termios|time|"
+    r"math|netdb|poll|pthread|pwd|sched|semaphore|signal|spawn|stddef|stdint|stdio|stdlib|string|strings|syslog|termios|time|"
     r"unistd)\.h$)"
 )
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -156,9 +156,11 @@ TEST(IngestConceal, LossesInARowAreOneForTheReasonThatLostMost) {
 
 TEST(IngestConceal, AConcealedLossIsNoPartOfALaterGap) {
   test::Publisher publisher({}, Conceal::kZero);
-  publisher.push(constant_bytes(1, 100));
-  publisher.ingest->lose(300, GapReason::kLate);
-  publisher.push(constant_bytes(1, 100));
+  for (int i = 0; i < 2; ++i) {
+    publisher.push(constant_bytes(1, 100));
+    publisher.ingest->lose(300, GapReason::kLate);
+    publisher.push(constant_bytes(1, 100));
+  }
   publisher.ingest->lose(500, GapReason::kNetLoss);
   publisher.push(constant_bytes(1, 100));
   publisher.drain_all();
@@ -333,6 +335,41 @@ TEST(IngestConceal, AFastSourceWaitsForRoomForTheFillToo) {
   EXPECT_EQ(publisher.ingest->counters().concealed, 0);
 }
 
+TEST(IngestConceal, AFastSourceWaitsForRoomForTheMarkToo) {
+  test::Publisher publisher({}, Conceal::kZero);
+  for (;;) {
+    publisher.push(constant_bytes(1, 10));
+    publisher.ingest->lose(1, GapReason::kDecodeError);
+    if (!publisher.feeds[0]->can_mark()) break;
+  }
+  EXPECT_FALSE(publisher.ingest->has_room(2));
+  publisher.drain_all();
+  EXPECT_TRUE(publisher.ingest->has_room(2));
+  publisher.push(constant_bytes(1, 1));
+  EXPECT_EQ(publisher.ingest->counters().concealed, publisher.ingest->counters().dropped);
+}
+
+TEST(IngestConceal, RoundingAtTheBrinkLosesNoSample) {
+  // Room for n samples after the segment, but not for n behind a gap: both lengths are rounded up.
+  int n_tried = 0;
+  for (std::int64_t before = 45000; before < 45012; ++before) {
+    for (std::int64_t n = 140; n < 170; ++n) {
+      if (position(before + n, 44100) != 16384 || position(before, 44100) + position(n, 44100) != 16385) continue;
+      ++n_tried;
+      test::Publisher publisher({.sample_rate_hz = 44100}, Conceal::kZero);
+      publisher.push(constant_bytes(8192, static_cast<std::size_t>(before)));
+      publisher.ingest->lose(40, GapReason::kNetLoss);
+      publisher.push(constant_bytes(8192, static_cast<std::size_t>(n)));
+      publisher.ingest->finish(EndReason::kCompleted);
+      expect_accounted(publisher);
+      EXPECT_EQ(publisher.ingest->counters().dropped, 40 + n);
+      publisher.drain_all();
+      EXPECT_EQ(publisher.taken[0].timeline_end(), publisher.ingest->counters().timeline_samples);
+    }
+  }
+  EXPECT_GT(n_tried, 2);
+}
+
 TEST(IngestConceal, WhatIsMadeUpArrivedWithTheSamplesAfterIt) {
   test::Publisher publisher({}, Conceal::kZero);
   publisher.push(constant_bytes(1, 100));
@@ -410,6 +447,27 @@ TEST_P(IngestConcealRates, AFillAtTheEndOfASegmentIsNotMarkedInTheNext) {
     ASSERT_EQ(n_filled, taken.filled.size()) << i << ": a span begins past the end of its segment";
     publisher.taken[0].segments.erase(publisher.taken[0].segments.begin(), publisher.taken[0].segments.end() - 1);
     publisher.taken[0].segments[0].samples.resize(static_cast<std::size_t>(begin));  // so that indices stay
+  }
+}
+
+TEST_P(IngestConcealRates, SegmentsNeverOverlapHoweverShortTheLoss) {
+  const int rate_hz = GetParam();
+  test::Publisher publisher({.sample_rate_hz = rate_hz});
+  std::minstd_rand random(3);
+  std::int64_t gap_samples = 0;
+  for (int i = 0; i < 2000; ++i) {
+    publisher.push(constant_bytes(8192, 1 + random() % 100));
+    publisher.ingest->lose(1, GapReason::kNetLoss);
+    const IngestCounters counters = publisher.ingest->counters();
+    ASSERT_LE(counters.timeline_samples, position(counters.offered - 1, rate_hz)) << i;
+    ASSERT_GE(counters.gap_samples, gap_samples) << i;
+    gap_samples = counters.gap_samples;
+    publisher.drain_all();
+  }
+  std::int64_t end = 0;
+  for (const auto& segment : publisher.taken[0].segments) {
+    ASSERT_GE(segment.start.timeline_begin, end);
+    end = segment.start.timeline_begin + static_cast<std::int64_t>(segment.samples.size());
   }
 }
 

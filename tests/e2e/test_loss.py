@@ -144,19 +144,21 @@ class FirewallLoss(unittest.TestCase):
         recording.run(["ip", "netns", "add", self.name])
         self.addCleanup(recording.run, ["ip", "netns", "del", self.name])
         recording.run(["ip", "netns", "exec", self.name, "ip", "link", "set", "lo", "up"])
-        self.nft("add table inet t; add chain inet t c { type filter hook input priority 0; }; "
-                 "add rule inet t c udp dport 5004 numgen random mod 100 < 5 counter drop")
+        self.nft("add table inet t; add chain inet t c { type filter hook input priority 0; }")
         daemon = harness.Daemon('[features]\nalways = ["kaldi-80"]\n[[source]]\nid = "calls"\nuri = "rtp://127.0.0.1:5004"\n'
                                 'idle_timeout_s = 1\n', wrapper=["ip", "netns", "exec", self.name])
         self.addCleanup(daemon.close)
         one = recording.Recording(daemon, "calls", "kaldi-80")
         self.addCleanup(one.close)
         sender = os.path.join(os.path.dirname(os.path.abspath(__file__)), "send_rtp.py")
-        recording.run(["ip", "netns", "exec", self.name, "python3", sender, "5004", "1000"])
+        send = ["ip", "netns", "exec", self.name, "python3", sender, "5004"]
+        recording.run([*send, "5"])
+        self.nft("add rule inet t c udp dport 5004 numgen random mod 100 < 5 counter drop")
+        recording.run([*send, "1000", "5"])
         dropped = int(re.search(r"counter packets (\d+)", self.nft("list ruleset")).group(1))
         self.nft("flush chain inet t c")
-        # What was lost at the very end is known only when something comes after it.
-        recording.run(["ip", "netns", "exec", self.name, "python3", sender, "5004", "5", "1000"])
+        # What is lost before the first packet is nobody's, and a loss at the end is known when something comes after it.
+        recording.run([*send, "5", "1005"])
         one.finish()
         self.assertGreater(dropped, 10)
         self.assertEqual(one.lost_source_samples(), 160 * dropped)

@@ -23,7 +23,7 @@ class Microphone(unittest.TestCase):
         self.server = pulse.PulseServer(self.folder)
         self.addCleanup(self.server.close)
         environment = self.server.environment()
-        self.daemon = harness.Daemon('[[source]]\nid = "desk"\nuri = "mic:pulse"\nlabels = { room = "3" }\n',
+        self.daemon = harness.Daemon('[[source]]\nid = "desk"\nuri = "mic:pulse?rate=16000&channels=1"\nlabels = { room = "3" }\n',
                                      environment=environment)
         self.addCleanup(self.daemon.close)
         samples = numpy.frombuffer(harness.pcm16("espeak"), "<i2")[4000:4000 + N_SAMPLES]
@@ -58,7 +58,7 @@ class Microphone(unittest.TestCase):
         self.fail("what was captured is not what was played")
 
     def test_captures_exactly_while_somebody_subscribes(self):
-        self.assertEqual(self.source()["state"], "idle")
+        harness.wait_until(lambda: self.source()["state"] == "idle", "the device's discovery")
         one = self.record()
         harness.wait_until(lambda: self.source()["state"] == "live", "the device's opening")
         self.play()
@@ -103,4 +103,7 @@ class NoMicrophone(harness.DaemonTest):
 
         waiting = harness.wait_until(lambda: source() if "no such device" in source()["detail"] else None, "its state")
         self.assertEqual(waiting["state"], "waiting")
-        self.assertIn("desk", self.daemon.streams())
+        # Who waits for its stream is told that there is none yet.
+        result = self.daemon.client("subscribe", "desk", "--front-end", "kaldi-80")
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("no stream 'desk'", result.stderr)

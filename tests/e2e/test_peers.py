@@ -164,7 +164,7 @@ class RtpPeers(PeersTest):
         port = network.free_udp_port()
         folder = self.daemon.folder
         raw = os.path.join(folder, "call.ulaw")
-        recording.run(["sox", harness.audio(PCMU_CLIP), "-t", "ul", raw])
+        recording.run(["sox", "-D", harness.audio(PCMU_CLIP), "-t", "ul", raw])
         self.open("rtp://127.0.0.1:%d?idle_timeout_s=1&stream=call-{ssrc}&demux=ssrc" % port, "calls")
         sip_answer.call_with_sipp(self, raw, port)
         ids = harness.wait_until(lambda: [name for name in self.daemon.streams() if name.startswith("call-")], "a call's stream")

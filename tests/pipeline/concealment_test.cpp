@@ -160,20 +160,20 @@ TEST_F(ConcealmentTest, RowsOfSentSamplesSayNothing) {
   auto stream = open("s");
   auto subscription = subscribe("s", "whisper-80", {.start = kFromFrame0});
   begin(*stream);
-  publish(*stream, noise(1600, 1));
-  stream->feed().mark({1600, 1700, kConcealed});
-  publish(*stream, noise(100, 1));
-  publish(*stream, noise(3000, 1));
+  stream->feed().mark({1639, 1721, kConcealed});  // from the last sample of row 9 to the first of row 12
+  publish(*stream, noise(4700, 1));
   end(*stream);
   Received received;
   drain(*subscription, received);
   ASSERT_EQ(received.infos.size(), 29U);
   for (std::int64_t frame = 0; frame < 29; ++frame) {
-    const bool touches = 160 * frame + 200 > 1600 && 160 * frame - 200 < 1700;
+    const bool touches = 160 * frame + 200 > 1639 && 160 * frame - 200 < 1721;
     EXPECT_EQ(received.infos[static_cast<std::size_t>(frame)].concealed_share > 0, touches) << frame;
     EXPECT_FALSE(received.infos[static_cast<std::size_t>(frame)].suppressed);
   }
-  EXPECT_FLOAT_EQ(received.infos[10].concealed_share, 100.0F / 400.0F);
+  EXPECT_FLOAT_EQ(received.infos[9].concealed_share, 1.0F / 400.0F);
+  EXPECT_FLOAT_EQ(received.infos[10].concealed_share, 82.0F / 400.0F);
+  EXPECT_FLOAT_EQ(received.infos[12].concealed_share, 1.0F / 400.0F);
 }
 
 TEST_F(ConcealmentTest, AFrontEndFromTheAudioHistoryTellsTheSame) {

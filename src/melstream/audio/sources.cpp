@@ -62,7 +62,8 @@ SourceParts Sources::parts_for(const core::SourceSpec& spec) {
           .clock = clock_,
           .tell = tell,
           .net = net_,
-          .allow_insecure_bind = options_.allow_insecure_bind};
+          .allow_insecure_bind = options_.allow_insecure_bind,
+          .microphones = options_.microphones};
 }
 
 void Sources::reserve(const core::SourceSpec& spec) {

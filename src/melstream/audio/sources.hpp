@@ -22,6 +22,7 @@ struct SourcesOptions {
   /// To the log. Any thread; may block for an instant.
   std::function<void(const core::SourceSpec& spec, const SourceEvent& event)> tell;
   std::function<std::vector<core::AudioDevice>()> devices;
+  Microphones* microphones = nullptr;  ///< outlives the sources; null: `mic:` cannot be opened
   bool allow_insecure_bind = false;
 };
 

@@ -16,18 +16,18 @@ namespace melstream::core {
 
 /// What one call of the callback brought.
 struct CaptureBlock {
-  std::int64_t n_samples = 0;       ///< per channel
-  std::int64_t n_lost_before = 0;   ///< per channel, just before it: the ring was full
-  std::int64_t called_mono_ns = 0;  ///< when the callback ran
-  std::int64_t capture_mono_ns = 0; ///< when its first sample was captured
+  std::int64_t n_samples = 0;        ///< per channel
+  std::int64_t n_lost_before = 0;    ///< per channel, just before it: the ring was full
+  std::int64_t called_mono_ns = 0;   ///< when the callback ran
+  std::int64_t capture_mono_ns = 0;  ///< when its first sample was captured
 };
 
 /// Totals, per channel.
 struct CaptureCounts {
   std::int64_t n_callbacks = 0;
-  std::int64_t n_samples = 0;      ///< came, whether they had room or not
-  std::int64_t n_overflowed = 0;   ///< of these: had no room
-  std::int64_t last_called_ns = 0; ///< 0 before the first call
+  std::int64_t n_samples = 0;       ///< came, whether they had room or not
+  std::int64_t n_overflowed = 0;    ///< of these: had no room
+  std::int64_t last_called_ns = 0;  ///< 0 before the first call
 };
 
 class CaptureRing {

@@ -14,10 +14,9 @@ void FilledLog::add(const core::FilledSpan& span) noexcept {
   const bool is_concealed = span.kind == core::FilledSpan::Kind::kConcealed;
   (is_concealed ? n_concealed_ : n_suppressed_) += length;
   if (n_ > 0) {
-    // Silence comes in packets: they are one span.
+    // Silence comes in packets: they are one span. The newest is never one that was joined.
     Entry& newest = at(n_ - 1);
-    const bool is_whole = newest.suppressed ? newest.n_concealed == 0 : newest.n_concealed == newest.end - newest.begin;
-    if (newest.end == span.begin && is_whole && newest.suppressed != is_concealed) {
+    if (newest.end == span.begin && newest.suppressed != is_concealed) {
       newest.end = span.end;
       newest.n_concealed += is_concealed ? length : 0;
       return;

@@ -115,11 +115,13 @@ TEST(CaptureRing, TwoThreadsSeeEverySampleOnce) {
 class CallbackTest : public testing::Test {
  protected:
   void call(std::size_t n, double current_s, double adc_s) {
-    const PaStreamCallbackTimeInfo time{.inputBufferAdcTime = adc_s, .currentTime = current_s, .outputBufferDacTime = 0};
+    const PaStreamCallbackTimeInfo time{
+        .inputBufferAdcTime = adc_s, .currentTime = current_s, .outputBufferDacTime = 0};
     EXPECT_EQ(on_captured(samples.data(), nullptr, n, &time, 0, &target), paContinue);
   }
   std::int64_t age_ns() const { return made.ring.block()->called_mono_ns - made.ring.block()->capture_mono_ns; }
 
+ public:
   test::ManualClock clock;
   Ringed made{1};
   std::vector<float> samples = std::vector<float>(160, 0.25F);
@@ -165,15 +167,16 @@ TEST_F(CallbackTest, TakesTheAgeOfSamplesFromPortAudioWithinReason) {
   };
   const std::vector<Case> cases = {
       {100.0, 99.95, 50'000'000},
-      {100.0, 99.9995, 10'000'000},                                       // the block itself is 10 ms long
-      {100.0, 100.02, 10'000'000},                                        // negative: seen through PulseAudio
-      {1.7e9, 100.0, 1'000'000'000},                                      // two clocks
+      {100.0, 99.9995, 10'000'000},   // the block itself is 10 ms long
+      {100.0, 100.02, 10'000'000},    // negative: seen through PulseAudio
+      {1.7e9, 100.0, 1'000'000'000},  // two clocks
       {std::numeric_limits<double>::quiet_NaN(), 1.0, 10'000'000},
   };
   clock.advance_ms(10'000);
   for (const Case& one : cases) {
     call(160, one.current_s, one.adc_s);
-    EXPECT_NEAR(static_cast<double>(age_ns()), static_cast<double>(one.age_ns), 1000) << one.current_s << " " << one.adc_s;
+    EXPECT_NEAR(static_cast<double>(age_ns()), static_cast<double>(one.age_ns), 1000)
+        << one.current_s << " " << one.adc_s;
     made.ring.pop();
   }
 }

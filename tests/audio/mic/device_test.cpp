@@ -71,7 +71,8 @@ TEST(DeviceLines, RefuseAnythingElse) {
 }
 
 TEST(DeviceProbe, ReadsWhatAProgramWrites) {
-  const auto probe = make_device_probe({"/bin/sh", "-c", "printf 'pulse\\tALSA\\t32\\t44100\\tdefault\\n'; echo noise >&2"});
+  const auto probe =
+      make_device_probe({"/bin/sh", "-c", "printf 'pulse\\tALSA\\t32\\t44100\\tdefault\\n'; echo noise >&2"});
   const auto found = probe();
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].name, "pulse");

@@ -2,8 +2,9 @@
 
 #include <cstddef>
 
-#include <dlfcn.h>
 #include <pthread.h>
+
+#include <dlfcn.h>
 
 namespace {
 
@@ -38,9 +39,12 @@ Function next(const char* name) {
 
 extern "C" {
 
-void* __libc_malloc(std::size_t n_bytes);                    // NOLINT(bugprone-reserved-identifier): glibc's
-void* __libc_calloc(std::size_t n, std::size_t n_bytes);     // NOLINT(bugprone-reserved-identifier)
-void* __libc_realloc(void* memory, std::size_t n_bytes);     // NOLINT(bugprone-reserved-identifier)
+// glibc's own.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming)
+void* __libc_malloc(std::size_t n_bytes);
+void* __libc_calloc(std::size_t n, std::size_t n_bytes);
+void* __libc_realloc(void* memory, std::size_t n_bytes);
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming)
 
 void* malloc(std::size_t n_bytes) {
   ++mallocs;

@@ -40,6 +40,7 @@ class MicFailureTest : public MicTest {
     expect_exact(*recorder.find("m"), first_ns(), clock.mono_ns());
   }
 
+ public:
   std::unique_ptr<audio::Source> source;
 };
 
@@ -91,6 +92,7 @@ TEST_F(MicFailureTest, ADeviceThatNeverCallsIsStalledAndTriedWithBackOff) {
     turn(5);
   }
   // Attempts take 3 s each, and 0.5, 1, 2, 4, 8, 10 ... s lie between them.
+  EXPECT_EQ(n_events("device_stalled"), 1) << "told once";
   EXPECT_GE(script.n_opened, 5);
   EXPECT_LE(script.n_opened, 8);
 }

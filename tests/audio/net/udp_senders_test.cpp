@@ -7,6 +7,7 @@
 
 #include "tests/audio/net/net_source_fixture.hpp"
 #include "tests/audio/net_fixture.hpp"
+#include "tests/support/realtime_scope.hpp"
 
 namespace melstream::audio {
 namespace {
@@ -168,6 +169,21 @@ TEST_F(UdpSendersTest, WhatTheKernelThrewAwayIsCountedAndTold) {
   EXPECT_EQ(count("kernel_drops"), 12);
   EXPECT_EQ(world.events.count("kernel_drops packets=5"), 1U);
   EXPECT_EQ(world.events.lines().size(), 1U);
+}
+
+TEST_F(UdpSendersTest, APacketAllocatesNothing) {
+  use("?rate=8000&encoding=mulaw");
+  const std::vector<std::byte> bytes(160);
+  send(4000, bytes);
+  send(4001, bytes);
+  const test::RealtimeScope scope;
+  for (int i = 0; i < 20; ++i) {
+    send(4000, bytes);
+    send(4001, bytes);  // a stranger
+  }
+  const std::int64_t n_allocations = scope.allocations();
+  EXPECT_EQ(n_allocations, 0);
+  EXPECT_EQ(count("samples_accepted"), 21 * 160);
 }
 
 TEST_F(UdpSendersTest, TheEndIsTheSources) {

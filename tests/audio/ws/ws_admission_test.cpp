@@ -89,6 +89,8 @@ TEST(WsAdmission, TakesThePathOfTheUriOnly) {
     EXPECT_EQ(status(any, request), 101) << target;
     EXPECT_EQ(status(one, request), with_path) << target;
   }
+  request.target = "/a%20b";
+  EXPECT_EQ(status(admission("ws://127.0.0.1:7000/a%20b"), request), 101);
 }
 
 TEST(WsAdmission, AnswersWithWhatCanBePrinted) {

@@ -256,6 +256,16 @@ TEST_F(WsSources, TooManyPeersAreRefused) {
   EXPECT_TRUE(fixture_.has_event("max_connections=1 are open"));
 }
 
+TEST_F(WsSources, RefusedPeersCountAsLongAsTheyStayConnected) {
+  open("?max_connections=1");
+  test::WsPeer refused(port_);
+  ASSERT_THAT(refused.ask("/", "Origin: https://evil.example\r\n"), StartsWith("HTTP/1.1 403"));
+  EXPECT_EQ(test::TcpPeer(port_).receive_all(), "") << "no room";
+  refused.close();
+  EXPECT_TRUE(test::eventually([&] { return source_->status().detail.ends_with(" 0 connected"); }));
+  EXPECT_THAT(test::WsPeer(port_).ask(), StartsWith("HTTP/1.1 101"));
+}
+
 TEST_F(WsSources, UrisThatAreWrongAreToldSo) {
   for (const std::string params : {"?origins=*", "?stream={ssrc}", "?rate=1", "?origin=https://a", "?encoding=mp3"}) {
     const std::string uri = "ws://127.0.0.1:0" + params;

@@ -15,11 +15,11 @@ namespace melstream::audio {
 
 struct CaptureRequest {
   std::string source_id;
-  std::string name;       ///< as the URI says it
-  core::AudioDevice known;  ///< the device that it was the last time, which goes first; without name: none
+  std::string name;                     ///< as the URI says it
+  core::AudioDevice known;              ///< the device that it was the last time, which goes first; without name: none
   std::optional<CaptureFormat> format;  ///< without: the device is looked up, not opened
   bool was_refused_format = false;      ///< `known` was looked up since the device did not take the format that it had
-  int n_failures = 0;     ///< attempts that failed before this one
+  int n_failures = 0;                   ///< attempts that failed before this one
 };
 
 class Capture final {
@@ -27,8 +27,8 @@ class Capture final {
   enum class State : std::uint8_t { kPending, kReady, kFailed };
   struct Result {
     State state = State::kPending;
-    core::AudioDevice device;                  ///< of kReady
-    std::shared_ptr<core::CaptureRing> ring;   ///< of kReady, if it was opened
+    core::AudioDevice device;                         ///< of kReady
+    std::shared_ptr<core::CaptureRing> ring;          ///< of kReady, if it was opened
     DeviceProblem problem = DeviceProblem::kRefused;  ///< of kFailed
     std::string message;
     bool closed_for_rescan = false;  ///< it was fine, but the list of devices had to be read anew

@@ -21,7 +21,8 @@ std::int64_t CaptureClock::lateness_ns(std::int64_t mono_ns) const {
 }
 
 std::int64_t CaptureClock::samples_of(std::int64_t ns) const {
-  return ns / core::kNsPerSecond * rate_ + (ns % core::kNsPerSecond * rate_ + core::kNsPerSecond / 2) / core::kNsPerSecond;
+  return ns / core::kNsPerSecond * rate_ +
+         (ns % core::kNsPerSecond * rate_ + core::kNsPerSecond / 2) / core::kNsPerSecond;
 }
 
 std::int64_t CaptureClock::missing_until(std::int64_t mono_ns) const {

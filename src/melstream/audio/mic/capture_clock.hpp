@@ -52,9 +52,9 @@ class CaptureClock {
   std::int64_t origin_ns_ = 0;  // capture time of the first sample
   std::int64_t position_ = 0;   // samples since then, with those lost
   std::int64_t baseline_ns_ = 0;
-  bool settled_ = false;        // the device's first spell is over
-  Point spell_;                 // when it began; the least lateness since
-  Point second_;                // of the second that is being measured: the least late block
+  bool settled_ = false;              // the device's first spell is over
+  Point spell_;                       // when it began; the least lateness since
+  Point second_;                      // of the second that is being measured: the least late block
   std::int64_t second_begin_ns_ = 0;  // 0: none is being measured
   std::array<Point, kMaxPoints> points_{};
   std::uint64_t n_points_ = 0;  // since the drift was forgotten; the last kMaxPoints are kept

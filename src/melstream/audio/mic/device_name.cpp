@@ -36,6 +36,7 @@ const core::AudioDevice& device_named(std::string_view name, const std::vector<c
   const std::string quoted = "'" + std::string(name) + "'";
   if (devices.empty()) not_found("no microphone " + quoted + ": this machine has no device that captures");
   std::vector<const core::AudioDevice*> all;
+  all.reserve(devices.size());
   for (const core::AudioDevice& device : devices) all.push_back(&device);
   if (name == "default") {
     for (const core::AudioDevice& device : devices) {

@@ -23,8 +23,8 @@ class Mic final {
   /// All that it is given outlives end().
   Mic(const core::SourceSpec& spec, MicOptions options, const SourceParts& parts, MicControl& control);
 
-  /// ms-capture, every 5 ms.
-  void pass();
+  /// ms-capture, every 5 ms; 50 ms do where it returns false.
+  bool pass();
 
   // Any thread.
   core::SourceStatus status() const;
@@ -33,14 +33,17 @@ class Mic final {
 
  private:
   enum class Phase : std::uint8_t {
-    kResting,     ///< nobody wants it
-    kLookingUp,   ///< which device it is, and its format
-    kOpening,     ///< the device
+    kResting,    ///< nobody wants it
+    kLookingUp,  ///< which device it is, and its format
+    kOpening,    ///< the device
     kCapturing,
-    kPaused,      ///< until the next attempt
+    kPaused,  ///< until the next attempt
     kEnded,
   };
   struct Counts {
+    void add(const core::CaptureCounts& more);
+    void add(const core::IngestCounters& more);
+
     core::CaptureCounts captured;  ///< of devices that were closed
     core::IngestCounters ingest;   ///< of streams that ended
     std::int64_t n_losses = 0;
@@ -49,6 +52,7 @@ class Mic final {
   };
 
   // What follows is called with the mutex held.
+  void step(std::int64_t now);
   void poll_readers(std::int64_t now);
   void attempt();
   void rest(std::int64_t now);
@@ -66,10 +70,11 @@ class Mic final {
   void take_blocks();
   void take_block(const core::CaptureBlock& block);
   void push(std::span<const float> interleaved, std::int64_t received_ns, std::int64_t capture_ns);
-  void lose(std::int64_t n_samples, core::GapReason reason);
+  /// Samples that no device delivered; the clock is advanced by them already.
+  void miss(std::int64_t n_samples);
   void watch(std::int64_t now);
   void lose_device(std::int64_t now, std::string_view event, const SourceEvent::Fields& fields);
-  /// So that readers hear of a gap before its end.
+  /// What the outage has cost so far, so that readers hear of a gap before its end.
   void count_outage(std::int64_t now);
   void drop_capture();
 
@@ -100,16 +105,17 @@ class Mic final {
   core::PcmFormat format_;
   std::shared_ptr<std::atomic<bool>> taken_over_;  // set by any thread, read by ms-capture; nothing goes with it
   std::optional<CaptureClock> clock_;              // of the stream
-  bool was_refused_format_ = false;  // at the last opening, and the device was not looked up since
-  bool looked_again_ = false;        // after that
+  bool was_refused_format_ = false;                // at the last opening, and the device was not looked up since
+  bool looked_again_ = false;                      // after that
 
   std::shared_ptr<Capture> capture_;
   std::shared_ptr<core::CaptureRing> ring_;
   core::AudioDevice device_;  // the last that was found
   std::int64_t opened_ns_ = 0;
-  std::int64_t block_ns_ = 0;         // length of the last block
+  std::int64_t block_ns_ = 0;          // length of the last block
   std::int64_t backlog_since_ns_ = 0;  // 0: there is none
   bool device_was_lost_ = false;       // and no sample came since
+  std::int64_t n_outage_ = 0;          // samples per channel that are missing since then
   bool first_block_ = false;           // the next is the device's first
   Counts counts_;
 };

@@ -4,7 +4,6 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,16 +14,22 @@
 #include "melstream/audio/mic/capture.hpp"
 #include "melstream/core/clock.hpp"
 #include "melstream/core/host_arena.hpp"
+#include "melstream/core/units.hpp"
 
 namespace melstream::audio {
 
 /// A call of the backend that is under way.
 struct BusyCall {
-  std::string call;       ///< "open", "close", "rescan" ...
+  std::string call;  ///< "open", "close", "rescan" ...
   std::string device;
   std::string source_id;  ///< for whom
   std::int64_t since_ns = 0;
 };
+
+/// It takes so long that somebody should know.
+constexpr bool is_hang(const BusyCall& busy, std::int64_t now_ns) noexcept {
+  return now_ns - busy.since_ns >= 5 * core::kNsPerSecond;
+}
 
 class MicControl final {
  public:

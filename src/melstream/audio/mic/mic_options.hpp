@@ -12,7 +12,7 @@
 namespace melstream::audio {
 
 struct MicOptions {
-  std::string name;  ///< "default", or a device's name or part of it
+  std::string name;                   ///< "default", or a device's name or part of it
   std::optional<int> sample_rate_hz;  ///< none: the device's own
   std::optional<int> n_channels;      ///< none: as many as are needed
   core::ChannelMode channel_mode = core::ChannelMode::kMix;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include "melstream/audio/mic/device_probe.hpp"
 #include "melstream/audio/mic/mic.hpp"
@@ -16,6 +17,7 @@ namespace melstream::audio {
 namespace {
 
 constexpr std::chrono::milliseconds kCapturePeriod{5};
+constexpr std::chrono::milliseconds kIdlePeriod{50};
 constexpr std::chrono::seconds kControlPatience{2};
 
 }  // namespace
@@ -55,12 +57,14 @@ std::vector<core::AudioDevice> Microphones::devices() const { return control_->p
 void Microphones::add(std::shared_ptr<Mic> mic) {
   const std::lock_guard lock(mutex_);
   mics_.push_back(std::move(mic));
+  changed_ = true;
   if (threads_ == Threads::kOwn && !control_thread_) start_threads();
 }
 
 void Microphones::remove(const std::shared_ptr<Mic>& mic) {
   const std::lock_guard lock(mutex_);
   std::erase(mics_, mic);
+  changed_ = true;
 }
 
 void Microphones::start_threads() {
@@ -85,19 +89,20 @@ void Microphones::run_capture() {
       const std::lock_guard lock(mutex_);
       if (stopped_) return;
     }
-    capture_pass();
-    next = std::max(next + kCapturePeriod, std::chrono::steady_clock::now());
+    const auto period = capture_pass() ? kCapturePeriod : kIdlePeriod;
+    next = std::max(next + period, std::chrono::steady_clock::now());
     std::this_thread::sleep_until(next);
   }
 }
 
-void Microphones::capture_pass() {
-  std::vector<std::shared_ptr<Mic>> mics;
+bool Microphones::capture_pass() {
   {
     const std::lock_guard lock(mutex_);
-    mics = mics_;
+    if (std::exchange(changed_, false)) passing_ = mics_;
   }
-  for (const auto& mic : mics) mic->pass();
+  bool busy = false;
+  for (const auto& mic : passing_) busy = mic->pass() || busy;
+  return busy;
 }
 
 std::unique_ptr<Microphones> make_portaudio_microphones(std::vector<std::string> probe_command,
@@ -106,9 +111,12 @@ std::unique_ptr<Microphones> make_portaudio_microphones(std::vector<std::string>
                                        make_device_probe(std::move(probe_command)), clock);
 }
 
-int run_portaudio_probe() {
+void run_portaudio_probe() {
   const core::SystemClock clock;
-  return run_device_probe(*make_portaudio_backend(clock));
+  const auto backend = make_portaudio_backend(clock);
+  const int status = run_device_probe(*backend);
+  // Neither PortAudio's end nor what libraries do at exit matters any more, and either may hang.
+  _exit(status);
 }
 
 }  // namespace melstream::audio

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -23,7 +24,8 @@ class Microphones final {
     kTurned  ///< none: a test calls capture_pass() and control().pass()
   };
   /// @param clock outlives it.
-  Microphones(BackendFactory make_backend, DeviceProbe probe, const core::Clock& clock, Threads threads = Threads::kOwn);
+  Microphones(BackendFactory make_backend, DeviceProbe probe, const core::Clock& clock,
+              Threads threads = Threads::kOwn);
   Microphones(const Microphones&) = delete;
   Microphones& operator=(const Microphones&) = delete;
   /// Waits up to 2 s for ms-mic. If that hangs in the sound system, the thread and what it touches are left to the end
@@ -38,8 +40,8 @@ class Microphones final {
   void remove(const std::shared_ptr<Mic>& mic);
   MicControl& control() noexcept { return *control_; }
 
-  /// What ms-capture does every 5 ms.
-  void capture_pass();
+  /// What ms-capture does every 5 ms; 50 ms do where it returns false.
+  bool capture_pass();
 
  private:
   struct ControlThread;
@@ -50,8 +52,10 @@ class Microphones final {
   const std::shared_ptr<MicControl> control_;
   std::mutex mutex_;  // protects what follows
   std::vector<std::shared_ptr<Mic>> mics_;
+  bool changed_ = false;  // mics_, since ms-capture copied it
   bool stopped_ = false;
   std::shared_ptr<ControlThread> control_thread_;  // null before the first microphone
+  std::vector<std::shared_ptr<Mic>> passing_;      // of ms-capture alone: a copy, so that it holds no lock in a pass
   std::thread capture_thread_;
 };
 
@@ -60,7 +64,7 @@ class Microphones final {
 std::unique_ptr<Microphones> make_portaudio_microphones(std::vector<std::string> probe_command,
                                                         const core::Clock& clock);
 
-/// Lists PortAudio's devices for a probe; the exit status of main().
-int run_portaudio_probe();
+/// Lists PortAudio's devices for a probe and ends the process: for main(), before anything else.
+[[noreturn]] void run_portaudio_probe();
 
 }  // namespace melstream::audio

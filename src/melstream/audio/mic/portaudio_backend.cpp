@@ -59,8 +59,8 @@ class PortAudioDevice final : public CaptureDevice {
     const auto n_per_callback = static_cast<unsigned long>(format.sample_rate_hz / kCallbacksPerSecond);
     require(Pa_OpenStream(&stream_, &parameters, nullptr, format.sample_rate_hz, n_per_callback,
                           paClipOff | paDitherOff, on_captured, &target_));
-    Pa_SetStreamFinishedCallback(
-        stream_, [](void* target) { static_cast<const CaptureTarget*>(target)->ring.finish(); });
+    Pa_SetStreamFinishedCallback(stream_,
+                                 [](void* target) { static_cast<const CaptureTarget*>(target)->ring.finish(); });
     const PaError error = Pa_StartStream(stream_);
     if (error != paNoError) close();
     require(error);

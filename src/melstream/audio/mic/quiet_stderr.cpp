@@ -33,7 +33,8 @@ void quieten_sound_libraries() {
 #ifdef __GLIBC__
   static std::once_flag once;
   std::call_once(once, [] {
-    FILE* const stream = fopencookie(nullptr, "w", {.read = nullptr, .write = pass_on, .seek = nullptr, .close = nullptr});
+    FILE* const stream =
+        fopencookie(nullptr, "w", {.read = nullptr, .write = pass_on, .seek = nullptr, .close = nullptr});
     if (stream == nullptr) return;
     std::setvbuf(stream, nullptr, _IONBF, 0);
     stderr = stream;  // glibc's manual: a variable "that you can set just like any other"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <exception>
 #include <utility>
 
 #include <sys/socket.h>
@@ -105,7 +106,7 @@ struct PeerSource::State : std::enable_shared_from_this<State> {
   void accept_all();
   void take(OwnedFd fd, const NetAddress& peer);
   void wait_for_beat();
-  void forget_ended();
+  void forget_gone();
   void stop(core::EndReason reason);
   core::SourceStatus status() const;
 
@@ -156,12 +157,16 @@ void PeerSource::State::accept_all() {
 void PeerSource::State::take(OwnedFd fd, const NetAddress& peer) {
   ++totals.connections;
   const PeerContext context{options, parts, totals, peer, totals.connections};
-  forget_ended();
+  forget_gone();
   if (!options.bind.allow_from.contains(peer)) return context.refuse("its address is not in allow_from");
   if (connections.size() >= static_cast<std::size_t>(options.max_connections)) {
     return context.refuse("max_connections=" + std::to_string(options.max_connections) + " are open");
   }
-  connections.push_back(connect(std::move(fd), context));
+  try {
+    connections.push_back(connect(std::move(fd), context));
+  } catch (const std::exception& error) {  // of the system: it has no memory for one more
+    return context.refuse(error.what());
+  }
   if (connections.size() == 1) wait_for_beat();
 }
 
@@ -171,14 +176,14 @@ void PeerSource::State::wait_for_beat() {
     if (error || self->stopped) return;
     const std::int64_t now_ns = self->parts.clock.mono_ns();
     for (const auto& connection : self->connections) connection->tick(now_ns);
-    self->forget_ended();
+    self->forget_gone();
     if (!self->connections.empty()) self->wait_for_beat();
   });
 }
 
-void PeerSource::State::forget_ended() {
+void PeerSource::State::forget_gone() {
   connections.erase(std::remove_if(connections.begin(), connections.end(),
-                                   [](const auto& connection) { return connection->has_ended(); }),
+                                   [](const auto& connection) { return connection->is_gone(); }),
                     connections.end());
 }
 
@@ -195,9 +200,7 @@ void PeerSource::State::stop(core::EndReason reason) {
 core::SourceStatus PeerSource::State::status() const {
   core::SourceStatus status{.spec = options.spec};
   PeerTotals now = totals;
-  int n_open = 0;
   for (const auto& connection : connections) {
-    if (!connection->has_ended()) ++n_open;
     if (connection->session() == nullptr) continue;
     status.state = core::SourceState::kLive;
     for (std::string& id : connection->session()->stream_ids()) status.streams.push_back(std::move(id));
@@ -207,7 +210,7 @@ core::SourceStatus PeerSource::State::status() const {
     status.state = core::SourceState::kEnded;
     status.detail = "closed";
   } else {
-    status.detail = "listens on " + address.text() + ", " + std::to_string(n_open) + " connected";
+    status.detail = "listens on " + address.text() + ", " + std::to_string(connections.size()) + " connected";
   }
   status.counters = {{"connections", now.connections},
                      {"connections_refused", now.refused},

@@ -72,8 +72,8 @@ class PeerConnection {
   /// Ends its stream and says goodbye. Idempotent. From then on it uses its context no more, and may live until the
   /// peer has heard it, or two seconds.
   virtual void end(core::EndReason reason) = 0;
-  /// It uses its context no more.
-  virtual bool has_ended() const noexcept = 0;
+  /// Its socket is closed.
+  virtual bool is_gone() const noexcept = 0;
   /// The stream that is open, or null.
   virtual const PcmSession* session() const noexcept = 0;
 };

@@ -56,6 +56,14 @@ bool has_port(std::string_view host) noexcept {
   return colon != std::string_view::npos && (host.front() != '[' || host[colon - 1] == ']');
 }
 
+/// As a request writes it: not decoded.
+std::string path_of(const SourceUri& uri) {
+  const std::string_view text = std::string_view(uri.text).substr(0, uri.text.find('?'));
+  const std::size_t authority = text.find("//");
+  const std::size_t slash = authority == std::string_view::npos ? authority : text.find('/', authority + 2);
+  return slash == std::string_view::npos ? std::string() : std::string(text.substr(slash));
+}
+
 /// As in a Host header or a URI.
 std::string bracketed(std::string_view host) {
   const bool v6 = host.find(':') != std::string_view::npos;
@@ -65,7 +73,7 @@ std::string bracketed(std::string_view host) {
 }  // namespace
 
 WsAdmission::WsAdmission(const SourceUri& uri, UriParams& params)
-    : path_(uri.path),
+    : path_(path_of(uri)),
       bound_host_(lower(uri.host)),
       origins_(take_list(params, "origins")),
       hosts_(take_list(params, "hosts")) {

@@ -8,6 +8,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
@@ -25,6 +26,7 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 namespace websocket = beast::websocket;
 using Error = boost::system::error_code;
+using WebSocket = websocket::stream<asio::ip::tcp::socket, /*deflateSupported=*/false>;
 
 constexpr std::size_t kReadBytes = std::size_t{16} << 10;
 constexpr std::int64_t kHandshakeNs = 5 * core::kNsPerSecond;
@@ -54,12 +56,14 @@ class WsConnection final : public PeerConnection, public std::enable_shared_from
         begun_ns_(context.parts.clock.mono_ns()),
         heard_ns_(begun_ns_),
         local_(local_address(fd.get())),
-        goodbye_(context.parts.net.context()),
-        ws_(asio::ip::tcp::socket(context.parts.net.context())) {
-    socket().assign(context.peer.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6(), fd.release());
+        io_(context.parts.net.context()),
+        goodbye_(io_),
+        ws_(asio::ip::tcp::socket(io_)) {
+    socket().assign(context.peer.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6(), fd.get());
+    fd.release();
     request_.header_limit(kMaxWsHeaderBytes);
-    ws_.read_message_max(kMaxWsMessageBytes);
-    ws_.set_option(websocket::stream_base::decorator(
+    ws_->read_message_max(kMaxWsMessageBytes);
+    ws_->set_option(websocket::stream_base::decorator(
         [](websocket::response_type& response) { response.set(http::field::server, "melstream"); }));
   }
   ~WsConnection() override { explicit_bzero(buffer_.data(), buffer_.size()); }
@@ -67,11 +71,14 @@ class WsConnection final : public PeerConnection, public std::enable_shared_from
   void read_request();
   void tick(std::int64_t now_ns) override;
   void end(core::EndReason reason) override;
-  bool has_ended() const noexcept override { return session_ ? session_->is_over() : refused_; }
+  bool is_gone() const noexcept override { return !is_open(); }
   const PcmSession* session() const noexcept override { return session_ ? session_->stream() : nullptr; }
 
  private:
-  asio::ip::tcp::socket& socket() noexcept { return ws_.next_layer(); }
+  /// The context and the options are used no more.
+  bool has_ended() const noexcept { return session_ ? session_->is_over() : refused_; }
+  asio::ip::tcp::socket& socket() noexcept { return ws_->next_layer(); }
+  bool is_open() const noexcept { return ws_ && ws_->next_layer().is_open(); }
   std::int64_t now_ns() const noexcept { return context_.parts.clock.mono_ns(); }
 
   void on_request(const Error& error);
@@ -94,8 +101,9 @@ class WsConnection final : public PeerConnection, public std::enable_shared_from
   std::int64_t heard_ns_;
   std::int64_t pinged_ns_ = 0;
   const NetAddress local_;
+  asio::io_context& io_;
   asio::steady_timer goodbye_;
-  websocket::stream<asio::ip::tcp::socket, /*deflateSupported=*/false> ws_;
+  std::optional<WebSocket> ws_;  // until hang_up()
   beast::flat_buffer head_{kMaxWsHeaderBytes + 1};
   http::request_parser<http::empty_body> request_;
   http::response<http::string_body> response_;  // of a refusal
@@ -160,7 +168,7 @@ void WsConnection::answer(const WsRefusal& refusal) {
 }
 
 void WsConnection::accept() {
-  ws_.async_accept(request_.get(), [self = shared_from_this()](const Error& error) {
+  ws_->async_accept(request_.get(), [self = shared_from_this()](const Error& error) {
     if (self->refused_) return self->hang_up();
     if (error) {  // Beast has answered
       self->refused_ = true;
@@ -170,9 +178,9 @@ void WsConnection::accept() {
     }
     self->heard_ns_ = self->now_ns();
     // The callback and the session live in *self.
-    self->ws_.control_callback(
+    self->ws_->control_callback(
         [connection = self.get()](websocket::frame_type type, beast::string_view) { connection->on_control(type); });
-    self->ws_.text(true);
+    self->ws_->text(true);
     self->session_.emplace(self->context_, self->options_.format, self->heard_ns_, [connection = self.get()] {
       connection->session_->take_over();
       connection->go_on();
@@ -182,8 +190,8 @@ void WsConnection::accept() {
 }
 
 void WsConnection::read() {
-  ws_.async_read_some(asio::buffer(buffer_),
-                      [self = shared_from_this()](const Error& error, std::size_t n) { self->on_read(error, n); });
+  ws_->async_read_some(asio::buffer(buffer_),
+                       [self = shared_from_this()](const Error& error, std::size_t n) { self->on_read(error, n); });
 }
 
 void WsConnection::on_read(const Error& error, std::size_t n) {
@@ -194,15 +202,16 @@ void WsConnection::on_read(const Error& error, std::size_t n) {
   }
   if (!session_->is_over()) {
     heard_ns_ = now_ns();
-    const bool last = ws_.is_message_done();
-    if (ws_.got_text()) {
+    const bool last = ws_->is_message_done();
+    if (ws_->got_text()) {
       session_->receive_text({buffer_.data(), n}, last, heard_ns_);
     } else {
       session_->receive_audio(std::as_bytes(std::span(buffer_)).first(n), last, heard_ns_);
     }
     go_on();
   }
-  read();
+  // A close reads by itself: with a read beside it, Beast 1.74 may let each wait for the other.
+  if (!session_->is_over()) read();
 }
 
 /// Inside of a read. What follows a close frame may take long, so the stream ends here.
@@ -210,7 +219,7 @@ void WsConnection::on_control(websocket::frame_type type) {
   if (session_->is_over()) return;
   heard_ns_ = now_ns();
   if (type != websocket::frame_type::close) return;
-  const std::uint16_t code = ws_.reason().code;
+  const std::uint16_t code = ws_->reason().code;
   session_->peer_closed(code == websocket::close_code::none ? static_cast<std::uint16_t>(WsCode::kNone) : code);
   hang_up_soon();
 }
@@ -236,7 +245,7 @@ void WsConnection::ping(std::int64_t now_ns) {
   if (pinging_ || now_ns - std::max(heard_ns_, pinged_ns_) < kPingNs) return;
   pinging_ = true;
   pinged_ns_ = now_ns;
-  ws_.async_ping({}, [self = shared_from_this()](const Error&) { self->pinging_ = false; });
+  ws_->async_ping({}, [self = shared_from_this()](const Error&) { self->pinging_ = false; });
 }
 
 void WsConnection::end(core::EndReason reason) {
@@ -250,20 +259,21 @@ void WsConnection::end(core::EndReason reason) {
 }
 
 void WsConnection::go_on() {
-  if (!socket().is_open() || !sending_.empty() || closing_) return;
+  if (!is_open()) return;
+  if (session_->is_over()) hang_up_soon();
+  if (!sending_.empty() || closing_) return;
   sending_ = session_->next_output();
   if (!sending_.empty()) {
-    ws_.async_write(asio::buffer(sending_), [self = shared_from_this()](const Error&, std::size_t) {
+    ws_->async_write(asio::buffer(sending_), [self = shared_from_this()](const Error&, std::size_t) {
       self->sending_.clear();
       self->go_on();
     });
   } else if (session_->close()) {
     closing_ = true;
     const WsClose& close = *session_->close();
-    ws_.async_close({static_cast<websocket::close_code>(close.code), close.reason},
-                    [self = shared_from_this()](const Error&) { self->hang_up(); });
+    ws_->async_close({static_cast<websocket::close_code>(close.code), close.reason},
+                     [self = shared_from_this()](const Error&) { self->hang_up(); });
   }
-  if (session_->is_over()) hang_up_soon();
 }
 
 /// What was sent arrives only if the peer's bytes are read until it closes too; not for ever.
@@ -288,10 +298,13 @@ void WsConnection::drain() {
   });
 }
 
+/// Operations of Beast that wait for each other hold this connection: without the WebSocket they are gone.
 void WsConnection::hang_up() {
   goodbye_.cancel();
+  if (!ws_) return;
   Error ignored;
   socket().close(ignored);
+  asio::post(io_, [self = shared_from_this()] { self->ws_.reset(); });
 }
 
 }  // namespace

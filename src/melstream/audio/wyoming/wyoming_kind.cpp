@@ -32,7 +32,8 @@ class WyomingConnection final : public PeerConnection, public std::enable_shared
         socket_(context.parts.net.context()),
         goodbye_(context.parts.net.context()),
         session_(context, channels, clock_.mono_ns(), [this] { take_over(); }) {
-    socket_.assign(context.peer.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6(), fd.release());
+    socket_.assign(context.peer.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6(), fd.get());
+    fd.release();
   }
   ~WyomingConnection() override { explicit_bzero(buffer_.data(), buffer_.size()); }
 
@@ -45,7 +46,7 @@ class WyomingConnection final : public PeerConnection, public std::enable_shared
     session_.end(reason);
     go_on();
   }
-  bool has_ended() const noexcept override { return session_.is_over(); }
+  bool is_gone() const noexcept override { return !socket_.is_open(); }
   const PcmSession* session() const noexcept override { return session_.stream(); }
 
  private:

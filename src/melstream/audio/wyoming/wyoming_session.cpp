@@ -119,6 +119,7 @@ void WyomingSession::take_over() {
 void WyomingSession::end(core::EndReason reason) { leave(reason, "the source was closed", "closed"); }
 
 void WyomingSession::tick(std::int64_t now_ns) {
+  if (over_) return;
   const std::int64_t silent_ns = now_ns - heard_ns_;
   if (!heard_event_ && silent_ns >= kFirstEventNs) {
     refuse_peer("no event within 10 s", "idle");
