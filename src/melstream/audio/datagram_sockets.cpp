@@ -2,18 +2,25 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <chrono>
 #include <ctime>
 #include <deque>
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include <netinet/in.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <string.h>  // explicit_bzero
 
 #include "melstream/audio/net_loop.hpp"
+#include "melstream/core/error.hpp"
 #include "melstream/core/units.hpp"
 
 namespace melstream::audio {
@@ -22,6 +29,10 @@ namespace {
 constexpr std::size_t kBatch = 64;
 // Then others have their turn: a flood on one socket must not keep the thread.
 constexpr int kBatchesATurn = 4;
+constexpr std::size_t kReadyATurn = 256;
+// Reads are so far apart at least: thousands of packets a second come in batches, and one that comes alone is read at
+// once. The kernel's stamp tells when it really came.
+constexpr std::chrono::milliseconds kPause{1};
 // A kernel stamp older than this is a step of the wall clock.
 constexpr std::int64_t kOldestNs = core::kNsPerSecond;
 
@@ -58,15 +69,15 @@ Said read_control(msghdr& header) noexcept {
 
 struct DatagramSockets::State : std::enable_shared_from_this<State> {
   struct Socket {
-    Socket(boost::asio::io_context& context, OwnedFd fd) : descriptor(context, fd.release()) {}
-    boost::asio::posix::stream_descriptor descriptor;
+    OwnedFd fd;
     std::uint32_t n_dropped = 0;  ///< the kernel's count, modulo 2^32
   };
 
-  State(NetLoop& loop, const core::Clock& source_clock, DatagramSink& taker, std::size_t max_bytes)
-      : net(loop),
-        clock(source_clock),
+  State(NetLoop& net, const core::Clock& source_clock, DatagramSink& taker, std::size_t max_bytes)
+      : clock(source_clock),
         sink(&taker),
+        ready(net.context(), epoll_create1(EPOLL_CLOEXEC)),
+        pause(net.context()),
         buffer_bytes(max_bytes),
         buffers(std::make_unique_for_overwrite<std::byte[]>(kBatch * max_bytes)) {
     for (std::size_t i = 0; i < kBatch; ++i) {
@@ -74,13 +85,42 @@ struct DatagramSockets::State : std::enable_shared_from_this<State> {
     }
   }
 
-  void wait(std::size_t index) {
-    sockets[index].descriptor.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                                         [self = shared_from_this(), index](const boost::system::error_code& error) {
-                                           if (error || self->sink == nullptr) return;
-                                           self->read(index);
-                                           if (self->sink != nullptr) self->wait(index);
-                                         });
+  std::size_t add(OwnedFd fd) {
+    const std::size_t index = sockets.size();
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = index;
+    if (epoll_ctl(ready.native_handle(), EPOLL_CTL_ADD, fd.get(), &event) != 0) {
+      throw core::Error(
+          core::ErrorCode::kUnavailable,
+          "cannot watch a socket: " + std::generic_category().message(errno) + "; raise fs.epoll.max_user_watches");
+    }
+    sockets.push_back({std::move(fd)});
+    if (index == 0) wait();
+    return index;
+  }
+
+  void wait() {
+    ready.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                     [self = shared_from_this()](const boost::system::error_code& error) {
+                       if (error || self->sink == nullptr) return;
+                       self->read_all();
+                       if (self->sink != nullptr) self->rest();
+                     });
+  }
+
+  void rest() {
+    pause.expires_after(kPause);
+    pause.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
+      if (!error && self->sink != nullptr) self->wait();
+    });
+  }
+
+  void read_all() noexcept {
+    const int n = epoll_wait(ready.native_handle(), events.data(), static_cast<int>(events.size()), 0);
+    for (int i = 0; i < n && sink != nullptr; ++i) {
+      read(static_cast<std::size_t>(events[static_cast<std::size_t>(i)].data.u64));
+    }
   }
 
   void read(std::size_t index) noexcept {
@@ -91,7 +131,7 @@ struct DatagramSockets::State : std::enable_shared_from_this<State> {
       }
       // An error that a datagram of ours provoked does not exist: none is sent. What else there is, the next wait
       // tells.
-      const int n = recvmmsg(sockets[index].descriptor.native_handle(), messages.data(), kBatch, MSG_DONTWAIT, nullptr);
+      const int n = recvmmsg(sockets[index].fd.get(), messages.data(), kBatch, MSG_DONTWAIT, nullptr);
       if (n <= 0) return;
       const std::int64_t mono_ns = clock.mono_ns();
       const std::int64_t wall_ns = realtime_ns();
@@ -122,15 +162,18 @@ struct DatagramSockets::State : std::enable_shared_from_this<State> {
     std::array<std::byte, CMSG_SPACE(sizeof(timespec)) + CMSG_SPACE(sizeof(std::uint32_t))> bytes;
   };
 
-  NetLoop& net;
   const core::Clock& clock;
   DatagramSink* sink;  // null: closed
+  // An epoll of our own: one wait in Asio's for all sockets, however many.
+  boost::asio::posix::stream_descriptor ready;
+  boost::asio::steady_timer pause;
   const std::size_t buffer_bytes;
   const std::unique_ptr<std::byte[]> buffers;  // pages that no datagram reached take no memory
   std::array<iovec, kBatch> parts{};
   std::array<sockaddr_in6, kBatch> peers{};  // an AF_INET one is shorter
   std::array<Control, kBatch> controls{};
   std::array<mmsghdr, kBatch> messages{};
+  std::array<epoll_event, kReadyATurn> events{};
   std::deque<Socket> sockets;
 };
 
@@ -139,17 +182,12 @@ DatagramSockets::DatagramSockets(NetLoop& net, const core::Clock& clock, Datagra
 
 DatagramSockets::~DatagramSockets() {
   state_->sink = nullptr;
-  for (State::Socket& socket : state_->sockets) {
-    boost::system::error_code ignored;
-    socket.descriptor.close(ignored);
-  }
+  boost::system::error_code ignored;
+  state_->ready.close(ignored);
+  state_->pause.cancel();
+  state_->sockets.clear();
 }
 
-std::size_t DatagramSockets::add(OwnedFd fd) {
-  const std::size_t index = state_->sockets.size();
-  state_->sockets.emplace_back(state_->net.context(), std::move(fd));
-  state_->wait(index);
-  return index;
-}
+std::size_t DatagramSockets::add(OwnedFd fd) { return state_->add(std::move(fd)); }
 
 }  // namespace melstream::audio

@@ -43,7 +43,8 @@ class DatagramSockets {
   /// Closes them; the sink is not called any more.
   ~DatagramSockets();
 
-  /// @param fd of make_datagram_socket(). Returns its index. Not from within the sink.
+  /// @param fd of make_datagram_socket(). Returns its index. Not from within the sink. Throws
+  /// core::Error(kUnavailable).
   std::size_t add(OwnedFd fd);
 
  private:

@@ -1,5 +1,6 @@
-// One channel from a source's rate to 16 kHz, by libsoxr (high quality, linear phase). The delay of the filter is
-// compensated: sample i of the output lies at i / 16000 s of the input. The bits do not depend on how the input is cut.
+// One channel from a source's rate to 16 kHz, by libsoxr (high quality, linear phase), from 8 kHz by the Doubler. The
+// delay of the filter is compensated: sample i of the output lies at i / 16000 s of the input. The bits do not depend
+// on how the input is cut.
 #pragma once
 
 #include <cstddef>
@@ -37,6 +38,7 @@ class Resampler {
   /// ready. Progress is made with every call: repeat until all is consumed.
   Step process(std::span<const float> source, std::span<float> out) noexcept;
   /// The rest, up to resampled_length() of all that was consumed: repeat until 0. Only reset() may follow.
+  /// @param out of at least two samples.
   std::size_t flush(std::span<float> out) noexcept;
   /// Forgets the audio: the next sample is the first of a new signal.
   void reset() noexcept;
