@@ -13,7 +13,6 @@
 namespace melstream::audio {
 namespace {
 
-using testing::AllOf;
 using testing::HasSubstr;
 
 class WsSessions : public testing::Test {
