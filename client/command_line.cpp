@@ -62,7 +62,7 @@ void add_front_end(CLI::App& command, FeatureOptions& options, const char* stand
   }
 }
 
-void add_input(CLI::App& command, InputOptions& options) {
+void add_input(CLI::App& command, InputOptions& options, const char* channels) {
   command.add_option("FILE", options.path, "Audio that libsndfile reads, or - for raw samples on stdin")->required();
   const auto raw = [&options](const std::string&) { options.has_raw_format = true; };
   command.add_option("--rate", options.rate_hz, "Raw input: samples a second")->capture_default_str()->each(raw);
@@ -72,14 +72,18 @@ void add_input(CLI::App& command, InputOptions& options) {
   command.add_option("--channels", options.channels, "Raw input: interleaved channels")
       ->capture_default_str()
       ->each(raw);
-  command.add_option("--channel", options.channel, "One channel, counted from 0, or mix")->capture_default_str();
+  command.add_option("--channel", options.channel, channels)->capture_default_str();
   command.add_option("--chunk-samples", options.chunk_samples, "Samples a channel and message; default 20 ms")
       ->check(kPositive);
 }
 
+void add_labels(CLI::App& command, std::vector<std::string>& labels) {
+  command.add_option("--label", labels, "key=value, may be repeated")->take_all()->allow_extra_args(false);
+}
+
 void add_extract(CLI::App& app, ExtractOptions& options, Action& action) {
   auto* command = app.add_subcommand("extract", "Write the features of a whole file");
-  add_input(*command, options.input);
+  add_input(*command, options.input, "One channel, counted from 0, or mix");
   add_front_end(*command, options.features, nullptr);
   add_features(*command, options.features, true);
   command->add_option("--pad-to", options.pad_to_seconds, "Pad with silence, or cut, to so many seconds first")
@@ -96,11 +100,14 @@ void add_extract(CLI::App& app, ExtractOptions& options, Action& action) {
 
 void add_push(CLI::App& app, PushOptions& options, Action& action) {
   auto* command = app.add_subcommand("push", "Publish a stream from a file or stdin");
-  add_input(*command, options.input);
+  add_input(*command, options.input,
+            "One channel, counted from 0, or mix, or split: a stream a channel, ID.0, ID.1 ...");
   command->add_option("--stream", options.stream, "Id of the stream; default push-RANDOM");
   command->add_option("--pace", options.pace, "realtime, or fast: as fast as the daemon takes it")
       ->capture_default_str();
-  command->add_option("--label", options.labels, "key=value, may be repeated")->take_all()->allow_extra_args(false);
+  add_labels(*command, options.labels);
+  command->add_option("--conceal", options.conceal, "What fills losses of under 25 ms: none, zero or hold")
+      ->capture_default_str();
   command->add_flag("--takeover", options.takeover, "Replace a live stream of that id");
   add_common(*command, options.common);
   command->footer(
@@ -172,6 +179,30 @@ void add_listings(CLI::App& app, CommonOptions& streams, FrontEndsOptions& front
   command = app.add_subcommand("info", "Version, engine and load of the daemon");
   add_common(*command, info);
   command->callback([&] { action = [&] { return run_info(info); }; });
+}
+
+void add_sources(CLI::App& app, OpenOptions& open, CloseOptions& close, CommonOptions& sources, CommonOptions& devices,
+                 Action& action) {
+  auto* command = app.add_subcommand("open", "Let the daemon open a source: a microphone, a socket, a file");
+  command->add_option("URI", open.uri, "mic:NAME, tcp://HOST:PORT, rtp://HOST:PORT, file:PATH ...")->required();
+  command->add_option("--stream", open.stream, "Id of the source, and of its stream")->required();
+  add_labels(*command, open.labels);
+  add_common(*command, open.common);
+  command->footer(
+      "Until 'melstream close ID', or until the daemon ends; [[source]] in its config lasts longer.\nExamples:\n"
+      "  melstream open mic:default --stream desk --label room=4\n"
+      "  melstream open 'tcp://127.0.0.1:7000?rate=48000&channels=2' --stream gateway");
+  command->callback([&] { action = [&] { return run_open(open); }; });
+  command = app.add_subcommand("close", "Close a source; its streams end");
+  command->add_option("ID", close.id, "Id of the source")->required();
+  add_common(*command, close.common);
+  command->callback([&] { action = [&] { return run_close(close); }; });
+  command = app.add_subcommand("sources", "List the sources that the daemon runs, and how they are doing");
+  add_common(*command, sources);
+  command->callback([&] { action = [&] { return run_sources(sources); }; });
+  command = app.add_subcommand("devices", "List what can capture on the daemon's machine");
+  add_common(*command, devices);
+  command->callback([&] { action = [&] { return run_devices(devices); }; });
 }
 
 void add_view(CLI::App& app, ViewOptions& options, Action& action) {
@@ -283,6 +314,10 @@ int run_command_line(int argc, char** argv) {
   CommonOptions streams;
   FrontEndsOptions front_ends;
   CommonOptions info;
+  OpenOptions open;
+  CloseOptions close;
+  CommonOptions sources;
+  CommonOptions devices;
   ViewOptions view;
   VerifyOptions verify;
   CompareOptions compare;
@@ -291,6 +326,7 @@ int run_command_line(int argc, char** argv) {
   add_subscribe(app, subscribe, action);
   add_window(app, window, action);
   add_listings(app, streams, front_ends, info, action);
+  add_sources(app, open, close, sources, devices, action);
   add_view(app, view, action);
   add_checks(app, verify, compare, action);
   try {

@@ -34,7 +34,7 @@ struct InputOptions {
   std::string encoding = "s16le";
   int channels = 1;
   bool has_raw_format = false;
-  std::string channel = "mix";
+  std::string channel = "mix";     ///< or an index; push takes split too
   std::int64_t chunk_samples = 0;  ///< 0: 20 ms
 };
 
@@ -54,6 +54,7 @@ struct PushOptions {
   std::string pace = "realtime";
   std::vector<std::string> labels;  ///< "key=value"
   bool takeover = false;
+  std::string conceal = "none";
 };
 
 struct SubscribeOptions {
@@ -82,6 +83,18 @@ struct WindowOptions {
   bool zero_fill = false;
   double timeout_seconds = 30;
   std::string out_path;
+};
+
+struct OpenOptions {
+  CommonOptions common;
+  std::string uri;
+  std::string stream;
+  std::vector<std::string> labels;  ///< "key=value"
+};
+
+struct CloseOptions {
+  CommonOptions common;
+  std::string id;
 };
 
 struct FrontEndsOptions {
@@ -121,6 +134,10 @@ ExitCode run_push(const PushOptions& options);
 ExitCode run_subscribe(const SubscribeOptions& options);
 ExitCode run_window(const WindowOptions& options);
 ExitCode run_streams(const CommonOptions& options);
+ExitCode run_open(const OpenOptions& options);
+ExitCode run_close(const CloseOptions& options);
+ExitCode run_sources(const CommonOptions& options);
+ExitCode run_devices(const CommonOptions& options);
 ExitCode run_front_ends(const FrontEndsOptions& options);
 ExitCode run_info(const CommonOptions& options);
 ExitCode run_view(const ViewOptions& options);

@@ -5,6 +5,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include "melstream/v1/admin_service.grpc.pb.h"
 #include "melstream/v1/feature_service.grpc.pb.h"
 
 #include "client/feature_names.hpp"
@@ -155,6 +156,37 @@ v1::GetWindowResponse Connection::window(const v1::GetWindowRequest& request, do
   set_deadline(context, timeout_seconds);
   v1::GetWindowResponse response;
   check(v1::FeatureService::NewStub(channel_)->GetWindow(&context, request, &response));
+  return response;
+}
+
+v1::OpenSourceResponse Connection::open_source(const v1::OpenSourceRequest& request) const {
+  grpc::ClientContext context;
+  set_deadline(context, kShortCallSeconds);
+  v1::OpenSourceResponse response;
+  check_short(v1::AdminService::NewStub(channel_)->OpenSource(&context, request, &response), server_);
+  return response;
+}
+
+void Connection::close_source(const v1::CloseSourceRequest& request) const {
+  grpc::ClientContext context;
+  set_deadline(context, kShortCallSeconds);
+  v1::CloseSourceResponse response;
+  check_short(v1::AdminService::NewStub(channel_)->CloseSource(&context, request, &response), server_);
+}
+
+v1::ListSourcesResponse Connection::list_sources() const {
+  grpc::ClientContext context;
+  set_deadline(context, kShortCallSeconds);
+  v1::ListSourcesResponse response;
+  check_short(v1::AdminService::NewStub(channel_)->ListSources(&context, {}, &response), server_);
+  return response;
+}
+
+v1::ListDevicesResponse Connection::list_devices() const {
+  grpc::ClientContext context;
+  set_deadline(context, kShortCallSeconds);
+  v1::ListDevicesResponse response;
+  check_short(v1::AdminService::NewStub(channel_)->ListDevices(&context, {}, &response), server_);
   return response;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "melstream/v1/admin_service.pb.h"
 #include "melstream/v1/feature_service.pb.h"
 
 #include "client/exit_codes.hpp"
@@ -47,6 +48,10 @@ class Connection {
   v1::ListFrontEndsResponse list_front_ends() const;
   v1::GetServerInfoResponse server_info() const;
   v1::GetWindowResponse window(const v1::GetWindowRequest& request, double timeout_seconds) const;
+  v1::OpenSourceResponse open_source(const v1::OpenSourceRequest& request) const;
+  void close_source(const v1::CloseSourceRequest& request) const;
+  v1::ListSourcesResponse list_sources() const;
+  v1::ListDevicesResponse list_devices() const;
 
   /// The front end of that name. Throws ClientError(kUsage), naming those there are and the nearest.
   v1::FrontEndInfo front_end(const std::string& name) const;

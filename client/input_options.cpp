@@ -36,7 +36,7 @@ std::optional<int> parse_channel(const InputOptions& options, const AudioFormat&
   int channel = -1;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), channel);
   if (error != std::errc() || end != text.data() + text.size() || channel < 0) {
-    refuse("--channel '" + text + "': use a number from 0, or mix");
+    refuse("--channel '" + text + "': use a number from 0, or mix; push also takes split");
   }
   if (channel >= format.channels) {
     refuse("--channel " + text + ": the input has " + std::to_string(format.channels) + " channels, counted from 0");

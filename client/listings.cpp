@@ -31,6 +31,8 @@ std::string stream_json(const v1::StreamInfo& info) {
   json.add_json("labels", labels.text()).add("opened_time_ns", std::int64_t{info.opened_time_ns()});
   json.add("timeline_samples", std::int64_t{info.timeline_samples()});
   json.add("gap_samples", std::int64_t{info.gap_samples()});
+  json.add("concealed_samples", std::int64_t{info.concealed_samples()});
+  json.add("suppressed_samples", std::int64_t{info.suppressed_samples()});
   json.add("rms_dbfs", info.rms_dbfs()).add("peak_dbfs", info.peak_dbfs());
   json.add_json("front_ends", json_array(front_ends));
   json.add("subscriber_count", std::int64_t{info.subscriber_count()}).add("fast", info.fast());
@@ -78,8 +80,8 @@ ExitCode run_streams(const CommonOptions& options) {
     std::puts("no streams; publish one with 'melstream push FILE'");
     return ExitCode::kOk;
   }
-  std::printf("%-24s %-6s %10s %8s %9s %7s  %s\n", "STREAM", "STATE", "LENGTH", "LOST", "LEVEL", "READERS",
-              "FRONT ENDS");
+  std::printf("%-24s %-6s %10s %8s %9s %9s %7s  %s\n", "STREAM", "STATE", "LENGTH", "LOST", "CONCEALED", "LEVEL",
+              "READERS", "FRONT ENDS");
   // Live ones first: those that have ended are there for half a minute, and may be many.
   std::vector<const v1::StreamInfo*> ordered;
   for (const auto& info : response.streams()) ordered.push_back(&info);
@@ -90,10 +92,11 @@ ExitCode run_streams(const CommonOptions& options) {
     std::string front_ends;
     for (const auto& name : info.front_ends()) front_ends += (front_ends.empty() ? "" : " ") + name;
     const double lost = static_cast<double>(info.gap_samples()) / kTimelineRateHz;
-    std::printf("%-24s %-6s %8s s %6s s %9s %7d  %s\n", info.stream().c_str(), state_name(info.state()),
+    const double concealed = static_cast<double>(info.concealed_samples()) / kTimelineRateHz;
+    std::printf("%-24s %-6s %8s s %6s s %7s s %9s %7d  %s\n", info.stream().c_str(), state_name(info.state()),
                 fixed_number(static_cast<double>(info.timeline_samples()) / kTimelineRateHz, 1).c_str(),
-                fixed_number(lost, 1).c_str(), (fixed_number(info.rms_dbfs(), 1) + " dB").c_str(),
-                info.subscriber_count(), front_ends.c_str());
+                fixed_number(lost, 1).c_str(), fixed_number(concealed, 1).c_str(),
+                (fixed_number(info.rms_dbfs(), 1) + " dB").c_str(), info.subscriber_count(), front_ends.c_str());
   }
   return ExitCode::kOk;
 }

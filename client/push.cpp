@@ -12,6 +12,7 @@
 #include "client/input_options.hpp"
 #include "client/interrupt.hpp"
 #include "client/json_object.hpp"
+#include "client/labels.hpp"
 #include "client/number_text.hpp"
 #include "client/pace.hpp"
 #include "client/progress_line.hpp"
@@ -20,14 +21,11 @@
 namespace melstream::client {
 namespace {
 
-void add_labels(const std::vector<std::string>& labels, v1::AudioConfig& config) {
-  for (const auto& label : labels) {
-    const auto equals = label.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      throw ClientError(ExitCode::kUsage, "--label '" + label + "': use key=value");
-    }
-    (*config.mutable_labels())[label.substr(0, equals)] = label.substr(equals + 1);
-  }
+v1::Conceal parse_conceal(const std::string& text) {
+  if (text == "none") return v1::CONCEAL_NONE;
+  if (text == "zero") return v1::CONCEAL_ZERO;
+  if (text == "hold") return v1::CONCEAL_HOLD;
+  throw ClientError(ExitCode::kUsage, "--conceal '" + text + "': use none, zero or hold");
 }
 
 bool is_realtime(const std::string& pace) {
@@ -53,6 +51,7 @@ bool wait_until(std::chrono::steady_clock::time_point deadline, const Interrupt&
 std::string progress_text(const v1::StreamProgress& progress) {
   std::string text = fixed_number(static_cast<double>(progress.timeline_samples()) / 16000.0, 1) + " s accepted";
   if (progress.dropped_samples() > 0) text += ", " + std::to_string(progress.dropped_samples()) + " samples dropped";
+  if (progress.concealed_samples() > 0) text += " (" + std::to_string(progress.concealed_samples()) + " made up)";
   if (progress.nonfinite_samples() > 0) text += ", " + std::to_string(progress.nonfinite_samples()) + " not finite";
   return text;
 }
@@ -73,6 +72,22 @@ void send_all(Publisher& publisher, AudioInput& input, std::int64_t n_chunk, boo
   }
 }
 
+std::string streams_json(const v1::StreamStarted& started) {
+  std::vector<std::string> streams;
+  for (const auto& stream : started.streams()) {
+    JsonObject one;
+    one.add("stream", stream.stream()).add("epoch", std::to_string(stream.epoch()));
+    streams.push_back(one.text());
+  }
+  return json_array(streams);
+}
+
+std::string losses_json(const v1::StreamProgress& totals) {
+  JsonObject losses;
+  for (const auto& loss : totals.losses()) losses.add(gap_reason_name(loss.reason()), std::int64_t{loss.samples()});
+  return losses.text();
+}
+
 void report(const PushOptions& options, const v1::StreamStarted& started, const v1::StreamEnded& ended) {
   const v1::StreamProgress& totals = ended.totals();
   const std::uint64_t epoch = started.streams().empty() ? 0 : started.streams(0).epoch();
@@ -85,13 +100,29 @@ void report(const PushOptions& options, const v1::StreamStarted& started, const 
   }
   JsonObject json;
   json.add("stream", options.stream).add("epoch", std::to_string(epoch)).add("reason", end_reason_name(ended.reason()));
+  json.add_json("streams", streams_json(started));
   json.add("offered_samples", std::int64_t{totals.offered_samples()});
   json.add("accepted_samples", std::int64_t{totals.accepted_samples()});
   json.add("dropped_samples", std::int64_t{totals.dropped_samples()});
+  json.add("concealed_samples", std::int64_t{totals.concealed_samples()});
+  json.add("suppressed_samples", std::int64_t{totals.suppressed_samples()});
   json.add("nonfinite_samples", std::int64_t{totals.nonfinite_samples()});
   json.add("timeline_samples", std::int64_t{totals.timeline_samples()});
   json.add("gap_samples", std::int64_t{totals.gap_samples()});
+  json.add_json("losses", losses_json(totals));
   std::printf("%s\n", json.text().c_str());
+}
+
+v1::AudioConfig make_config(const PushOptions& options, const AudioFormat& format, bool realtime) {
+  const bool split = options.input.channel == "split";
+  v1::AudioConfig config =
+      audio_config(options.stream, format, split ? std::nullopt : parse_channel(options.input, format),
+                   realtime ? v1::PACING_LIVE : v1::PACING_FAST);
+  if (split) config.set_channel_mode(v1::CHANNEL_MODE_SPLIT);
+  add_labels(options.labels, *config.mutable_labels());
+  config.set_takeover(options.takeover);
+  config.set_conceal(parse_conceal(options.conceal));
+  return config;
 }
 
 }  // namespace
@@ -102,11 +133,8 @@ ExitCode run_push(const PushOptions& given) {
   Interrupt interrupt;
   const bool realtime = is_realtime(options.pace);
   const auto input = open_input(options.input, interrupt.fd());
-  v1::AudioConfig config = audio_config(options.stream, input->format(), parse_channel(options.input, input->format()),
-                                        realtime ? v1::PACING_LIVE : v1::PACING_FAST);
+  v1::AudioConfig config = make_config(options, input->format(), realtime);
   const std::int64_t n_chunk = chunk_samples(options.input, input->format());
-  add_labels(options.labels, config);
-  config.set_takeover(options.takeover);
   const Connection connection(options.common.server);
   try {
     Publisher publisher(connection, config);

@@ -28,6 +28,12 @@ class TextWriter final : public ResponseWriter {
   void finish() override {}
 
  private:
+  static std::string fill_text(const v1::FeatureBlock& block) {
+    std::string text;
+    if (block.concealed_share() > 0) text += "  concealed " + fixed_number(100 * block.concealed_share(), 1) + " %";
+    if ((block.flags() & v1::BLOCK_FLAG_SUPPRESSED_SILENCE) != 0) text += "  suppressed silence";
+    return text;
+  }
   static std::string line(const v1::SubscribeResponse& response, std::int64_t now_ns) {
     if (response.has_start()) {
       const auto& start = response.start();
@@ -40,7 +46,7 @@ class TextWriter final : public ResponseWriter {
       return "frames " + std::to_string(block.first_frame()) + ".." +
              std::to_string(block.first_frame() + block.frame_count() - 1) + "  max " +
              fixed_number(block.block_max(), 2) + "  rms " + fixed_number(block.rms_dbfs(), 1) + " dBFS  latency " +
-             fixed_number(latency_ms, 1) + " ms";
+             fixed_number(latency_ms, 1) + " ms" + fill_text(block);
     }
     if (response.has_gap()) {
       const auto& gap = response.gap();

@@ -19,6 +19,8 @@ void SubscriptionTotals::note(const v1::SubscribeResponse& response, std::int64_
       const auto& block = response.block();
       advance(block.first_frame(), block.frame_count(), "a block");
       frames_ += block.frame_count();
+      concealed_frames_ += static_cast<double>(block.concealed_share()) * block.frame_count();
+      if ((block.flags() & v1::BLOCK_FLAG_SUPPRESSED_SILENCE) != 0) suppressed_frames_ += block.frame_count();
       if (block.received_time_ns() >= start_ns_) latency_.add(now_ns - block.received_time_ns());
       break;
     }
@@ -52,10 +54,18 @@ void SubscriptionTotals::advance(std::int64_t first_frame, std::int64_t n_frames
   next_frame_ += n_frames;
 }
 
+double SubscriptionTotals::concealed_share() const noexcept {
+  return frames_ > 0 ? concealed_frames_ / static_cast<double>(frames_) : 0;
+}
+
 std::string SubscriptionTotals::text() const {
   std::string text = std::to_string(frames_) + " frames, " + std::to_string(gaps_) + " gaps";
   if (gap_frames_ > 0) text += " (" + std::to_string(gap_frames_) + " frames)";
   if (discontinuities_ > 0) text += ", " + std::to_string(discontinuities_) + " discontinuities";
+  if (concealed_frames_ > 0) text += ", " + fixed_number(100 * concealed_share(), 2) + " % concealed";
+  if (suppressed_frames_ > 0) {
+    text += ", " + std::to_string(suppressed_frames_) + " frames beside suppressed silence";
+  }
   if (latency_.count() > 0) {
     text += ", added latency p50 " + fixed_number(latency_.quantile_ms(0.5), 1) + " ms p99 " +
             fixed_number(latency_.quantile_ms(0.99), 1) + " ms";

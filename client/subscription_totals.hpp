@@ -22,11 +22,15 @@ class SubscriptionTotals {
   std::int64_t gaps() const noexcept { return gaps_; }
   std::int64_t gap_frames() const noexcept { return gap_frames_; }
   std::int64_t discontinuities() const noexcept { return discontinuities_; }
+  /// Mean over all frames of the share of samples that were made up for losses, 0 to 1.
+  double concealed_share() const noexcept;
+  /// Frames of blocks that read silence which the sender left out.
+  std::int64_t suppressed_frames() const noexcept { return suppressed_frames_; }
   bool ended() const noexcept { return ended_; }
   v1::EndReason end_reason() const noexcept { return end_reason_; }
   /// Of the blocks that were computed after the subscription began: those from the history are old by intent.
   const LatencyHistogram& latency() const noexcept { return latency_; }
-  /// "1100 frames, 0 gaps, added latency p50 12.3 ms p99 20.1 ms".
+  /// "1100 frames, 0 gaps, 1.25 % concealed, added latency p50 12.3 ms p99 20.1 ms".
   std::string text() const;
 
  private:
@@ -38,6 +42,8 @@ class SubscriptionTotals {
   std::int64_t gaps_ = 0;
   std::int64_t gap_frames_ = 0;
   std::int64_t discontinuities_ = 0;
+  double concealed_frames_ = 0;  ///< sum of the shares of all frames
+  std::int64_t suppressed_frames_ = 0;
   bool started_ = false;
   bool ended_ = false;
   v1::EndReason end_reason_ = v1::END_REASON_UNSPECIFIED;

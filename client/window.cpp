@@ -29,6 +29,21 @@ v1::GetWindowRequest make_request(const WindowOptions& options, const FeaturePla
   return request;
 }
 
+std::string json_ranges(const google::protobuf::RepeatedPtrField<v1::SampleRange>& ranges) {
+  std::vector<std::string> texts;
+  for (const auto& range : ranges) {
+    texts.push_back("[" + std::to_string(range.begin_sample()) + ", " + std::to_string(range.end_sample()) + "]");
+  }
+  return json_array(texts);
+}
+
+/// ", 320 samples concealed", or nothing.
+std::string count_text(const google::protobuf::RepeatedPtrField<v1::SampleRange>& ranges, const char* what) {
+  std::int64_t n = 0;
+  for (const auto& range : ranges) n += range.end_sample() - range.begin_sample();
+  return n > 0 ? ", " + std::to_string(n) + " samples " + what : "";
+}
+
 std::string describe(const v1::GetWindowRequest& request, const v1::GetWindowResponse& response,
                      const FeatureMatrix& matrix, const WindowOptions& options) {
   JsonObject json;
@@ -37,11 +52,9 @@ std::string describe(const v1::GetWindowRequest& request, const v1::GetWindowRes
   json.add("n_frames", matrix.frames()).add("bins", std::int64_t{matrix.bins});
   json.add("capture_ns", std::int64_t{response.capture_time_ns()}).add("spec_sha256", response.spec_sha256());
   json.add("window_max", response.window_max());
-  std::vector<std::string> filled;
-  for (const auto& range : response.filled()) {
-    filled.push_back("[" + std::to_string(range.begin_sample()) + ", " + std::to_string(range.end_sample()) + "]");
-  }
-  json.add_json("filled", json_array(filled));
+  json.add_json("filled", json_ranges(response.filled()));
+  json.add_json("concealed", json_ranges(response.concealed()));
+  json.add_json("suppressed", json_ranges(response.suppressed()));
   // With a file the values are there.
   if (options.out_path.empty()) {
     json.add_json("values", json_rows(matrix.values, matrix.bins));
@@ -70,8 +83,10 @@ ExitCode run_window(const WindowOptions& options) {
   if (options.common.json) {
     std::printf("%s\n", describe(request, response, matrix, options).c_str());
   } else {
-    std::printf("%s: [%lld, %d] %s\n", options.out_path.c_str(), static_cast<long long>(matrix.frames()), matrix.bins,
-                plan.front_end.c_str());
+    const std::string notes =
+        count_text(response.concealed(), "concealed") + count_text(response.suppressed(), "of suppressed silence");
+    std::printf("%s: [%lld, %d] %s%s\n", options.out_path.c_str(), static_cast<long long>(matrix.frames()), matrix.bins,
+                plan.front_end.c_str(), notes.c_str());
   }
   return ExitCode::kOk;
 }

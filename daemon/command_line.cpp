@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "daemon/config_keys.hpp"
+#include "daemon/devices.hpp"
 
 namespace melstream::daemon {
 namespace {
@@ -33,6 +34,8 @@ std::variant<CommandLine, EarlyEnd> parse_command_line(std::vector<std::string> 
   app.add_flag("--print-config", command.print_config, "Print the config in effect as TOML, and exit")->excludes(check);
   app.add_flag("--list-targets", command.list_targets,
                "Print the CPU engine's instruction targets, best first, and exit");
+  app.add_flag("--list-devices", command.list_devices, "Print the devices that mic: can name, and exit");
+  app.add_flag(kProbeDevices, command.probe_devices)->group("");  // hidden: for itself
   app.add_flag("--version", command.version, "Print version, commit, compiler and libraries, and exit");
   app.add_option("--log-level", command.log_level, "Overrides log.level")->check(CLI::IsMember(words(kLogLevels)));
   app.add_option("--log-format", command.log_format, "Overrides log.format")->check(CLI::IsMember(words(kLogFormats)));

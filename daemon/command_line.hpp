@@ -15,6 +15,8 @@ struct CommandLine {
   bool check_config = false;
   bool print_config = false;
   bool list_targets = false;
+  bool list_devices = false;
+  bool probe_devices = false;  ///< what the process is to do that lists devices for another
   bool version = false;
   std::optional<std::string> log_level;   ///< above the config
   std::optional<std::string> log_format;  ///< above the config

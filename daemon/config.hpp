@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "melstream/core/sources.hpp"
+
 namespace melstream::daemon {
 
 struct ServerConfig {
@@ -31,6 +33,7 @@ struct EngineConfig {
 struct StreamConfig {
   std::int64_t ring_ms = 1000;
   double audio_history_s = 0.0;
+  double local_audio_history_s = 40.0;
   double history_s = 30.0;
   std::int64_t max_streams = 256;
   bool operator==(const StreamConfig&) const = default;
@@ -75,6 +78,7 @@ struct Config {
   MemoryConfig memory;
   LogConfig log;
   std::vector<FrontEndDefinition> front_ends;
+  std::vector<core::SourceSpec> sources;
   bool operator==(const Config&) const = default;
 };
 

@@ -8,6 +8,8 @@
 
 #include "melstream/engine/nearest.hpp"
 
+#include "daemon/source_definitions.hpp"
+
 namespace melstream::daemon {
 namespace {
 
@@ -145,6 +147,7 @@ std::vector<KeyRule> make_rules() {
       word("engine", "wait", engine(&EngineConfig::wait), kWaits),
       integer("stream", "ring_ms", stream(&StreamConfig::ring_ms), 200, 60'000),
       number("stream", "audio_history_s", stream(&StreamConfig::audio_history_s), 0, 3600),
+      number("stream", "local_audio_history_s", stream(&StreamConfig::local_audio_history_s), 0, 3600),
       number("stream", "history_s", stream(&StreamConfig::history_s), 1, 3600),
       integer("stream", "max_streams", stream(&StreamConfig::max_streams), 1, 100'000),
       text_list("features", "always", Place{&Config::features, &FeaturesConfig::always}),
@@ -189,7 +192,7 @@ std::string to_toml(const Config& config) {
         "\n[[front_end]]\nname = " + toml_string(definition.name) + "\nbase = " + toml_string(definition.base) + "\n";
     for (const FrontEndField& field : definition.fields) text += field.key + " = " + field.literal + "\n";
   }
-  return text;
+  return text + sources_to_toml(config.sources);
 }
 
 }  // namespace melstream::daemon

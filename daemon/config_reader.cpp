@@ -2,7 +2,6 @@
 #include "daemon/config_reader.hpp"
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <span>
 #include <utility>
@@ -10,6 +9,7 @@
 #include "daemon/config_keys.hpp"
 #include "daemon/front_end_definitions.hpp"
 #include "daemon/listen_address.hpp"
+#include "daemon/source_definitions.hpp"
 #include "daemon/toml_tree.hpp"
 
 namespace melstream::daemon {
@@ -146,39 +146,6 @@ void check_always(const TomlValue& root, const engine::FrontEndCatalog& catalog,
   }
 }
 
-/// Sources are checked as far as their keys go; this build has no source type.
-void check_source(const TomlValue& source, Complaints& complaints) {
-  constexpr std::array<std::string_view, 3> kKeys = {"id", "uri", "labels"};
-  for (const TomlMember& member : source.members) {
-    const bool is_labels = member.key == "labels";
-    if (std::find(kKeys.begin(), kKeys.end(), member.key) == kKeys.end()) {
-      complaints.push_back(
-          {member.at, "unknown key " + quoted(member.key) + " in [[source]]" + did_you_mean(member.key, kKeys)});
-    } else if (is_labels && member.value.kind != TomlValue::Kind::kTable) {
-      complaints.push_back(wrong_value("source.labels", member.value, "a table of texts, such as { room = \"3\" }"));
-    } else if (!is_labels && member.value.kind != TomlValue::Kind::kString) {
-      complaints.push_back(wrong_value("source." + member.key, member.value, "text in quotes"));
-    }
-    if (!is_labels) continue;
-    for (const TomlMember& label : member.value.members) {
-      if (label.value.kind == TomlValue::Kind::kString) continue;
-      complaints.push_back(wrong_value("source.labels." + label.key, label.value, "text in quotes"));
-    }
-  }
-  for (const std::string_view key : {kKeys[0], kKeys[1]}) {
-    if (source.find(key) == nullptr) complaints.push_back({source.at, "[[source]] has no " + quoted(key)});
-  }
-  const TomlMember* uri = source.find("uri");
-  if (uri == nullptr || uri->value.kind != TomlValue::Kind::kString) return;
-  const std::string type = uri->value.text.substr(0, uri->value.text.find(':'));
-  complaints.push_back({uri->value.at, "no source type " + quoted(type) +
-                                           " is built in: remove the source, streams come over gRPC (melstream push)"});
-}
-
-void check_sources(const TomlValue& root, Complaints& complaints) {
-  for (const TomlValue* source : tables_of(root, "source", complaints)) check_source(*source, complaints);
-}
-
 }  // namespace
 
 std::vector<const TomlValue*> tables_of(const TomlValue& root, std::string_view key,
@@ -215,7 +182,7 @@ Config parse_config(std::string_view text, std::string_view file, const Surround
   std::vector<std::string> defined;
   config.front_ends = read_front_ends(root, catalog, defined, complaints);
   check_always(root, catalog, defined, complaints);
-  check_sources(root, complaints);
+  config.sources = read_sources(root, complaints);
   if (!complaints.empty()) throw ConfigError(std::move(complaints), file, text);
   return config;
 }

@@ -12,6 +12,9 @@
 #include "melstream/audio/resampler.hpp"
 
 #include "daemon/config_reader.hpp"
+#include "daemon/devices.hpp"
+#include "daemon/source_kinds.hpp"
+#include "daemon/stream_opener.hpp"
 #include "daemon/version.hpp"
 
 namespace melstream::daemon {
@@ -63,6 +66,24 @@ ChosenEngine take_engine(const Config& config, const EngineSurroundings& surroun
   return chosen;
 }
 
+void log_source_event(const Log& log, const core::SourceSpec& spec, const audio::SourceEvent& event) {
+  std::vector<LogField> fields{{"source", spec.id}};
+  for (const auto& [key, value] : event.fields) fields.push_back({key, value});
+  const bool is_warning = event.level == audio::SourceEvent::Level::kWarning;
+  log.event(is_warning ? LogLevel::kWarning : LogLevel::kInfo, event.name, fields);
+}
+
+ExitCode exit_code_of(const core::Error& error, const core::SourceSpec& spec) {
+  switch (error.code()) {
+    case core::ErrorCode::kInvalidArgument:
+      return ExitCode::kConfig;
+    case core::ErrorCode::kPermissionDenied:
+      return ExitCode::kPermission;
+    default:
+      return audio::parse_source_uri(spec.uri).has_authority ? ExitCode::kCannotBind : ExitCode::kUnavailable;
+  }
+}
+
 engine::EngineInstance make_window_engine(const Config& config, engine::EngineInfo& info) {
   engine::EngineInstance instance = make_cpu_engine(config.engine, 1, kLimits);
   info = instance.info;
@@ -104,9 +125,19 @@ Daemon::Daemon(const Config& config, const Plan& plan, const Log& log, Wakeup& t
       registry_(registry_options(config), arena_, clock_, engine_.engine(), catalog_),
       windows_(make_window_engine(config, window_engine_info_), kLimits),
       tick_loop_(registry_, engine_.engine(), tick_options(config)),
+      microphones_(audio::make_portaudio_microphones(device_probe_command(), clock_)),
+      sources_({.kinds = source_kinds(),
+                .open_stream = make_stream_opener({registry_, audio::make_ingest_factory(clock_),
+                                                   audio::resampler_delay_ns, [this] { bell_.ring(); }}),
+                .tell = [&log](const core::SourceSpec& spec,
+                               const audio::SourceEvent& event) { log_source_event(log, spec, event); },
+                .devices = [this] { return microphones_->devices(); },
+                .microphones = microphones_.get(),
+                .allow_insecure_bind = config.server.allow_insecure_bind},
+               clock_),
       server_(server_options(config),
               {registry_, windows_, audio::make_ingest_factory(clock_), audio::resampler_delay_ns,
-               [this] { return engine_.status(); }, window_engine_info_, [this] { bell_.ring(); }}),
+               [this] { return engine_.status(); }, window_engine_info_, [this] { bell_.ring(); }, &sources_}),
       tick_thread_(
           tick_loop_, clock_, tick_options(config).period_ns, registry_.counters(), [this] { server_.on_tick(); },
           [this, &trouble](std::exception_ptr failure) {
@@ -120,6 +151,21 @@ Daemon::Daemon(const Config& config, const Plan& plan, const Log& log, Wakeup& t
 }
 
 Daemon::~Daemon() { bell_.connect(nullptr); }
+
+void Daemon::open_sources(const Config& config) {
+  for (const core::SourceSpec& spec : config.sources) {
+    try {
+      sources_.open(spec);
+    } catch (const core::Error& error) {
+      throw SourceError("source '" + spec.id + "': " + error.what(), error.code(), exit_code_of(error, spec));
+    }
+  }
+}
+
+bool Daemon::drain(std::chrono::milliseconds patience) {
+  sources_.end_all(core::EndReason::kShutdown);
+  return server_.drain(patience);
+}
 
 std::exception_ptr Daemon::failure() const {
   const std::lock_guard lock(failure_mutex_);

@@ -6,12 +6,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "melstream/audio/mic/microphones.hpp"
+#include "melstream/audio/sources.hpp"
 #include "melstream/core/clock.hpp"
+#include "melstream/core/error.hpp"
 #include "melstream/core/host_arena.hpp"
 #include "melstream/engine/engine.hpp"
 #include "melstream/engine/front_end.hpp"
@@ -23,6 +27,7 @@
 
 #include "daemon/config.hpp"
 #include "daemon/engine_choice.hpp"
+#include "daemon/exit_codes.hpp"
 #include "daemon/log.hpp"
 #include "daemon/plan.hpp"
 #include "daemon/signals.hpp"
@@ -62,6 +67,17 @@ struct Overload {
   std::int64_t frames_shed = 0;   ///< since the start
 };
 
+/// A source of the config cannot be opened. The message begins with its id.
+class SourceError : public core::Error {
+ public:
+  SourceError(const std::string& message, core::ErrorCode code, ExitCode exit_code)
+      : Error(code, message), exit_code_(exit_code) {}
+  ExitCode exit_code() const noexcept { return exit_code_; }
+
+ private:
+  ExitCode exit_code_;
+};
+
 class Daemon {
  public:
   /// Serves from here on. @param trouble notified when the tick thread has ended or an engine was lost: failure() and
@@ -73,7 +89,9 @@ class Daemon {
 
   std::vector<std::string> addresses() const { return server_.addresses(); }
   /// Ends streams, lets subscribers read to their end. False if some were cut off. Once; any one thread.
-  bool drain(std::chrono::milliseconds patience) { return server_.drain(patience); }
+  bool drain(std::chrono::milliseconds patience);
+  /// Opens the sources of the config. Throws SourceError for the first that cannot be.
+  void open_sources(const Config& config);
   /// What ended the tick thread; null while it runs. Any thread.
   std::exception_ptr failure() const;
   /// Any thread.
@@ -97,6 +115,8 @@ class Daemon {
   mutable std::mutex failure_mutex_;  // protects failure_
   std::exception_ptr failure_;
   TickBell bell_;
+  const std::unique_ptr<audio::Microphones> microphones_;
+  audio::Sources sources_;
   rpc::Server server_;
   pipeline::TickThread tick_thread_;
 };

@@ -67,7 +67,7 @@ Log::Log(LogLevel level, LogFormat format)
 
 Log::~Log() = default;
 
-void Log::event(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) const noexcept {
+void Log::event(LogLevel level, std::string_view event, std::span<const LogField> fields) const noexcept {
   if (!enabled(level)) return;
   try {
     logger_->log(to_spdlog(level), spdlog::string_view_t(format_event(format_, event, fields)));
@@ -89,7 +89,7 @@ LogFormat parse_log_format(std::string_view word) noexcept {
   return word == "json" ? LogFormat::kJson : LogFormat::kHuman;
 }
 
-std::string format_event(LogFormat format, std::string_view event, std::initializer_list<LogField> fields) {
+std::string format_event(LogFormat format, std::string_view event, std::span<const LogField> fields) {
   const bool json = format == LogFormat::kJson;
   std::string line = json ? "\"event\":" + quoted(event) : std::string(event);
   for (const LogField& field : fields) {

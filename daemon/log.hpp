@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -33,7 +34,10 @@ class Log {
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  void event(LogLevel level, std::string_view event, std::initializer_list<LogField> fields = {}) const noexcept;
+  void event(LogLevel level, std::string_view event, std::span<const LogField> fields) const noexcept;
+  void event(LogLevel level, std::string_view name, std::initializer_list<LogField> fields = {}) const noexcept {
+    event(level, name, std::span(fields.begin(), fields.size()));
+  }
   bool enabled(LogLevel level) const noexcept;
 
  private:
@@ -47,7 +51,10 @@ LogFormat parse_log_format(std::string_view word) noexcept;
 
 /// What follows time and level. Values that would be ambiguous are quoted, control characters escaped, so that a line
 /// stays a line whatever a name holds.
-std::string format_event(LogFormat format, std::string_view event, std::initializer_list<LogField> fields);
+std::string format_event(LogFormat format, std::string_view event, std::span<const LogField> fields);
+inline std::string format_event(LogFormat format, std::string_view event, std::initializer_list<LogField> fields) {
+  return format_event(format, event, std::span(fields.begin(), fields.size()));
+}
 
 /// Sends gRPC's own messages to the log at debug level; without this they would go to standard error in a form of their
 /// own. Until the returned guard is destroyed.

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "melstream/audio/mic/microphones.hpp"
 #include "melstream/core/error.hpp"
 #include "melstream/engine/cpu/cpu_engine.hpp"
 
@@ -16,6 +17,7 @@
 #include "daemon/command_line.hpp"
 #include "daemon/config.hpp"
 #include "daemon/config_reader.hpp"
+#include "daemon/devices.hpp"
 #include "daemon/diagnostics.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/log.hpp"
@@ -66,6 +68,11 @@ int execute(const CommandLine& command) {
   }
   if (command.list_targets) {
     for (const std::string& target : engine::cpu::targets()) std::cout << target << "\n";
+    return to_int(ExitCode::kOk);
+  }
+  if (command.probe_devices) audio::run_portaudio_probe();
+  if (command.list_devices) {
+    std::cout << list_devices();
     return to_int(ExitCode::kOk);
   }
   const Config config = effective_config(command);

@@ -17,6 +17,19 @@ std::string mebibytes(std::int64_t n_bytes) {
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " MiB";
 }
 
+std::string locked_text(const pipeline::MemoryPlan& memory, std::int64_t lockable_bytes) {
+  if (memory.arena_bytes <= lockable_bytes) return "all audio memory, " + mebibytes(memory.arena_bytes);
+  const std::int64_t certain_bytes = memory.arena_bytes - memory.local_bytes;
+  const std::string besides =
+      " of the " + mebibytes(memory.local_bytes) + " that microphones and files may want besides";
+  if (certain_bytes > lockable_bytes) {
+    return mebibytes(lockable_bytes) + " of " + mebibytes(certain_bytes) + " of audio memory" +
+           (memory.local_bytes > 0 ? ", and nothing" + besides : "");
+  }
+  return "all audio memory, " + mebibytes(certain_bytes) + ", and " + mebibytes(lockable_bytes - certain_bytes) +
+         besides;
+}
+
 }  // namespace
 
 pipeline::RegistryOptions registry_options(const Config& config) {
@@ -26,6 +39,7 @@ pipeline::RegistryOptions registry_options(const Config& config) {
   options.ring_samples = std::max(std::bit_ceil(ring_samples), core::kBlockSamples);  // memory comes in blocks
   options.history_s = config.stream.history_s;
   options.audio_history_s = config.stream.audio_history_s;
+  options.local_audio_history_s = config.stream.local_audio_history_s;
   options.audio_history_bytes = static_cast<std::size_t>(config.memory.audio_history_bytes);
   options.always = config.features.always;
   return options;
@@ -40,12 +54,10 @@ Plan make_plan(const Config& config, const engine::FrontEndCatalog& catalog, std
   pipeline::MemoryPlan granted = plan.memory;
   granted.lowered.clear();  // told as warnings
   plan.lines = pipeline::describe(granted, options);
-  const std::int64_t audio_bytes = plan.memory.arena_bytes;
-  if (audio_bytes <= lockable_bytes) {
-    plan.lines.push_back("locked in RAM: all audio memory, " + mebibytes(audio_bytes));
-  } else {
-    plan.lines.push_back("locked in RAM: " + mebibytes(lockable_bytes) + " of " + mebibytes(audio_bytes) +
-                         " of audio memory");
+  plan.lines.push_back("locked in RAM: " + locked_text(plan.memory, lockable_bytes));
+  // What microphones and files may want besides is no reason to warn: few configurations have so many.
+  const std::int64_t audio_bytes = plan.memory.arena_bytes - plan.memory.local_bytes;
+  if (audio_bytes > lockable_bytes) {
     plan.warnings.push_back("only " + mebibytes(lockable_bytes) + " of " + mebibytes(audio_bytes) +
                             " of audio memory can be locked in RAM, the rest could be swapped out: raise "
                             "RLIMIT_MEMLOCK (LimitMEMLOCK= of the service, ulimit -l)");

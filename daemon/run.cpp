@@ -131,6 +131,12 @@ ExitCode Run::serve() {
     log_.event(LogLevel::kError, "cannot_start", {{"error", error.what()}});
     return ExitCode::kUnavailable;
   }
+  try {
+    daemon_->open_sources(config_);
+  } catch (const SourceError& error) {
+    log_.event(LogLevel::kError, "cannot_open_source", {{"error", error.what()}});
+    return error.exit_code();
+  }
   const std::string addresses = joined(daemon_->addresses());
   log_.event(LogLevel::kInfo, "listening", {{"addresses", addresses}});
   notify_service_manager("READY=1\nSTATUS=listening on " + addresses);

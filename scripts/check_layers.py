@@ -20,7 +20,7 @@ RULES = {
     "src/melstream/engine": (["src/melstream/core"], []),
     "src/melstream/engine/cpu": (["src/melstream/core", "src/melstream/engine"], ["highway", "intrinsics"]),
     "src/melstream/engine/cuda": (["src/melstream/core", "src/melstream/engine"], ["cuda"]),
-    "src/melstream/audio": (["src/melstream/core"], ["portaudio", "boost", "json", "soxr", "sndfile"]),
+    "src/melstream/audio": (["src/melstream/core"], ["portaudio", "alsa", "boost", "json", "soxr", "sndfile"]),
     "src/melstream/pipeline": (["src/melstream/core", "src/melstream/engine"], []),
     "src/melstream/rpc": (
         [
@@ -51,6 +51,7 @@ RULES = {
 
 # Include prefixes of each third party. "wire" is what protoc makes of proto/.
 THIRD_PARTY = {
+    "alsa": ["alsa/"],
     "wire": ["melstream/v1/"],
     "boost": ["boost/"],
     "cli11": ["CLI/"],
@@ -72,7 +73,7 @@ STANDARD_HEADER = re.compile(r"^[a-z_0-9]+$")
 SYSTEM_HEADER = re.compile(
     r"^(sys/|netinet/|arpa/|net/|linux/|"
     r"(alloca|assert|cpuid|ctype|cxxabi|dirent|dlfcn|errno|execinfo|fcntl|fenv|getopt|grp|inttypes|limits|locale|malloc|"
-    r"math|netdb|poll|pthread|pwd|sched|semaphore|signal|stddef|stdint|stdio|stdlib|string|strings|syslog|termios|time|"
+    r"math|netdb|poll|pthread|pwd|sched|semaphore|signal|spawn|stddef|stdint|stdio|stdlib|string|strings|syslog|termios|time|"
     r"unistd)\.h$)"
 )
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -14,6 +14,8 @@
 
 #include "tests/audio/ingest_fixture.hpp"
 #include "tests/audio/net_fixture.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/realtime_scope.hpp"
 
 namespace melstream::audio {
 namespace {
@@ -124,6 +126,36 @@ TEST_F(DatagramSocketsTest, WhatTheKernelThrewAwayIsCounted) {
     return false;
   })) << recorder.n_heard
       << " heard, " << recorder.n_dropped << " dropped of " << n_sent;
+}
+
+/// Counts what its thread allocates between its first datagram and its latest.
+struct AllocationCounter final : DatagramSink {
+  void on_datagram(std::size_t, const Datagram&) noexcept override {
+    if (!scope) scope.emplace();
+    n_allocations = scope->allocations();
+    ++n_heard;
+  }
+  void on_kernel_drops(std::size_t, std::int64_t) noexcept override {}
+
+  std::optional<test::RealtimeScope> scope;
+  std::atomic<std::int64_t> n_allocations{0};
+  std::atomic<int> n_heard{0};
+};
+
+TEST_F(DatagramSocketsTest, ADatagramAllocatesNothing) {
+  AllocationCounter counter;
+  OwnedFd fd = make_datagram_socket(test::any_port(), "udp", 1 << 20);
+  const OwnedFd sender = test::connected(local_address(fd.get()), SOCK_DGRAM);
+  net.call([&] {
+    sockets.emplace(net, clock, counter, 100);
+    sockets->add(std::move(fd));
+  });
+  for (int i = 1; i <= 100; ++i) {  // one at a time: each is waited for
+    test::send_all(sender, "x");
+    ASSERT_TRUE(test::eventually([&] { return counter.n_heard == i; }));
+  }
+  EXPECT_EQ(counter.n_allocations, 0);
+  net.call([&] { sockets.reset(); });
 }
 
 TEST_F(DatagramSocketsTest, TheSinkMayEndThem) {

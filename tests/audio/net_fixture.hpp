@@ -1,12 +1,9 @@
-// For tests with sockets on loopback: the loop, waiting for a condition with a deadline, sockets that send.
+// For tests with sockets on loopback: places to bind, sockets that send.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
-#include <functional>
 #include <span>
 #include <string>
-#include <thread>
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -15,16 +12,6 @@
 #include "melstream/audio/net_address.hpp"
 
 namespace melstream::test {
-
-/// Asks until it is true or five seconds are gone.
-inline bool eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  return true;
-}
 
 /// 127.0.0.1 with any port.
 inline audio::NetAddress any_port() {

@@ -8,7 +8,7 @@
 
 #include "melstream/audio/net_loop.hpp"
 
-#include "tests/audio/net_fixture.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace melstream::audio {
 namespace {

@@ -17,7 +17,10 @@ namespace melstream::client {
 
 class CommandTest : public testing::Test {
  protected:
-  void start(Script script) { daemon_ = std::make_unique<FakeDaemon>(folder_.path("s"), std::move(script)); }
+  void start(Script script) {
+    daemon_.reset();  // first: it takes its socket with it
+    daemon_ = std::make_unique<FakeDaemon>(folder_.path("s"), std::move(script));
+  }
 
   /// Runs `melstream ARGUMENTS --server ...`, keeps what it printed, and returns its exit code.
   int run(std::vector<std::string> arguments) {

@@ -28,6 +28,7 @@ FakeDaemon::FakeDaemon(const std::string& socket_path, Script script)
     : address_("unix:" + socket_path), script_(std::move(script)) {
   grpc::ServerBuilder builder;
   builder.AddListeningPort(address_, grpc::InsecureServerCredentials());
+  builder.RegisterService(static_cast<v1::AdminService::Service*>(this));
   builder.RegisterService(static_cast<v1::AudioService::Service*>(this));
   builder.RegisterService(static_cast<v1::FeatureService::Service*>(this));
   server_ = builder.BuildAndStart();
@@ -113,6 +114,33 @@ grpc::Status FakeDaemon::GetWindow(grpc::ServerContext*, const v1::GetWindowRequ
   response->set_bins(2);
   response->set_values(block_response(5, 1).block().values());
   return grpc::Status::OK;
+}
+
+grpc::Status FakeDaemon::OpenSource(grpc::ServerContext*, const v1::OpenSourceRequest* request,
+                                    v1::OpenSourceResponse* response) {
+  const std::lock_guard lock(mutex_);
+  record_.opened = request->spec();
+  if (script_.sources.sources_size() > 0) *response->mutable_source() = script_.sources.sources(0);
+  return script_.admin_status;
+}
+
+grpc::Status FakeDaemon::CloseSource(grpc::ServerContext*, const v1::CloseSourceRequest* request,
+                                     v1::CloseSourceResponse*) {
+  const std::lock_guard lock(mutex_);
+  record_.closed = request->id();
+  return script_.admin_status;
+}
+
+grpc::Status FakeDaemon::ListSources(grpc::ServerContext*, const v1::ListSourcesRequest*,
+                                     v1::ListSourcesResponse* response) {
+  *response = script_.sources;
+  return script_.admin_status;
+}
+
+grpc::Status FakeDaemon::ListDevices(grpc::ServerContext*, const v1::ListDevicesRequest*,
+                                     v1::ListDevicesResponse* response) {
+  *response = script_.devices;
+  return script_.admin_status;
 }
 
 v1::SubscribeResponse block_response(std::int64_t first_frame, int n_frames) {

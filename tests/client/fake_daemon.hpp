@@ -1,4 +1,4 @@
-// A daemon that says what a test tells it to: both services on a unix socket, in this process.
+// A daemon that says what a test tells it to: all services on a unix socket, in this process.
 #pragma once
 
 #include <condition_variable>
@@ -9,6 +9,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include "melstream/v1/admin_service.grpc.pb.h"
 #include "melstream/v1/audio_service.grpc.pb.h"
 #include "melstream/v1/feature_service.grpc.pb.h"
 
@@ -24,6 +25,10 @@ struct Script {
   grpc::Status publish_status;
   v1::StreamEnded ended;
   bool wait_for_audio = true;
+  /// Of every call of AdminService.
+  grpc::Status admin_status;
+  v1::ListSourcesResponse sources;  ///< OpenSource answers the first
+  v1::ListDevicesResponse devices;
 };
 
 /// What it was told.
@@ -33,10 +38,12 @@ struct Record {
   std::string audio;
   std::vector<std::size_t> chunk_bytes;
   bool audio_before_subscription = false;
+  v1::SourceSpec opened;
+  std::string closed;
 };
 
 /// Has the front ends "tiny" (2 bins, everything allowed) and "plain" (2 bins, nothing allowed).
-class FakeDaemon final : v1::AudioService::Service, v1::FeatureService::Service {
+class FakeDaemon final : v1::AdminService::Service, v1::AudioService::Service, v1::FeatureService::Service {
  public:
   FakeDaemon(const std::string& socket_path, Script script);
   ~FakeDaemon() override;
@@ -54,6 +61,14 @@ class FakeDaemon final : v1::AudioService::Service, v1::FeatureService::Service 
                              v1::ListFrontEndsResponse* response) override;
   grpc::Status GetWindow(grpc::ServerContext* context, const v1::GetWindowRequest* request,
                          v1::GetWindowResponse* response) override;
+  grpc::Status OpenSource(grpc::ServerContext* context, const v1::OpenSourceRequest* request,
+                          v1::OpenSourceResponse* response) override;
+  grpc::Status CloseSource(grpc::ServerContext* context, const v1::CloseSourceRequest* request,
+                           v1::CloseSourceResponse* response) override;
+  grpc::Status ListSources(grpc::ServerContext* context, const v1::ListSourcesRequest* request,
+                           v1::ListSourcesResponse* response) override;
+  grpc::Status ListDevices(grpc::ServerContext* context, const v1::ListDevicesRequest* request,
+                           v1::ListDevicesResponse* response) override;
 
   std::string address_;
   Script script_;

@@ -63,6 +63,19 @@ TEST_F(Subscribe, PeopleGetALineAResponse) {
   EXPECT_NE(output_.find("end COMPLETED"), std::string::npos) << output_;
 }
 
+TEST_F(Subscribe, WhatWasMadeUpIsTold) {
+  v1::SubscribeResponse filled = block_response(0, 4);
+  filled.mutable_block()->set_concealed_share(0.125F);
+  filled.mutable_block()->set_flags(v1::BLOCK_FLAG_CONCEALED | v1::BLOCK_FLAG_SUPPRESSED_SILENCE);
+  answer({filled, block_response(4, 4), end_response(8)});
+  EXPECT_EQ(subscribe({}), 0) << errors_;
+  EXPECT_NE(output_.find("  concealed 12.5 %  suppressed silence\nframes 4..7"), std::string::npos) << output_;
+  EXPECT_EQ(output_.find("concealed", output_.find("frames 4..7")), std::string::npos) << output_;
+  EXPECT_NE(errors_.find("6.25 % concealed, 4 frames beside suppressed silence"), std::string::npos) << errors_;
+  EXPECT_EQ(subscribe({"--json"}), 0) << errors_;
+  EXPECT_NE(output_.find(R"("concealed_share": 0.125, "flags": 12)"), std::string::npos) << output_;
+}
+
 TEST_F(Subscribe, AnNpyOfAStreamThatWasLostIsWrittenButNotPraised) {
   answer({block_response(0, 1), end_response(1, v1::END_REASON_SOURCE_LOST)});
   EXPECT_EQ(subscribe({"--out", folder_.path("x.npy")}), 1);

@@ -44,6 +44,23 @@ TEST(SubscriptionTotals, CountsFramesAndGaps) {
   EXPECT_EQ(totals.text(), "5 frames, 1 gaps (6 frames)");
 }
 
+TEST(SubscriptionTotals, TellsWhatWasMadeUpAndWhatTheSenderLeftOut) {
+  SubscriptionTotals totals;
+  totals.note(start(0), 1000);
+  totals.note(block(0, 4), 1000);
+  v1::SubscribeResponse filled = block(4, 12);
+  filled.mutable_block()->set_concealed_share(0.25F);
+  filled.mutable_block()->set_flags(v1::BLOCK_FLAG_CONCEALED);
+  totals.note(filled, 1000);
+  EXPECT_DOUBLE_EQ(totals.concealed_share(), 3.0 / 16.0);
+  EXPECT_EQ(totals.text(), "16 frames, 0 gaps, 18.75 % concealed");
+  v1::SubscribeResponse silent = block(16, 5);
+  silent.mutable_block()->set_flags(v1::BLOCK_FLAG_SEGMENT_END | v1::BLOCK_FLAG_SUPPRESSED_SILENCE);
+  totals.note(silent, 1000);
+  EXPECT_EQ(totals.suppressed_frames(), 5);
+  EXPECT_EQ(totals.text(), "21 frames, 0 gaps, 14.29 % concealed, 5 frames beside suppressed silence");
+}
+
 TEST(SubscriptionTotals, RefusesHolesRepetitionsAndAnEndElsewhere) {
   for (const std::int64_t next : {3, 5}) {
     SubscriptionTotals totals;

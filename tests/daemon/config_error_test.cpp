@@ -116,6 +116,7 @@ INSTANTIATE_TEST_SUITE_P(Keys, ConfigRange,
                                          Range{"engine", "device", "0", "63", "-1", "64"},
                                          Range{"stream", "ring_ms", "200", "60000", "199", "60001"},
                                          Range{"stream", "audio_history_s", "0", "3600", "-1", "3600.5"},
+                                         Range{"stream", "local_audio_history_s", "0", "3600", "-1", "3600.5"},
                                          Range{"stream", "history_s", "1", "3600", "0.5", "86400"},
                                          Range{"stream", "max_streams", "1", "100000", "0", "100001"},
                                          Range{"memory", "audio_history_bytes", "0", "1099511627776", "-1",
@@ -216,19 +217,30 @@ TEST(ConfigError, SectionThatIsNone) {
 }
 
 TEST(ConfigError, SourceNeedsATypeThatIsBuiltIn) {
-  EXPECT_EQ(errors_of("[[source]]\nid = \"desk\"\nuri = \"mic:default\"\nlabels = { room = \"3\" }\n"),
-            "m.toml:3:7: error: no source type 'mic' is built in: remove the source, streams come over gRPC (melstream "
-            "push)\n"
-            "    uri = \"mic:default\"\n"
-            "          ^\n");
+  const std::string errors =
+      errors_of("[[source]]\nid = \"desk\"\nuri = \"mike:default\"\nlabels = { room = \"3\" }\n");
+  EXPECT_NE(errors.find("m.toml:3:7: error: source 'desk': no source type 'mike'; there are: "), std::string::npos)
+      << errors;
 }
 
 TEST(ConfigError, SourceIsChecked) {
-  const std::string errors = errors_of("[[source]]\nuir = \"x\"\nid = 4\nlabels = { a = 1 }\n");
+  const std::string errors = errors_of("[[source]]\nid = 4\nlabels = { a = 1 }\nx = []\n");
   EXPECT_NE(errors.find(":1:1: error: [[source]] has no 'uri'"), std::string::npos) << errors;
-  EXPECT_NE(errors.find(":2:1: error: unknown key 'uir' in [[source]]"), std::string::npos) << errors;
-  EXPECT_NE(errors.find(":3:6: error: source.id = 4: expected text in quotes"), std::string::npos) << errors;
+  EXPECT_NE(errors.find(":2:6: error: source.id = 4: expected text in quotes"), std::string::npos) << errors;
   EXPECT_NE(errors.find("source.labels.a = 1: expected text in quotes"), std::string::npos) << errors;
+  EXPECT_NE(errors.find("source.x = []: expected a text, a number, true or false"), std::string::npos) << errors;
+}
+
+TEST(ConfigError, KeysOfASourceAreTheParametersOfItsKind) {
+  const std::string errors = errors_of(
+      "[[source]]\nid = \"a\"\nuri = \"file:x.wav\"\npase = \"fast\"\n"
+      "[[source]]\nid = \"b\"\nuri = \"file:x.wav\"\npace = \"slow\"\n"
+      "[[source]]\nid = \"c d\"\nuri = \"file:x.wav\"\n"
+      "[[source]]\nid = \"e\"\nuri = \"file:x.wav\"\n[[source]]\nid = \"e\"\nuri = \"file:x.wav\"\n");
+  EXPECT_NE(errors.find(":4:1: error: source 'a': unknown parameter 'pase'"), std::string::npos) << errors;
+  EXPECT_NE(errors.find(":8:1: error: source 'b': pace=slow: must be realtime or fast"), std::string::npos) << errors;
+  EXPECT_NE(errors.find(":10:6: error: source 'c d': the id of a source"), std::string::npos) << errors;
+  EXPECT_NE(errors.find(":16:6: error: source 'e' is defined above"), std::string::npos) << errors;
 }
 
 TEST(ConfigError, CharacterOutsideOfQuotesHasItsPlace) {

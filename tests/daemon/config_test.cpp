@@ -64,6 +64,7 @@ wait = "spin"
 [stream]
 ring_ms = 200
 audio_history_s = 40
+local_audio_history_s = 4.5
 history_s = 60.5
 max_streams = 3
 [features]
@@ -77,7 +78,7 @@ format = "json"
   Config expected;
   expected.server = {"", {"[::1]:0", "0.0.0.0:9"}, true, 7, 1.5, 2.0};
   expected.engine = {"cpu", "sse4", 2, 20, 3, "spin"};
-  expected.stream = {200, 40.0, 60.5, 3};
+  expected.stream = {200, 40.0, 4.5, 60.5, 3};
   expected.features.always = {"whisper-80", "kaldi80"};
   expected.memory.audio_history_bytes = 1;
   expected.log = {"debug", "json"};
@@ -106,7 +107,15 @@ base = "mine"
 n_mels = 3
 cmvn_shift = [1, -0.5, 2.5e-3]
 cmvn_scale = "1,2,3"
+[[source]]
+id = "corridor"
+uri = "file:/a \u00e4.wav?loop=true"
+labels = { room = "3", "odd key" = "x \"y\"" }
+pace = "fast"
+capture = "on-demand"
 )");
+  EXPECT_EQ(config.sources.at(0).uri, "file:/a \u00e4.wav?loop=true&pace=fast&capture=on-demand");
+  EXPECT_EQ(config.sources.at(0).labels.at("odd key"), "x \"y\"");
   const std::string printed = to_toml(config);
   EXPECT_EQ(good(printed), config) << printed;
   EXPECT_EQ(to_toml(good(printed)), printed);

@@ -95,8 +95,19 @@ TEST(MemoryPlan, AudioHistoryWithinItsBudgetIsLowered) {
   EXPECT_NE(to_text(plan).find("lowered: "), std::string::npos) << to_text(plan);
 }
 
+TEST(MemoryPlan, WhatMicrophonesAndFilesMayWantIsNoReasonToWarn) {
+  const Config config = good("[stream]\nmax_streams = 100\n");  // rings of 7.3 MiB
+  const Plan plan = make_plan(config, make_catalog(config), 8 * kGiB, 8 * kMiB);
+  EXPECT_EQ(plan.memory.local_bytes, 64 * kMiB);
+  EXPECT_TRUE(plan.warnings.empty()) << to_text(plan);
+  EXPECT_NE(to_text(plan).find("locked in RAM: all audio memory, 7.3 MiB, and 0.8 MiB of the 64.0 MiB that microphones "
+                               "and files may want besides\n"),
+            std::string::npos)
+      << to_text(plan);
+}
+
 TEST(MemoryPlan, WhatCannotBeLockedIsTold) {
-  const Config config = good("[stream]\nmax_streams = 1000\n");
+  const Config config = good("[stream]\nmax_streams = 1000\nlocal_audio_history_s = 0\n");
   const Plan plan = make_plan(config, make_catalog(config), 8 * kGiB, 8 * kMiB);
   const std::string text = to_text(plan);
   EXPECT_NE(text.find("locked in RAM: 8.0 MiB of 63.5 MiB of audio memory\n"), std::string::npos) << text;

@@ -103,9 +103,9 @@ def wait_until(condition, what, deadline_s=DEADLINE_S):
 
 class Daemon:
     """A private melstreamd on a unix socket in a folder of its own. environment: all of it, the test's if None;
-    executable: another melstreamd than that of the folder."""
+    executable: another melstreamd than that of the folder; wrapper: a command that runs it, such as `ip netns exec NAME`."""
 
-    def __init__(self, config="", listen=(), max_open_files=None, environment=None, executable=None):
+    def __init__(self, config="", listen=(), max_open_files=None, environment=None, executable=None, wrapper=()):
         self.folder = tempfile.mkdtemp(prefix="melstream-e2e-")
         self.socket = os.path.join(self.folder, "melstream.sock")
         self.config = os.path.join(self.folder, "melstream.toml")
@@ -121,7 +121,7 @@ class Daemon:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (max_open_files, max_open_files))
 
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([executable or program("melstreamd"), "--config", self.config],
+            self.process = subprocess.Popen([*wrapper, executable or program("melstreamd"), "--config", self.config],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                                             preexec_fn=limit, env=environment)
         try:

@@ -38,6 +38,7 @@ struct Received {
   };
   std::optional<pipeline::Started> started;
   std::vector<float> values;
+  std::vector<pipeline::RowInfo> infos;
   std::vector<core::FrameIndex> frames;
   std::vector<core::SampleIndex> first_samples;  ///< of blocks
   std::vector<std::int64_t> capture_wall_ns;     ///< of blocks
@@ -50,6 +51,7 @@ struct Received {
     if (const auto* batch = std::get_if<const pipeline::RowBatch*>(&delivery)) {
       const pipeline::RowBatch& rows = **batch;
       values.insert(values.end(), rows.values.begin(), rows.values.end());
+      infos.insert(infos.end(), rows.infos.begin(), rows.infos.end());
       for (std::int32_t i = 0; i < rows.n_frames; ++i) frames.push_back(rows.first_frame + i);
       first_samples.push_back(rows.first_sample);
       capture_wall_ns.push_back(rows.capture_wall_ns);

@@ -162,6 +162,24 @@ TEST_F(RegistryTest, StatusTellsTimelineGapsLevelAndReaders) {
   EXPECT_EQ(status.audio_held, (engine::IndexRange{160, 1760}));
 }
 
+TEST_F(RegistryTest, MicrophonesAndFilesHaveAnAudioHistoryOfTheirOwnLength) {
+  const auto open_as = [this](const std::string& id, bool local) {
+    return registry_->open({{.id = id, .local = local}}, false).front();
+  };
+  build({.audio_history_s = 0.0, .local_audio_history_s = 3.0});
+  EXPECT_EQ(open_as("network", false)->audio_history(), nullptr);
+  auto local = open_as("local", true);
+  ASSERT_NE(local->audio_history(), nullptr);
+  EXPECT_GE(local->audio_history()->max_samples(), 48000);
+  begin(*local);
+  publish(*local, noise(80000, 1), 1600);
+  EXPECT_GE(local->audio_history()->held().size(), 48000);
+  local.reset();
+  build({.audio_history_s = 3.0, .local_audio_history_s = 0.0});
+  EXPECT_NE(open_as("network", false)->audio_history(), nullptr);
+  EXPECT_EQ(open_as("local", true)->audio_history(), nullptr);
+}
+
 TEST_F(RegistryTest, UnknownFrontEndInAlwaysIsRefusedAtOnce) {
   EXPECT_THROW(build({.always = {"whisper-8"}}), core::Error);
 }

@@ -120,6 +120,48 @@ TEST_F(WindowTest, RefusesAGapOrFillsItWithZeros) {
   EXPECT_NO_THROW(reader_.read(*stream_, request(50000, 60000)));
 }
 
+TEST_F(WindowTest, TellsWhatNoSourceSent) {
+  using Ranges = std::vector<engine::IndexRange>;
+  const auto fill = [&](std::size_t n, core::FilledSpan::Kind kind) {
+    const core::SampleIndex at = stream_->feed().written();
+    stream_->feed().mark({at, at + static_cast<core::SampleIndex>(n), kind});
+    publish(*stream_, std::vector<float>(n, 0.0F));
+  };
+  fill(300, core::FilledSpan::Kind::kConcealed);  // [48000, 48300)
+  publish(*stream_, part(0, 1000));
+  fill(500, core::FilledSpan::Kind::kSuppressed);  // [49300, 49800)
+  fill(200, core::FilledSpan::Kind::kConcealed);   // [49800, 50000)
+  begin(*stream_, 51000);
+  fill(100, core::FilledSpan::Kind::kSuppressed);  // [51000, 51100)
+  publish(*stream_, part(0, 1000));
+
+  auto window = reader_.read(*stream_, request(40000, 50000));
+  EXPECT_EQ(window.concealed, (Ranges{{48000, 48300}, {49800, 50000}}));
+  EXPECT_EQ(window.suppressed, (Ranges{{49300, 49800}}));
+  EXPECT_TRUE(window.filled.empty());
+  window = reader_.read(*stream_, request(48100, 49400));
+  EXPECT_EQ(window.concealed, (Ranges{{48100, 48300}}));
+  EXPECT_EQ(window.suppressed, (Ranges{{49300, 49400}}));
+  window = reader_.read(*stream_, request(48300, 49300));
+  EXPECT_TRUE(window.concealed.empty());
+  EXPECT_TRUE(window.suppressed.empty());
+  auto with_gap = request(49900, 52000);
+  with_gap.zero_fill = true;
+  window = reader_.read(*stream_, with_gap);
+  EXPECT_EQ(window.concealed, (Ranges{{49900, 50000}}));
+  EXPECT_EQ(window.suppressed, (Ranges{{51000, 51100}}));
+  EXPECT_EQ(window.filled, (Ranges{{50000, 51000}}));
+
+  // As long as the audio is held, and no longer.
+  publish(*stream_, noise(80000, 9), 1600);
+  EXPECT_EQ(reader_.read(*stream_, request(48000, 50000)).concealed, (Ranges{{48000, 48300}, {49800, 50000}}));
+  EXPECT_EQ(stream_->filled_spans(0, 1'000'000).size(), 4U);
+  publish(*stream_, noise(320000, 9), 1600);
+  EXPECT_TRUE(stream_->filled_spans(0, 1'000'000).empty());
+  EXPECT_EQ(stream_->status().concealed_samples, 500);
+  EXPECT_EQ(stream_->status().suppressed_samples, 600);
+}
+
 TEST_F(WindowTest, RefusesWhatCanNeverBeAnswered) {
   EXPECT_EQ(code_of(request(-1, 100)), ErrorCode::kInvalidArgument);
   EXPECT_EQ(code_of(request(100, 100)), ErrorCode::kInvalidArgument);

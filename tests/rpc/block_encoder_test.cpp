@@ -159,5 +159,31 @@ TEST_F(BlockEncoderTest, TellsRawMaximaLevelsAndFlags) {
   EXPECT_EQ(block.flags(), 2U);
 }
 
+TEST_F(BlockEncoderTest, TellsTheMeanShareOfItsFramesAndFlagsEachKindOfFill) {
+  BlockEncoder encoder(choice(engine::Normalization::kNone));
+  pipeline::RowBatch rows = batch(4, 3);
+  v1::FeatureBlock block;
+  encoder.encode(rows, block);
+  EXPECT_EQ(block.concealed_share(), 0.0F);
+  EXPECT_EQ(block.flags(), 0U);
+
+  rows.infos[3].concealed_share = 0.5F;
+  encoder.encode(rows, block);
+  EXPECT_EQ(block.concealed_share(), 0.125F);
+  EXPECT_EQ(block.flags(), static_cast<unsigned>(v1::BLOCK_FLAG_CONCEALED));
+  EXPECT_EQ(block.flags(), 8U);
+  rows.infos[0].concealed_share = 1.0F;
+  rows.infos[1].suppressed = true;
+  rows.segment_end = true;
+  encoder.encode(rows, block);
+  EXPECT_EQ(block.concealed_share(), 0.375F);
+  EXPECT_EQ(block.flags(), 2U | 4U | 8U);
+
+  for (pipeline::RowInfo& info : rows.infos) info.concealed_share = 0.0F;
+  encoder.encode(rows, block);
+  EXPECT_EQ(block.concealed_share(), 0.0F);
+  EXPECT_EQ(block.flags(), 2U | 4U);
+}
+
 }  // namespace
 }  // namespace melstream::rpc

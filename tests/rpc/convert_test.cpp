@@ -29,6 +29,8 @@ TEST(Convert, RefusesNumbersThatItDoesNotKnow) {
   expect_refused<v1::AudioEncoding>(to_encoding, "encoding");
   expect_refused<v1::ChannelMode>(to_channel_mode, "channel_mode");
   expect_refused<v1::Pacing>(to_pacing, "pacing");
+  expect_refused<v1::Conceal>(to_conceal, "conceal");
+  expect_refused<v1::GapReason>(to_loss_reason, "lost_reason");
   expect_refused<v1::Smoothing>(to_smoothing, "smoothing");
   expect_refused<v1::Normalization>(to_normalization, "normalization");
   expect_refused<v1::SlowPolicy>(to_slow_policy, "slow_policy");

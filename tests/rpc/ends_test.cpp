@@ -59,6 +59,41 @@ TEST_F(EndsTest, CountsSamplesThatAreNoNumbers) {
   EXPECT_EQ(ended.totals().accepted_samples(), 1'000);
 }
 
+TEST_F(EndsTest, TellsLossesThatThePublisherKnows) {
+  Publisher publisher(audio());
+  v1::AudioConfig config = audio_config("mic");
+  config.set_conceal(v1::CONCEAL_ZERO);
+  publisher.open(config);
+  Subscriber subscriber(features(), [] {
+    v1::SubscribeConfig wanted = subscribe_config("mic");
+    wanted.set_frame(0);
+    return wanted;
+  }());
+  v1::SubscribeResponse response;
+  ASSERT_TRUE(subscriber.receive_until(v1::SubscribeResponse::kStart, response));
+  ASSERT_TRUE(publisher.send(as_bytes(pcm_noise(3'200, 13))));
+  for (const std::int64_t n_lost : {160, 1'600}) {
+    v1::StreamAudioRequest request;
+    request.mutable_audio()->set_content(as_bytes(pcm_noise(3'200, 14)));
+    request.mutable_audio()->set_lost_samples(n_lost);
+    request.mutable_audio()->set_lost_reason(v1::GAP_REASON_KERNEL_DROP);
+    ASSERT_TRUE(publisher.send(request));
+  }
+  publisher.half_close();
+  v1::StreamEnded ended;
+  EXPECT_TRUE(publisher.finish(&ended).ok());
+  EXPECT_EQ(ended.totals().dropped_samples(), 1'760);
+  EXPECT_EQ(ended.totals().concealed_samples(), 160);
+  ASSERT_EQ(ended.totals().losses_size(), 1);
+  EXPECT_EQ(ended.totals().losses(0).reason(), v1::GAP_REASON_KERNEL_DROP);
+  EXPECT_EQ(ended.totals().losses(0).samples(), 1'760);
+  Reading reading;
+  EXPECT_TRUE(subscriber.finish(&reading).ok());
+  ASSERT_EQ(reading.gaps.size(), 1U);  // the short loss was concealed
+  EXPECT_EQ(reading.gaps[0].reason(), v1::GAP_REASON_KERNEL_DROP);
+  EXPECT_EQ(reading.gaps[0].lost_source_samples(), 1'600);
+}
+
 TEST_F(EndsTest, HandsTheStreamToWhoTakesItOver) {
   Publisher first(audio());
   const std::uint64_t epoch = first.open(audio_config("mic")).streams(0).epoch();

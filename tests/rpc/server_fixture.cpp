@@ -172,11 +172,12 @@ ServerTest::ServerTest(FixtureOptions options)
   loop_ = std::make_unique<pipeline::TickLoop>(*registry_, *engine_.engine,
                                                pipeline::TickOptions{.period_ns = kTickNs, .limits = {}});
   options.server.socket = socket_path_;
+  if (!options.make_ingest) options.make_ingest = audio::make_ingest_factory(clock_);
   if (options.server.build.empty()) options.server.build = "0.0.0 test";
   server_ = std::make_unique<rpc::Server>(
       options.server, rpc::ServerParts{.registry = *registry_,
                                        .windows = *windows_,
-                                       .make_ingest = audio::make_ingest_factory(clock_),
+                                       .make_ingest = options.make_ingest,
                                        .resampler_delay_ns = [](int rate) { return rate == 16000 ? 0 : 15'000'000; },
                                        .engine =
                                            [this] {
@@ -184,13 +185,15 @@ ServerTest::ServerTest(FixtureOptions options)
                                              return engine_status_;
                                            },
                                        .window_engine = engine_.info,
-                                       .poke = [this] { tick_->poke(); }});
+                                       .poke = [this] { tick_->poke(); },
+                                       .sources = options.sources});
   tick_ = std::make_unique<pipeline::TickThread>(
       *loop_, clock_, kTickNs, registry_->counters(), [this] { server_->on_tick(); },
       [](const std::exception_ptr& error) { std::rethrow_exception(error); });
   const auto channel = connect();
   audio_stub_ = v1::AudioService::NewStub(channel);
   feature_stub_ = v1::FeatureService::NewStub(channel);
+  admin_stub_ = v1::AdminService::NewStub(channel);
 }
 
 ServerTest::~ServerTest() {

@@ -21,6 +21,7 @@
 #include "melstream/pipeline/tick_thread.hpp"
 #include "melstream/pipeline/window.hpp"
 #include "melstream/rpc/server.hpp"
+#include "melstream/v1/admin_service.grpc.pb.h"
 #include "melstream/v1/audio_service.grpc.pb.h"
 #include "melstream/v1/feature_service.grpc.pb.h"
 
@@ -98,6 +99,8 @@ class Subscriber {
 struct FixtureOptions {
   pipeline::RegistryOptions registry{.max_streams = 32, .audio_history_s = 40.0, .always = {}};
   rpc::ServerOptions server;
+  core::PcmIngestFactory make_ingest;  ///< empty: the real one
+  core::SourceControl* sources = nullptr;
 };
 
 class ServerTest : public ::testing::Test {
@@ -109,6 +112,7 @@ class ServerTest : public ::testing::Test {
 
   v1::AudioService::Stub& audio() { return *audio_stub_; }
   v1::FeatureService::Stub& features() { return *feature_stub_; }
+  v1::AdminService::Stub& admin() { return *admin_stub_; }
   /// A connection of its own.
   std::shared_ptr<grpc::Channel> connect() const;
   const std::string& socket_path() const { return socket_path_; }
@@ -141,6 +145,7 @@ class ServerTest : public ::testing::Test {
   std::unique_ptr<pipeline::TickThread> tick_;
   std::unique_ptr<v1::AudioService::Stub> audio_stub_;
   std::unique_ptr<v1::FeatureService::Stub> feature_stub_;
+  std::unique_ptr<v1::AdminService::Stub> admin_stub_;
 };
 
 /// Sets the deadline that every call of a test has.

@@ -5,7 +5,6 @@
 #include <ctime>
 #include <deque>
 #include <utility>
-#include <vector>
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -65,9 +64,13 @@ struct DatagramSockets::State : std::enable_shared_from_this<State> {
   };
 
   State(NetLoop& loop, const core::Clock& source_clock, DatagramSink& taker, std::size_t max_bytes)
-      : net(loop), clock(source_clock), sink(&taker), buffer_bytes(max_bytes), buffers(kBatch * max_bytes) {
+      : net(loop),
+        clock(source_clock),
+        sink(&taker),
+        buffer_bytes(max_bytes),
+        buffers(std::make_unique_for_overwrite<std::byte[]>(kBatch * max_bytes)) {
     for (std::size_t i = 0; i < kBatch; ++i) {
-      parts[i] = {buffers.data() + i * buffer_bytes, buffer_bytes};
+      parts[i] = {buffers.get() + i * buffer_bytes, buffer_bytes};
     }
   }
 
@@ -94,7 +97,7 @@ struct DatagramSockets::State : std::enable_shared_from_this<State> {
       const std::int64_t wall_ns = realtime_ns();
       for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
         if (sink != nullptr) give(index, i, mono_ns, wall_ns);
-        explicit_bzero(buffers.data() + i * buffer_bytes, messages[i].msg_len);
+        explicit_bzero(buffers.get() + i * buffer_bytes, messages[i].msg_len);
       }
       if (sink == nullptr || n < static_cast<int>(kBatch)) return;
     }
@@ -111,7 +114,7 @@ struct DatagramSockets::State : std::enable_shared_from_this<State> {
     const std::int64_t age_ns = said.stamp_ns > 0 ? wall_ns - said.stamp_ns : 0;
     const NetAddress peer(reinterpret_cast<const sockaddr&>(peers[i]));
     sink->on_datagram(index,
-                      {std::span<const std::byte>(buffers).subspan(i * buffer_bytes, messages[i].msg_len), peer,
+                      {std::span<const std::byte>(buffers.get() + i * buffer_bytes, messages[i].msg_len), peer,
                        mono_ns - (age_ns > 0 && age_ns < kOldestNs ? age_ns : 0), (header.msg_flags & MSG_TRUNC) != 0});
   }
 
@@ -123,7 +126,7 @@ struct DatagramSockets::State : std::enable_shared_from_this<State> {
   const core::Clock& clock;
   DatagramSink* sink;  // null: closed
   const std::size_t buffer_bytes;
-  std::vector<std::byte> buffers;
+  const std::unique_ptr<std::byte[]> buffers;  // pages that no datagram reached take no memory
   std::array<iovec, kBatch> parts{};
   std::array<sockaddr_in6, kBatch> peers{};  // an AF_INET one is shorter
   std::array<Control, kBatch> controls{};

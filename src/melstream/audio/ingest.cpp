@@ -72,19 +72,38 @@ void Ingest::require_whole(std::size_t n_bytes) const {
   }
 }
 
-bool Ingest::fits(std::int64_t n_source) noexcept {
-  // With the flush: all that these samples and those before them in the segment still have to become.
-  const std::int64_t before = segment_.open ? segment_.n_source : 0;
-  const std::int64_t written = segment_.open ? segment_.n_written : 0;
-  const std::int64_t needed = resampled_length(before + n_source, format_.sample_rate_hz) - written;
+std::int64_t Ingest::position(std::int64_t n_source) const noexcept {
+  const int rate_hz = format_.sample_rate_hz;
+  return std::min(resampled_length(n_source, rate_hz), resampled_length(segment_.source_begin + n_source, rate_hz) -
+                                                           resampled_length(segment_.source_begin, rate_hz));
+}
+
+std::int64_t Ingest::needed(std::int64_t n_source) const noexcept {
+  if (!segment_.open) return resampled_length(n_source, format_.sample_rate_hz);
+  return resampled_length(segment_.n_source + n_source, format_.sample_rate_hz) - segment_.n_written;
+}
+
+std::int64_t Ingest::needed_behind_gap(std::int64_t n_source) const noexcept {
+  return needed(0) + resampled_length(n_source, format_.sample_rate_hz);
+}
+
+bool Ingest::fits(std::int64_t n_samples) const noexcept {
   return std::all_of(outputs_.begin(), outputs_.end(), [&](const Output& output) {
     const std::size_t room = output.feed->room();
-    return room > 0 && room >= static_cast<std::size_t>(needed);
+    return room > 0 && room >= static_cast<std::size_t>(n_samples);
   });
 }
 
 bool Ingest::has_room(std::size_t n_bytes) noexcept {
-  if (n_bytes > 0) return !finished_ && fits(static_cast<std::int64_t>(n_bytes / sample_bytes()));
+  if (n_bytes > 0) {
+    const auto n_source = static_cast<std::int64_t>(n_bytes / sample_bytes());
+    if (finished_ || !is_loss_open()) return !finished_ && fits(needed(n_source));
+    // It waits for the fill too, so that what becomes of a loss does not depend on how quickly the feed is read.
+    const std::int64_t with_fill = needed(n_lost_ + n_source);
+    const std::size_t capacity = outputs_.front().feed->ring().capacity();
+    if (with_fill > static_cast<std::int64_t>(capacity)) return fits(needed_behind_gap(n_source));
+    return can_mark() && fits(with_fill);
+  }
   if (finished_ || n_lost_ == 0) return true;
   return std::all_of(outputs_.begin(), outputs_.end(),
                      [](const Output& output) { return output.feed->can_begin_segment(); });
@@ -95,12 +114,8 @@ void Ingest::push(std::span<const std::byte> bytes, const core::AudioTime& time)
   require_whole(bytes.size());
   const auto n_source = static_cast<std::int64_t>(bytes.size() / sample_bytes());
   if (n_source == 0) return;
-  settle_loss(n_source);
-  if (!fits(n_source)) return lose(n_source, core::GapReason::kCaptureOverflow);
-  if (!segment_.open) begin_segment(anchored(n_source, time));
-  counters_.offered += n_source;
-  counters_.accepted += n_source;
-  last_received_ns_ = time.received_mono_ns;
+  if (!make_room(n_source, time)) return lose(n_source, core::GapReason::kCaptureOverflow);
+  accept(n_source, time);
   take(bytes);
 }
 
@@ -116,13 +131,9 @@ void Ingest::lose(std::int64_t n_source, core::GapReason reason) noexcept {
 
 void Ingest::push_suppressed(std::int64_t n_source, const core::AudioTime& time) noexcept {
   if (finished_ || n_source <= 0) return;
-  settle_loss(n_source);
-  if (!fits(n_source) || !can_mark()) return lose(n_source, core::GapReason::kCaptureOverflow);
-  if (!segment_.open) begin_segment(anchored(n_source, time));
-  counters_.offered += n_source;
-  counters_.accepted += n_source;
+  if (!make_room(n_source, time) || !can_mark()) return lose(n_source, core::GapReason::kCaptureOverflow);
+  accept(n_source, time);
   counters_.suppressed += n_source;
-  last_received_ns_ = time.received_mono_ns;
   fill(n_source, core::FilledSpan::Kind::kSuppressed);
 }
 
@@ -134,15 +145,28 @@ bool Ingest::is_concealable(std::int64_t n_lost) const noexcept {
   return conceal_ != core::Conceal::kNone && n_lost * core::kSampleRateHz < kWindowSamples * format_.sample_rate_hz;
 }
 
-void Ingest::settle_loss(std::int64_t n_source) noexcept {
-  if (n_lost_ == 0 || !segment_.open) return;
-  if (!can_mark() || !fits(n_lost_ + n_source)) return end_segment();
-  counters_.concealed += n_lost_;
-  lost_by_ = {};
-  fill(std::exchange(n_lost_, 0), core::FilledSpan::Kind::kConcealed);
+bool Ingest::make_room(std::int64_t n_source, const core::AudioTime& time) noexcept {
+  if (!is_loss_open()) return fits(needed(n_source));
+  if (can_mark() && fits(needed(n_lost_ + n_source))) {
+    last_received_ns_ = time.received_mono_ns;
+    counters_.concealed += n_lost_;
+    lost_by_ = {};
+    fill(std::exchange(n_lost_, 0), core::FilledSpan::Kind::kConcealed);
+    return true;
+  }
+  if (!fits(needed_behind_gap(n_source))) return false;
+  end_segment();
+  return true;
 }
 
-core::SegmentStart Ingest::anchored(std::int64_t n_source, const core::AudioTime& time) const {
+void Ingest::accept(std::int64_t n_source, const core::AudioTime& time) noexcept {
+  if (!segment_.open) begin_segment(anchored(n_source, time));
+  counters_.offered += n_source;
+  counters_.accepted += n_source;
+  last_received_ns_ = time.received_mono_ns;
+}
+
+core::SegmentStart Ingest::anchored(std::int64_t n_source, const core::AudioTime& time) const noexcept {
   const std::int64_t wall_minus_mono = clock_.wall_ns() - clock_.mono_ns();
   core::SegmentStart start;
   if (time.capture_mono_ns > 0) {
@@ -173,6 +197,7 @@ void Ingest::begin_segment(core::SegmentStart start) noexcept {
   counters_.timeline_samples = start.timeline_begin;
   segment_ = {.open = true,
               .begin = outputs_.front().feed->written(),
+              .source_begin = counters_.offered,
               .capture_mono_ns = start.capture_mono_ns,
               .capture_wall_ns = start.capture_wall_ns};
   begun_ = true;
@@ -210,19 +235,19 @@ void Ingest::take(std::span<const std::byte> bytes) noexcept {
 }
 
 void Ingest::fill(std::int64_t n_source, core::FilledSpan::Kind kind) noexcept {
-  // Where these samples come to lie after resampling, which is behind by its delay.
-  const core::FilledSpan span{
-      .begin = segment_.begin + resampled_length(segment_.n_source, format_.sample_rate_hz),
-      .end = segment_.begin + resampled_length(segment_.n_source + n_source, format_.sample_rate_hz),
-      .kind = kind};
+  // Before the samples, since the resampler is behind by its delay: some of them come with the next ones.
+  const core::FilledSpan span{.begin = segment_.begin + position(segment_.n_source),
+                              .end = segment_.begin + position(segment_.n_source + n_source),
+                              .kind = kind};
   for (Output& output : outputs_) output.feed->mark(span);
   const bool hold = kind == core::FilledSpan::Kind::kConcealed && conceal_ == core::Conceal::kHold;
+  for (Output& output : outputs_) output.last = hold ? output.last : 0.0F;
   while (n_source > 0) {
     const std::int64_t n = std::min(n_source, static_cast<std::int64_t>(kSliceSamples));
     const std::span<float> source = std::span(source_).first(static_cast<std::size_t>(n));
     std::int64_t n_written = 0;
     for (Output& output : outputs_) {
-      std::fill(source.begin(), source.end(), hold ? output.last : 0.0F);
+      std::fill(source.begin(), source.end(), output.last);
       n_written = write(output, source);
     }
     count_written(n, n_written);
@@ -254,9 +279,7 @@ std::int64_t Ingest::write(Output& output, std::span<const float> source) noexce
 
 void Ingest::end_segment() noexcept {
   segment_.open = false;
-  // Not beyond the position of the first sample that is lost: the segment's length and that position are both rounded.
-  const std::int64_t limit =
-      resampled_length(counters_.offered - n_lost_, format_.sample_rate_hz) - counters_.timeline_samples;
+  const std::int64_t limit = position(segment_.n_source) - segment_.n_written;
   std::int64_t n_written = 0;
   for (Output& output : outputs_) {
     if (!output.resampler) continue;
@@ -287,6 +310,7 @@ void Ingest::finish(core::EndReason reason) noexcept {
 }
 
 void Ingest::wipe() noexcept {
+  for (Output& output : outputs_) output.last = 0.0F;
   wipe_samples(interleaved_);
   wipe_samples(source_);
   wipe_samples(resampled_);

@@ -37,7 +37,8 @@ class Ingest final : public core::PcmIngest {
          core::Conceal conceal = core::Conceal::kNone);
   ~Ingest() override;
 
-  /// Room counts the flush of the resampler too, so that neither a gap nor the end ever loses an accepted sample.
+  /// Room counts the flush of the resampler too, so that neither a gap nor the end ever loses an accepted sample; and
+  /// the fill of a loss before the samples, unless the feed can never hold both.
   bool has_room(std::size_t n_bytes) noexcept override;
   /// Without room in any of the feeds, the chunk is dropped for all. Throws core::Error(kFailedPrecondition) after
   /// finish(). @param time its capture_wall_ns outside 1..4e18 (the year 2096) counts as unknown.
@@ -53,27 +54,39 @@ class Ingest final : public core::PcmIngest {
   struct Output {
     core::AudioFeed* feed = nullptr;
     std::unique_ptr<Resampler> resampler;  // null at 16 kHz
-    float last = 0.0F;                     // source sample taken last, for Conceal::kHold
+    float last = 0.0F;                     // source sample taken or made up last, for Conceal::kHold
   };
   /// The segment that is being written, or the last one.
   struct Segment {
     bool open = false;
-    core::SampleIndex begin = 0;  ///< accepted index in each feed
-    std::int64_t n_source = 0;    ///< source samples taken or made up
-    std::int64_t n_written = 0;   ///< 16 kHz samples written to each feed
+    core::SampleIndex begin = 0;    ///< accepted index in each feed
+    std::int64_t source_begin = 0;  ///< source samples offered before it
+    std::int64_t n_source = 0;      ///< source samples taken or made up
+    std::int64_t n_written = 0;     ///< 16 kHz samples written to each feed
     std::int64_t capture_mono_ns = 0;
     std::int64_t capture_wall_ns = 0;
   };
 
   std::size_t sample_bytes() const noexcept;
   void require_whole(std::size_t n_bytes) const;
-  bool fits(std::int64_t n_source) noexcept;
+  /// Where the segment's source sample n_source lies in it at 16 kHz, and so how long it is if it ends there: not
+  /// beyond the position of the gap's first sample, since both are rounded.
+  std::int64_t position(std::int64_t n_source) const noexcept;
+  /// 16 kHz samples that n_source more and all before them in the segment still have to become, the flush included.
+  std::int64_t needed(std::int64_t n_source) const noexcept;
+  /// The same if the segment ends before them.
+  std::int64_t needed_behind_gap(std::int64_t n_source) const noexcept;
+  bool fits(std::int64_t n_samples) const noexcept;
   bool can_mark() const noexcept;
   bool is_concealable(std::int64_t n_lost) const noexcept;
-  /// Makes the loss before the next n_source samples up, or ends the segment before it.
-  void settle_loss(std::int64_t n_source) noexcept;
+  /// A loss that may still be made up.
+  bool is_loss_open() const noexcept { return n_lost_ > 0 && segment_.open; }
+  /// Settles the loss before the next n_source samples: makes it up, or ends the segment. False, and nothing done, if
+  /// the samples have no room either way.
+  bool make_room(std::int64_t n_source, const core::AudioTime& time) noexcept;
+  void accept(std::int64_t n_source, const core::AudioTime& time) noexcept;
   void begin_segment(core::SegmentStart start) noexcept;
-  core::SegmentStart anchored(std::int64_t n_source, const core::AudioTime& time) const;
+  core::SegmentStart anchored(std::int64_t n_source, const core::AudioTime& time) const noexcept;
   void end_segment() noexcept;
   void take(std::span<const std::byte> bytes) noexcept;
   /// Samples that no source sent.

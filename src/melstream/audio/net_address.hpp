@@ -104,7 +104,8 @@ class OwnedFd {
 /// 127.0.0.1:7000: ...".
 /// @param scheme for the message.
 OwnedFd make_listener(const NetAddress& address, std::string_view scheme);
-/// The kernel tells with each datagram when it came and how many were thrown away. @param receive_bytes of the kernel's buffer; the system's limit (net.core.rmem_max) counts.
+/// The kernel tells with each datagram when it came and how many were thrown away. @param receive_bytes of the kernel's
+/// buffer; the system's limit (net.core.rmem_max) counts.
 OwnedFd make_datagram_socket(const NetAddress& address, std::string_view scheme, int receive_bytes);
 /// Where it is bound, with the real port.
 NetAddress local_address(int fd) noexcept;

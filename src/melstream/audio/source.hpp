@@ -18,6 +18,7 @@
 
 namespace melstream::audio {
 
+class Microphones;
 class NetLoop;
 
 /// Something that an operator wants to read, once: "sender_refused peer=10.0.0.7:4000 reason=...". What can repeat at
@@ -39,6 +40,7 @@ struct SourceParts {
   NetLoop& net;  ///< the thread of all sockets
   /// Sockets may be bound to addresses that other machines reach.
   bool allow_insecure_bind = false;
+  Microphones* microphones = nullptr;  ///< for `mic:`; null: none can be opened
 };
 
 /// Constructed: it runs. The destructor ends its streams as kSourceLost unless end() came first; it waits for its own

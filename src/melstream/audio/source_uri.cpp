@@ -218,6 +218,13 @@ std::optional<core::PcmEncoding> encoding_named(std::string_view name) noexcept 
   return std::nullopt;
 }
 
+std::string_view name_of(core::PcmEncoding encoding) noexcept {
+  for (const auto& [name, known] : kEncodings) {
+    if (known == encoding) return name;
+  }
+  return {};
+}
+
 void take_channel(UriParams& params, core::PcmFormat& format) {
   const auto given = params.text("channel");
   if (!given || *given == "mix") {
@@ -266,8 +273,7 @@ IdTemplate::IdTemplate(std::string text, const std::vector<std::string_view>& na
       const std::size_t close = text_.find('}', at);
       const std::string name = text_.substr(at + 1, close == std::string::npos ? close : close - at - 1);
       if (close == std::string::npos || std::find(names.begin(), names.end(), name) == names.end()) {
-        std::vector<std::string_view> accepted(names);
-        refuse("stream=" + text_ + ": no placeholder '{" + name + "}'; there are {" + joined(accepted) + "}");
+        refuse("stream=" + text_ + ": no placeholder '{" + name + "}'; there are {" + joined(names) + "}");
       }
       at = close;
     } else if (!is_id_character(text_[at])) {

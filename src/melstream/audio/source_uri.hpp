@@ -63,6 +63,7 @@ void take_channel(UriParams& params, core::PcmFormat& format);
 core::Conceal take_conceal(UriParams& params);
 /// "s16le" and the other names above. Nothing for any other.
 std::optional<core::PcmEncoding> encoding_named(std::string_view name) noexcept;
+std::string_view name_of(core::PcmEncoding encoding) noexcept;
 
 /// Ids of streams by a template such as "call-{ssrc}": each {name} is replaced. Characters that an id cannot have
 /// become

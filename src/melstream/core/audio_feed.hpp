@@ -46,6 +46,7 @@ struct FilledSpan {
   SampleIndex begin = 0;
   SampleIndex end = 0;
   Kind kind = Kind::kConcealed;
+  bool operator==(const FilledSpan&) const = default;
 };
 
 class AudioFeed {

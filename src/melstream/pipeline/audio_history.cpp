@@ -192,6 +192,8 @@ void AudioHistory::drop_blocks() {
   first_block_ = end_block_ = (end_ + kBlock - 1) / kBlock;
 }
 
+std::int64_t AudioHistory::max_samples() const noexcept { return static_cast<std::int64_t>(max_blocks_) * kBlock; }
+
 engine::IndexRange AudioHistory::held() const {
   const std::lock_guard lock(mutex_);
   return {begin_, end_};

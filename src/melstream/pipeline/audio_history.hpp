@@ -69,6 +69,8 @@ class AudioHistory {
   void clear();
 
   // Any thread.
+  /// Kept at most.
+  std::int64_t max_samples() const noexcept;
   engine::IndexRange held() const;
   /// False if any of it is not held.
   bool copy(core::SampleIndex begin, std::span<float> out) const;

@@ -22,6 +22,8 @@ struct RowInfo {
   float max = 0.0F;                   ///< largest value of the row
   float mean_square = 0.0F;           ///< of the samples that the row advances over, full scale 1
   float peak = 0.0F;                  ///< largest magnitude of the same samples
+  float concealed_share = 0.0F;       ///< of the samples that it reads: those made up for a loss, 0 to 1
+  bool suppressed = false;            ///< it reads silence that the sender left out
   std::int64_t received_mono_ns = 0;  ///< when the last sample that it needs had arrived
 };
 

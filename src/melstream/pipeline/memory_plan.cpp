@@ -19,10 +19,25 @@ std::int64_t history_bytes(const engine::FrontEnd& front_end, double history_s) 
          (front_end.n_bins() * kFloatBytes + static_cast<std::int64_t>(sizeof(RowInfo)));
 }
 
+/// Of the audio history of one stream, in whole blocks; one is being filled and one may be partly over.
+std::int64_t audio_bytes(double seconds) {
+  if (seconds <= 0) return 0;
+  constexpr auto kBlock = static_cast<std::int64_t>(core::kBlockSamples);
+  return (static_cast<std::int64_t>(std::ceil(seconds * core::kSampleRateHz)) / kBlock + 2) * kBlock * kFloatBytes;
+}
+
 std::string mib(std::int64_t bytes) {
   char text[32];
   std::snprintf(text, sizeof(text), "%.2f MiB", static_cast<double>(bytes) / (1 << 20));
   return text;
+}
+
+/// "40 s (2.56 MiB)"
+std::string kept(double seconds) {
+  if (seconds <= 0) return "none";
+  char text[32];
+  std::snprintf(text, sizeof(text), "%g s", seconds);
+  return std::string(text) + " (" + mib(audio_bytes(seconds)) + ")";
 }
 
 [[noreturn]] void refuse(const std::string& message, const std::string& field) {
@@ -47,19 +62,18 @@ MemoryPlan plan_memory(const RegistryOptions& options, const engine::FrontEndCat
              "stream.ring_ms");
     }
   }
-  if (options.audio_history_s > 0) {
-    const auto samples = static_cast<std::int64_t>(std::ceil(options.audio_history_s * core::kSampleRateHz));
-    const std::int64_t blocks = samples / static_cast<std::int64_t>(core::kBlockSamples) + 2;
-    plan.audio_history_wanted =
-        options.max_streams * blocks * static_cast<std::int64_t>(core::kBlockSamples) * kFloatBytes;
-    plan.audio_history_bytes =
-        std::min(plan.audio_history_wanted, static_cast<std::int64_t>(options.audio_history_bytes));
-    if (plan.audio_history_bytes < plan.audio_history_wanted) {
-      plan.lowered.push_back("audio history: " + std::to_string(options.max_streams) + " streams want " +
-                             mib(plan.audio_history_wanted) + ", memory.audio_history_bytes grants " +
-                             mib(plan.audio_history_bytes) + "; when all are open, the oldest audio goes first");
-    }
+  const auto budget = static_cast<std::int64_t>(options.audio_history_bytes);
+  plan.audio_history_wanted = options.max_streams * audio_bytes(options.audio_history_s);
+  const std::int64_t of_network = std::min(plan.audio_history_wanted, budget);
+  if (of_network < plan.audio_history_wanted) {
+    plan.lowered.push_back("audio history: " + std::to_string(options.max_streams) + " streams want " +
+                           mib(plan.audio_history_wanted) + ", memory.audio_history_bytes grants " + mib(of_network) +
+                           "; when all are open, the oldest audio goes first");
   }
+  // Streams of either kind, but not more than there may be.
+  plan.audio_history_bytes = std::min(
+      budget, std::max(plan.audio_history_wanted, options.max_streams * audio_bytes(options.local_audio_history_s)));
+  plan.local_bytes = plan.audio_history_bytes - of_network;
   plan.arena_bytes = (options.max_streams + static_cast<std::int64_t>(kSpareRings)) * plan.ring_bytes_per_stream +
                      plan.audio_history_bytes;
   // Rings of several blocks need them side by side; single blocks of audio histories may lie between.
@@ -80,7 +94,15 @@ std::vector<std::string> describe(const MemoryPlan& plan, const RegistryOptions&
   const auto n_rings = options.max_streams + static_cast<std::int64_t>(kSpareRings);
   lines.push_back("sample rings: " + streams + " and " + std::to_string(kSpareRings) + " spare x " +
                   mib(plan.ring_bytes_per_stream) + " = " + mib(n_rings * plan.ring_bytes_per_stream) + ", locked");
-  lines.push_back("audio history: " + mib(plan.audio_history_bytes) + " for all streams, locked");
+  if (plan.audio_history_bytes > 0) {
+    lines.push_back(
+        "audio history: up to " + mib(plan.audio_history_bytes) +
+        " for all streams together, locked; each microphone or file: " + kept(options.local_audio_history_s) +
+        ", each stream from the network: " + kept(options.audio_history_s) +
+        "; mapped as streams open, the oldest audio goes first");
+  } else {
+    lines.push_back("audio history: none, so no windows (GetWindow)");
+  }
   lines.push_back("features always computed: " + streams + ", live and as many ended, x " +
                   mib(plan.feature_bytes_per_stream) + " = " +
                   mib(2 * options.max_streams * plan.feature_bytes_per_stream));

@@ -14,9 +14,11 @@ struct MemoryPlan {
   std::int64_t ring_bytes_per_stream = 0;
   std::int64_t feature_bytes_per_stream = 0;     ///< of the front ends in `always`
   std::int64_t feature_bytes_per_front_end = 0;  ///< the largest front end of the catalog: what one more may add
+  std::int64_t audio_history_wanted = 0;         ///< of as many network streams as there may be, without the budget
   std::int64_t audio_history_bytes = 0;          ///< for all streams, within the budget
-  std::int64_t audio_history_wanted = 0;         ///< without the budget
   std::int64_t arena_bytes = 0;                  ///< rings and audio history: what is locked
+  /// Of arena_bytes, what is mapped only once microphones or files want it.
+  std::int64_t local_bytes = 0;
   std::int64_t total_bytes = 0;
   std::vector<std::string> lowered;  ///< a sentence for each wish that the plan does not grant
 };

@@ -64,7 +64,9 @@ Registry::Registry(RegistryOptions options, core::HostArena& arena, const core::
       engine_(engine),
       catalog_(catalog),
       geometries_(geometries_of(catalog)),
-      audio_pool_(arena, options_.audio_history_s > 0 ? options_.audio_history_bytes : 0),
+      audio_pool_(arena, std::max(options_.audio_history_s, options_.local_audio_history_s) > 0
+                             ? options_.audio_history_bytes
+                             : 0),
       epochs_(std::random_device{}()) {
   std::random_device entropy;
   std::seed_seq seed{entropy(), entropy(), entropy(), entropy()};
@@ -124,7 +126,8 @@ std::vector<std::shared_ptr<Stream>> Registry::open(std::vector<StreamOptions> o
 
 std::shared_ptr<Stream> Registry::make_stream(StreamOptions options, const StreamOpening& opening) {
   std::unique_ptr<AudioHistory> audio_history;
-  const auto audio_samples = static_cast<std::int64_t>(std::ceil(options_.audio_history_s * core::kSampleRateHz));
+  const double audio_s = options.local ? options_.local_audio_history_s : options_.audio_history_s;
+  const auto audio_samples = static_cast<std::int64_t>(std::ceil(audio_s * core::kSampleRateHz));
   if (audio_samples > 0 && audio_pool_.budget_blocks() > 0) {
     audio_history = std::make_unique<AudioHistory>(audio_pool_, audio_samples);
     audio_history->reserve();

@@ -28,9 +28,10 @@ inline constexpr std::size_t kSpareRings = 16;
 
 struct RegistryOptions {
   std::int32_t max_streams = 256;
-  std::size_t ring_samples = 16384;  ///< a power of two
-  double history_s = 30.0;           ///< rows kept of each front end, and how long an ended stream stays readable
-  double audio_history_s = 0.0;      ///< of streams from the network
+  std::size_t ring_samples = 16384;     ///< a power of two
+  double history_s = 30.0;              ///< rows kept of each front end, and how long an ended stream stays readable
+  double audio_history_s = 0.0;         ///< of streams from the network
+  double local_audio_history_s = 40.0;  ///< of microphones and files: StreamOptions::local
   std::size_t audio_history_bytes = std::size_t{64} << 20;  ///< for all streams together
   std::vector<std::string> always;                          ///< front ends computed from a stream's opening on
 };

@@ -11,6 +11,16 @@ namespace {
 /// Segments kept for windows: more gaps than that within the audio history, and the oldest audio is out of reach.
 constexpr std::size_t kMaxSegments = 256;
 
+/// Filled spans kept apart: enough for every second packet of 10 ms in the ring, and of 20 ms in the audio history.
+/// Where there are more, the oldest are kept as one.
+std::size_t max_filled_spans(const AudioHistory* history) {
+  constexpr std::int64_t kInRing = 128;
+  constexpr std::int64_t kPerSecond = 25;
+  constexpr std::int64_t kMost = 1 << 14;
+  const std::int64_t n_samples = history != nullptr ? history->max_samples() : 0;
+  return static_cast<std::size_t>(std::min(kMost, kInRing + n_samples * kPerSecond / core::kSampleRateHz));
+}
+
 }  // namespace
 
 Stream::Stream(StreamOptions options, const StreamOpening& opening, const GeometryTable& geometries,
@@ -19,7 +29,8 @@ Stream::Stream(StreamOptions options, const StreamOpening& opening, const Geomet
       opening_(opening),
       geometries_(geometries),
       feed_(std::move(ring_memory)),
-      audio_history_(std::move(audio_history)) {
+      audio_history_(std::move(audio_history)),
+      filled_(max_filled_spans(audio_history_.get())) {
   segments_.reserve(kMaxSegments);
 }
 
@@ -38,6 +49,8 @@ StreamStatus Stream::status() const {
   const std::lock_guard lock(mutex_);
   status.gap_samples = gap_samples_;
   status.timeline_samples = seen_now + gap_samples_;
+  status.concealed_samples = filled_.n_concealed();
+  status.suppressed_samples = filled_.n_suppressed();
   for (const auto& history : histories_) {
     status.front_ends.push_back(history->front_end().name());
     status.n_subscribers += history->n_readers.load(std::memory_order_relaxed);
@@ -46,6 +59,13 @@ StreamStatus Stream::status() const {
     status.audio_held = {timeline_of(held.begin), segments_.back().timeline_of(held.end)};
   }
   return status;
+}
+
+std::int32_t Stream::n_readers() const {
+  const std::lock_guard lock(mutex_);
+  std::int32_t n = 0;
+  for (const auto& history : histories_) n += history->n_readers.load(std::memory_order_relaxed);
+  return n;
 }
 
 core::SampleIndex Stream::timeline_of(core::SampleIndex accepted) const {
@@ -108,6 +128,11 @@ std::vector<Segment> Stream::segments() const {
   return segments_;
 }
 
+std::vector<core::FilledSpan> Stream::filled_spans(core::SampleIndex begin, core::SampleIndex end) const {
+  const std::lock_guard lock(mutex_);
+  return filled_.spans(begin, end);
+}
+
 std::optional<std::int64_t> Stream::ended_mono_ns() const {
   const std::lock_guard lock(mutex_);
   if (!ended()) return std::nullopt;
@@ -126,8 +151,14 @@ void Stream::close_segment(core::SampleIndex end) {
   if (!segments_.empty()) segments_.back().end = end;
 }
 
-void Stream::forget_segments(core::SampleIndex before) {
+void Stream::add_filled(const core::FilledSpan& span) {
   const std::lock_guard lock(mutex_);
+  filled_.add(span);
+}
+
+void Stream::forget(core::SampleIndex before) {
+  const std::lock_guard lock(mutex_);
+  filled_.forget(before);
   while (segments_.size() > 1 && segments_.front().end <= before) segments_.erase(segments_.begin());
 }
 

@@ -14,6 +14,7 @@
 #include "melstream/core/audio_feed.hpp"
 #include "melstream/pipeline/audio_history.hpp"
 #include "melstream/pipeline/feature_history.hpp"
+#include "melstream/pipeline/filled_log.hpp"
 
 namespace melstream::pipeline {
 
@@ -26,6 +27,7 @@ struct StreamOptions {
   std::string id;
   std::map<std::string, std::string> labels;
   Pacing pacing = Pacing::kLive;
+  bool local = false;  ///< a microphone or a file, not the network: it has an audio history of its own length
   std::int64_t resampler_delay_ns = 0;
   /// Called once, from another publisher's thread, when that one takes the id over: end this one's feed soon.
   std::function<void()> on_takeover;
@@ -41,8 +43,10 @@ struct StreamStatus {
   std::int64_t opened_wall_ns = 0;
   core::SampleIndex timeline_samples = 0;
   core::SampleIndex gap_samples = 0;
-  float rms = 0.0F;   ///< of the last 100 ms, full scale 1
-  float peak = 0.0F;  ///< of the last 100 ms
+  core::SampleIndex concealed_samples = 0;   ///< of the timeline: made up for losses
+  core::SampleIndex suppressed_samples = 0;  ///< of the timeline: silence that the sender left out
+  float rms = 0.0F;                          ///< of the last 100 ms, full scale 1
+  float peak = 0.0F;                         ///< of the last 100 ms
   std::vector<std::string> front_ends;
   std::int32_t n_subscribers = 0;
   engine::IndexRange audio_held;  ///< timeline; empty without audio history
@@ -66,6 +70,7 @@ class Stream {
   /// Place in the order of opening: larger is newer.
   std::uint64_t opened_order() const noexcept { return opening_.order; }
   Pacing pacing() const noexcept { return options_.pacing; }
+  bool local() const noexcept { return options_.local; }
   const std::map<std::string, std::string>& labels() const noexcept { return options_.labels; }
   std::int64_t resampler_delay_ns() const noexcept { return options_.resampler_delay_ns; }
 
@@ -76,6 +81,8 @@ class Stream {
 
   // Any thread.
   StreamStatus status() const;
+  /// Subscriptions of it now.
+  std::int32_t n_readers() const;
   bool ended() const noexcept { return ended_.load(std::memory_order_acquire); }
   std::vector<std::shared_ptr<FeatureHistory>> histories() const;
   /// Increases whenever histories() changes.
@@ -91,6 +98,9 @@ class Stream {
   void take_over();
   /// Segments whose samples may still be held, oldest first.
   std::vector<Segment> segments() const;
+  /// Parts of accepted samples [begin, end) that no source sent, oldest first, as far as these samples may be held. All
+  /// before seen() are known.
+  std::vector<core::FilledSpan> filled_spans(core::SampleIndex begin, core::SampleIndex end) const;
   /// Accepted samples that the tick thread has seen.
   core::SampleIndex seen() const noexcept { return seen_.load(std::memory_order_acquire); }
   /// Monotonic time of the end; nothing while live.
@@ -99,8 +109,11 @@ class Stream {
   // Tick thread.
   void begin_segment(const Segment& segment);
   void close_segment(core::SampleIndex end);
-  /// Forgets segments that end at or before the accepted index, but never the newest.
-  void forget_segments(core::SampleIndex before);
+  void add_filled(const core::FilledSpan& span);
+  /// What add_filled() told, for the tick thread alone.
+  const FilledLog& filled() const noexcept { return filled_; }
+  /// Forgets segments (but never the newest) and filled spans that end at or before the accepted index.
+  void forget(core::SampleIndex before);
   void set_seen(core::SampleIndex seen) noexcept { seen_.store(seen, std::memory_order_release); }
   void set_level(float rms, float peak) noexcept;
   /// All rows are published: gives the audio memory back, wiped, and marks the stream ended. False, and nothing done,
@@ -128,7 +141,8 @@ class Stream {
   // Writers: whoever holds mutex_; reader: tick thread, to notice a change without the lock.
   std::atomic<std::uint64_t> histories_version_{0};
 
-  mutable std::mutex mutex_;  // protects all below
+  mutable std::mutex mutex_;  // protects all below; the tick thread, which alone writes filled_, reads it without
+  FilledLog filled_;
   std::vector<std::shared_ptr<FeatureHistory>> histories_;
   std::vector<Segment> segments_;  ///< reserved, so that the tick thread allocates nothing
   core::SampleIndex gap_samples_ = 0;

@@ -30,12 +30,13 @@ std::int64_t rows_per_lane(const engine::RowGeometry& geometry) noexcept {
 }  // namespace
 
 StreamFramer::StreamFramer(std::shared_ptr<Stream> stream)
-    : stream_(std::move(stream)), feed_(stream_->feed()), segments_(stream_->geometries()), received_(kLaneSamples) {}
+    : stream_(std::move(stream)), feed_(stream_->feed()), segments_(stream_->geometries()) {}
 
 void StreamFramer::take_in(std::int64_t now_mono_ns) {
   ++pass_;
   sync_lines();
   const core::SampleIndex written = feed_.ring().written();
+  take_filled_spans();
   for (const core::Boundary* boundary = feed_.boundary(); boundary != nullptr && boundary->at <= written && !end_;
        boundary = feed_.boundary()) {
     advance_to(boundary->at);
@@ -56,6 +57,13 @@ void StreamFramer::take_in(std::int64_t now_mono_ns) {
     } else if (const NumberedSegment* numbered = segments_.find(line.ordinal)) {
       line.n_rows = rows_of(line, numbered->segment);
     }
+  }
+}
+
+void StreamFramer::take_filled_spans() {
+  for (const core::FilledSpan* span = feed_.filled_span(); span != nullptr; span = feed_.filled_span()) {
+    stream_->add_filled(*span);
+    feed_.pop_filled_span();
   }
 }
 
@@ -194,15 +202,28 @@ bool StreamFramer::add_lane(Line& line, TickBatch& batch, std::int64_t max_rows)
     skip_lost_rows(line, numbered);
     return true;
   }
-  for (std::int64_t i = 0; i < n_rows; ++i) {
-    const core::SampleIndex end = segment.begin + engine::samples_of_rows(geometry, line.next_row + i, 1, length).end;
-    received_[static_cast<std::size_t>(i)] = feed_.received_mono_ns(end - 1);
-  }
-  batch.add(lane, *line.history, std::span(received_).first(static_cast<std::size_t>(n_rows)));
+  annotate(lane, line, segment, batch.add(lane, *line.history));
   go_to(line, segment, line.next_row + n_rows);
   line.pass = pass_;
   if (has_work(line)) tell_head(line);
   return true;
+}
+
+void StreamFramer::annotate(const engine::Lane& lane, const Line& line, const Segment& segment,
+                            std::span<RowInfo> rows) {
+  const FilledLog& filled = stream_->filled();
+  const core::SampleIndex begin = segment.begin + lane.samples_begin;
+  const auto n_samples = static_cast<core::SampleIndex>(lane.samples[0].size() + lane.samples[1].size());
+  const bool is_filled = filled.touches(begin, begin + n_samples);
+  std::int64_t row = lane.first_row;
+  for (RowInfo& info : rows) {
+    const engine::IndexRange need = engine::samples_of_rows(line.history->geometry(), row++, 1, lane.segment_samples);
+    info.received_mono_ns = feed_.received_mono_ns(segment.begin + need.end - 1);
+    if (!is_filled) continue;
+    const Filled part = filled.within(segment.begin + need.begin, segment.begin + need.end);
+    info.concealed_share = static_cast<float>(part.n_concealed) / static_cast<float>(need.size());
+    info.suppressed = part.suppressed;
+  }
 }
 
 void StreamFramer::skip_lost_rows(Line& line, const NumberedSegment& numbered) {
@@ -255,7 +276,7 @@ bool StreamFramer::release() {
     more = more || has_work(line);
   }
   feed_.release(keep);
-  stream_->forget_segments(oldest_sample());
+  stream_->forget(oldest_sample());
   return more;
 }
 

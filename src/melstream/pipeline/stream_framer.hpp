@@ -75,9 +75,12 @@ class StreamFramer {
   void sync_lines();
   void advance_to(core::SampleIndex accepted);
   void close_segment(core::SampleIndex at);
+  void take_filled_spans();
   void count_arrivals(std::int64_t now_mono_ns) noexcept;
   void attach(Line& line);
   bool add_lane(Line& line, TickBatch& batch, std::int64_t max_rows);
+  /// Sets what the samples of a lane say of its rows.
+  void annotate(const engine::Lane& lane, const Line& line, const Segment& segment, std::span<RowInfo> rows);
   /// Everything before `row` is done with.
   static void go_to(Line& line, const Segment& segment, std::int64_t row);
   void enter(Line& line, const Segment& segment, std::int64_t row);
@@ -106,7 +109,6 @@ class StreamFramer {
   std::vector<Line> lines_;
   std::uint64_t lines_version_ = 0;
   std::uint64_t pass_ = 0;
-  std::vector<std::int64_t> received_;  ///< scratch, one a row of a lane
   LevelMeter level_;
   bool is_shed_ = false;
   // Arrivals in windows of a second.

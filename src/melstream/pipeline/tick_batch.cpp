@@ -31,20 +31,18 @@ std::int64_t TickBatch::room(int n_bins) const noexcept {
   return static_cast<std::int64_t>(std::min(by_rows, by_values));
 }
 
-void TickBatch::add(const engine::Lane& lane, FeatureHistory& history, std::span<const std::int64_t> received_mono_ns) {
+std::span<RowInfo> TickBatch::add(const engine::Lane& lane, FeatureHistory& history) {
   assert(!ticket_ && lane.n_rows <= room(history.n_bins()));
   lanes_.push_back(lane);
   histories_.push_back(&history);
   const std::int64_t stride = engine::row_stride(history.geometry());
   for (std::int32_t i = 0; i < lane.n_rows; ++i) {
     const Level level = level_of(lane.samples, (lane.first_row + i) * stride - lane.samples_begin, stride);
-    infos_.push_back({.max = 0.0F,
-                      .mean_square = level.mean_square,
-                      .peak = level.peak,
-                      .received_mono_ns = received_mono_ns[static_cast<std::size_t>(i)]});
+    infos_.push_back({.mean_square = level.mean_square, .peak = level.peak});
   }
   n_values_ += static_cast<std::size_t>(lane.n_rows) * static_cast<std::size_t>(history.n_bins());
   n_frames_ += lane.n_rows * history.geometry().lfr.n;
+  return std::span(infos_).last(static_cast<std::size_t>(lane.n_rows));
 }
 
 void TickBatch::start(engine::Engine& engine) {

@@ -19,8 +19,9 @@ class TickBatch {
 
   /// Rows of n_bins floats that still fit, if one more lane does.
   std::int64_t room(int n_bins) const noexcept;
-  /// Takes lane.n_rows <= room(). @param received_mono_ns [lane.n_rows], when each row's last sample had arrived.
-  void add(const engine::Lane& lane, FeatureHistory& history, std::span<const std::int64_t> received_mono_ns);
+  /// Takes lane.n_rows <= room(). Returns what goes with these rows, for the caller to set, but for max, mean_square
+  /// and peak; valid until the next call.
+  std::span<RowInfo> add(const engine::Lane& lane, FeatureHistory& history);
   bool empty() const noexcept { return lanes_.empty(); }
   /// Base frames of all rows: what the work is measured in.
   std::int64_t n_frames() const noexcept { return n_frames_; }

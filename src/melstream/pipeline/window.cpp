@@ -100,9 +100,9 @@ Window WindowReader::read(const Stream& stream, const WindowRequest& request) {
   validate(request);
   const AudioHistory* history = stream.audio_history();
   if (history == nullptr) {
-    throw WindowError(
-        ErrorCode::kOutOfRange,
-        "stream '" + stream.id() + "' keeps no audio for windows; set stream.audio_history_s in the config", {}, {});
+    const std::string key = stream.local() ? "stream.local_audio_history_s" : "stream.audio_history_s";
+    throw WindowError(ErrorCode::kOutOfRange,
+                      "stream '" + stream.id() + "' keeps no audio for windows; set " + key + " in the config", {}, {});
   }
   // In this order: all that was seen lies in a segment that is known, so nothing is mapped by an older segment.
   const core::SampleIndex seen = stream.seen();
@@ -133,6 +133,12 @@ Window WindowReader::read(const Stream& stream, const WindowRequest& request) {
     const core::SampleIndex accepted = segment.begin + (from - segment.start.timeline_begin);
     const auto part =
         std::span(clip).subspan(static_cast<std::size_t>(from - wanted.begin), static_cast<std::size_t>(to - from));
+    // Before the samples, so that the marks of all that can be copied are still there.
+    for (const core::FilledSpan& span : stream.filled_spans(accepted, accepted + (to - from))) {
+      const bool is_concealed = span.kind == core::FilledSpan::Kind::kConcealed;
+      (is_concealed ? window.concealed : window.suppressed)
+          .push_back({segment.timeline_of(span.begin), segment.timeline_of(span.end)});
+    }
     if (!history->copy(accepted, part)) throw out_of_range();
     at = to;
   }

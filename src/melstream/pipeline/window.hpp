@@ -31,7 +31,9 @@ struct Window {
   std::vector<float> values;  ///< [n_frames][n_bins], normalised
   float max = 0.0F;           ///< before normalization
   std::int64_t capture_wall_ns = 0;
-  std::vector<engine::IndexRange> filled;  ///< timeline, zeros in place of missing samples
+  std::vector<engine::IndexRange> filled;      ///< timeline, zeros in place of missing samples
+  std::vector<engine::IndexRange> concealed;   ///< timeline, samples made up for a loss
+  std::vector<engine::IndexRange> suppressed;  ///< timeline, silence that the sender left out
 };
 
 /// Why a window cannot be had: kOutOfRange or kFailedPrecondition (gaps).

@@ -47,6 +47,7 @@ AudioChoice choose_audio(const v1::AudioConfig& config, const std::function<std:
                    .channel_mode = to_channel_mode(config.channel_mode()),
                    .channel_index = config.channel_index()};
   core::validate(choice.format);
+  choice.conceal = to_conceal(config.conceal());
   choice.takeover = config.takeover();
 
   const pipeline::StreamOptions options{.id = config.stream(),
@@ -78,14 +79,14 @@ void check_chunk(std::size_t n_bytes, const core::PcmFormat& format) {
     throw core::Error(
         core::ErrorCode::kInvalidArgument,
         std::to_string(n_bytes) + " bytes in one chunk; send at most " + std::to_string(core::kMaxChunkBytes),
-        "audio.content");
+        "content");
   }
   if (n_bytes % sample_bytes(format) != 0) {
     throw core::Error(core::ErrorCode::kInvalidArgument,
                       std::to_string(n_bytes) +
                           " bytes are not a whole number of samples; a sample of all channels has " +
                           std::to_string(sample_bytes(format)),
-                      "audio.content");
+                      "content");
   }
 }
 

@@ -15,6 +15,7 @@ namespace melstream::rpc {
 struct AudioChoice {
   core::PcmFormat format;
   std::vector<pipeline::StreamOptions> streams;  ///< format.n_feeds() of them, without on_takeover
+  core::Conceal conceal = core::Conceal::kNone;
   bool takeover = false;
   bool fast = false;
 };

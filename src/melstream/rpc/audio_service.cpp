@@ -7,4 +7,9 @@ grpc::ServerBidiReactor<v1::StreamAudioRequest, v1::StreamAudioResponse>* AudioS
   return AudioSession::start(environment_, publishers_);
 }
 
+grpc::ServerBidiReactor<v1::StreamAudioBatchRequest, v1::StreamAudioBatchResponse>* AudioService::StreamAudioBatch(
+    grpc::CallbackServerContext* /*context*/) {
+  return BatchSession::start(environment_, publishers_);
+}
+
 }  // namespace melstream::rpc

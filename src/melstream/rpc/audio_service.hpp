@@ -2,6 +2,7 @@
 #pragma once
 
 #include "melstream/rpc/audio_session.hpp"
+#include "melstream/rpc/batch_session.hpp"
 #include "melstream/rpc/environment.hpp"
 #include "melstream/rpc/publishers.hpp"
 #include "melstream/v1/audio_service.grpc.pb.h"
@@ -14,6 +15,8 @@ class AudioService final : public v1::AudioService::CallbackService {
       : environment_(environment), publishers_(publishers) {}
 
   grpc::ServerBidiReactor<v1::StreamAudioRequest, v1::StreamAudioResponse>* StreamAudio(
+      grpc::CallbackServerContext* context) override;
+  grpc::ServerBidiReactor<v1::StreamAudioBatchRequest, v1::StreamAudioBatchResponse>* StreamAudioBatch(
       grpc::CallbackServerContext* context) override;
 
  private:

@@ -7,31 +7,27 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <vector>
 
 #include <grpcpp/support/server_callback.h>
 
-#include "melstream/core/pcm.hpp"
-#include "melstream/rpc/audio_config.hpp"
 #include "melstream/rpc/environment.hpp"
+#include "melstream/rpc/published_audio.hpp"
 #include "melstream/rpc/publishers.hpp"
 #include "melstream/v1/audio_service.pb.h"
 
 namespace melstream::rpc {
 
 class AudioSession final : public grpc::ServerBidiReactor<v1::StreamAudioRequest, v1::StreamAudioResponse>,
+                           public PublishingCall,
                            public std::enable_shared_from_this<AudioSession> {
  public:
   /// The reactor of a new call; it owns itself until OnDone(). All references outlive it.
   static AudioSession* start(const Environment& environment, Publishers& publishers);
 
   // Any thread.
-  /// The feed may have room now.
-  void resume();
-  /// Ends it (kSourceLost) if nothing came for the time that the options give.
-  void end_if_idle(std::int64_t now_mono_ns);
-  /// Ends it (kShutdown).
-  void shut_down();
+  void resume() override;
+  void keep_house(std::int64_t now_mono_ns) override;
+  void shut_down() override;
 
   // gRPC.
   void OnReadDone(bool ok) override;
@@ -71,20 +67,11 @@ class AudioSession final : public grpc::ServerBidiReactor<v1::StreamAudioRequest
   bool reading_ = false;
   bool writing_ = false;
 
-  bool configured_ = false;  ///< a config came
-  core::PcmFormat format_;
-  bool fast_ = false;
-  std::vector<std::shared_ptr<pipeline::Stream>> streams_;  ///< before ingest_: it writes to their feeds
-  std::unique_ptr<core::PcmIngest> ingest_;                 ///< once opened
-  std::size_t slice_bytes_ = 0;
-
-  std::size_t taken_bytes_ = 0;  ///< of the chunk in request_
-  std::int64_t chunk_received_mono_ns_ = 0;
-  std::int64_t chunk_capture_wall_ns_ = 0;
+  bool configured_ = false;                ///< a config came
+  std::unique_ptr<PublishedAudio> audio_;  ///< once opened; its chunk is request_'s
   bool blocked_ = false;
   std::int64_t heard_mono_ns_;  ///< when the last request came
 
-  core::IngestCounters told_;  ///< in the last Progress
   bool progress_wanted_ = false;
   bool half_closed_ = false;
   /// A write that was begun after the half-close: only its success tells a half-close from a client that is gone.

@@ -73,10 +73,16 @@ void BlockEncoder::encode(const pipeline::RowBatch& batch, v1::FeatureBlock& out
   float block_max = -std::numeric_limits<float>::infinity();
   float peak = 0.0F;
   double mean_square = 0.0;
+  double concealed_share = 0.0;
+  bool concealed = false;
+  bool suppressed = false;
   for (const pipeline::RowInfo& info : batch.infos) {
     block_max = std::max(block_max, info.max);
     peak = std::max(peak, info.peak);
     mean_square += info.mean_square;
+    concealed_share += info.concealed_share;
+    concealed = concealed || info.concealed_share > 0.0F;
+    suppressed = suppressed || info.suppressed;
   }
   running_max_ = std::max(running_max_, block_max);
   out.set_frame_count(batch.n_frames);
@@ -84,8 +90,11 @@ void BlockEncoder::encode(const pipeline::RowBatch& batch, v1::FeatureBlock& out
   out.set_running_max(running_max_);
   out.set_rms_dbfs(power_dbfs(mean_square / static_cast<double>(batch.infos.size())));
   out.set_peak_dbfs(amplitude_dbfs(peak));
-  out.set_flags((batch.segment_start ? static_cast<unsigned>(v1::BLOCK_FLAG_SEGMENT_START) : 0U) |
-                (batch.segment_end ? static_cast<unsigned>(v1::BLOCK_FLAG_SEGMENT_END) : 0U));
+  out.set_concealed_share(static_cast<float>(concealed_share / static_cast<double>(batch.infos.size())));
+  const auto flag = [](bool is_set, v1::BlockFlag value) { return is_set ? static_cast<unsigned>(value) : 0U; };
+  out.set_flags(flag(batch.segment_start, v1::BLOCK_FLAG_SEGMENT_START) |
+                flag(batch.segment_end, v1::BLOCK_FLAG_SEGMENT_END) |
+                flag(suppressed, v1::BLOCK_FLAG_SUPPRESSED_SILENCE) | flag(concealed, v1::BLOCK_FLAG_CONCEALED));
 }
 
 }  // namespace melstream::rpc

@@ -20,7 +20,7 @@ void pack_values(std::span<const float> values, int n_bins, ElementType type, La
 class BlockEncoder {
  public:
   explicit BlockEncoder(const FeatureChoice& choice);
-  /// Sets values, block_max, running_max, rms_dbfs, peak_dbfs, flags and frame_count.
+  /// Sets values, block_max, running_max, rms_dbfs, peak_dbfs, concealed_share, flags and frame_count.
   void encode(const pipeline::RowBatch& batch, v1::FeatureBlock& out);
 
  private:

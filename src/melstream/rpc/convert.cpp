@@ -60,6 +60,40 @@ pipeline::Pacing to_pacing(v1::Pacing pacing) {
   }
 }
 
+core::Conceal to_conceal(v1::Conceal conceal) {
+  switch (conceal) {
+    case v1::CONCEAL_UNSPECIFIED:
+    case v1::CONCEAL_NONE:
+      return core::Conceal::kNone;
+    case v1::CONCEAL_ZERO:
+      return core::Conceal::kZero;
+    case v1::CONCEAL_HOLD:
+      return core::Conceal::kHold;
+    default:
+      refuse("conceal", conceal, "NONE, ZERO or HOLD");
+  }
+}
+
+core::GapReason to_loss_reason(v1::GapReason reason) {
+  switch (reason) {
+    case v1::GAP_REASON_UNSPECIFIED:
+    case v1::GAP_REASON_NET_LOSS:
+      return core::GapReason::kNetLoss;
+    case v1::GAP_REASON_CAPTURE_OVERFLOW:
+      return core::GapReason::kCaptureOverflow;
+    case v1::GAP_REASON_DEVICE_LOST:
+      return core::GapReason::kDeviceLost;
+    case v1::GAP_REASON_LATE:
+      return core::GapReason::kLate;
+    case v1::GAP_REASON_KERNEL_DROP:
+      return core::GapReason::kKernelDrop;
+    case v1::GAP_REASON_DECODE_ERROR:
+      return core::GapReason::kDecodeError;
+    default:
+      refuse("lost_reason", reason, "NET_LOSS, LATE, KERNEL_DROP, DECODE_ERROR, DEVICE_LOST or CAPTURE_OVERFLOW");
+  }
+}
+
 engine::Smoothing to_smoothing(v1::Smoothing smoothing) {
   switch (smoothing) {
     case v1::SMOOTHING_UNSPECIFIED:
@@ -162,6 +196,14 @@ void set_progress(const core::IngestCounters& counters, v1::StreamProgress& out)
   out.set_nonfinite_samples(counters.nonfinite);
   out.set_timeline_samples(counters.timeline_samples);
   out.set_gap_samples(counters.gap_samples);
+  out.set_suppressed_samples(counters.suppressed);
+  out.set_concealed_samples(counters.concealed);
+  for (std::size_t i = 0; i < counters.dropped_by.size(); ++i) {
+    if (counters.dropped_by[i] == 0) continue;
+    v1::LossCount& loss = *out.add_losses();
+    loss.set_reason(from_gap_reason(static_cast<core::GapReason>(i)));
+    loss.set_samples(counters.dropped_by[i]);
+  }
 }
 
 void set_stream_info(const pipeline::StreamStatus& status, v1::StreamInfo& out) {
@@ -178,6 +220,8 @@ void set_stream_info(const pipeline::StreamStatus& status, v1::StreamInfo& out) 
   out.set_subscriber_count(status.n_subscribers);
   set_range(status.audio_held, *out.mutable_audio_held());
   out.set_fast(status.pacing == pipeline::Pacing::kFast);
+  out.set_concealed_samples(status.concealed_samples);
+  out.set_suppressed_samples(status.suppressed_samples);
 }
 
 void set_engine_info(const engine::EngineInfo& engine, const std::string& build, v1::EngineInfo& out) {

@@ -20,6 +20,9 @@ namespace melstream::rpc {
 core::PcmEncoding to_encoding(v1::AudioEncoding encoding);
 core::ChannelMode to_channel_mode(v1::ChannelMode mode);
 pipeline::Pacing to_pacing(v1::Pacing pacing);
+core::Conceal to_conceal(v1::Conceal conceal);
+/// Of the reasons, those that a publisher can have for a loss.
+core::GapReason to_loss_reason(v1::GapReason reason);
 engine::Smoothing to_smoothing(v1::Smoothing smoothing);
 engine::Normalization to_normalization(v1::Normalization normalization);
 pipeline::SlowPolicy to_slow_policy(v1::SlowPolicy policy);

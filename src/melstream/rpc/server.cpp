@@ -13,6 +13,7 @@
 #include <grpcpp/server_builder.h>
 
 #include "melstream/rpc/acceptor.hpp"
+#include "melstream/rpc/admin_service.hpp"
 #include "melstream/rpc/audio_service.hpp"
 #include "melstream/rpc/connection_table.hpp"
 #include "melstream/rpc/convert.hpp"
@@ -30,7 +31,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kMaxMessageBytes = 300'000;  // an audio chunk of 256,000 bytes with its frame, and some air
+// A batch of 1,000,000 bytes of audio, such as 20 ms of 1,500 calls at 16 kHz, with its headers. gRPC has one limit for
+// all methods; what a chunk and a batch may hold is checked by their sessions.
+constexpr int kMaxMessageBytes = 1 << 20;
 constexpr int kHandshakeTimeoutMs = 5'000;
 constexpr int kKeepaliveMs = 20'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
@@ -104,6 +107,7 @@ struct Server::State {
   Worker worker;  ///< "ms-publish": resumes publishers, tells watchers, keeps house
   AudioService audio_service;
   FeatureService feature_service;
+  AdminService admin_service;
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> connections;
   std::unique_ptr<grpc::Server> server;
   std::unique_ptr<SubscribeQueue> subscribers;
@@ -119,7 +123,8 @@ Server::State::State(ServerOptions the_options, ServerParts the_parts)
       worker("ms-publish", {.on_wake = [this] { serve(); }, .on_period = [this] { keep_house(); }},
              kHousekeepingPeriod),
       audio_service(environment, publishers),
-      feature_service(environment, windows, watches) {
+      feature_service(environment, windows, watches),
+      admin_service(environment.parts.sources) {
   // First of all: this is what fails at a start.
   std::vector<ListenSocket> listeners = listen_on(environment.options);
   for (const ListenSocket& listener : listeners) addresses.push_back(listener.address());
@@ -129,6 +134,7 @@ Server::State::State(ServerOptions the_options, ServerParts the_parts)
   set_limits(builder);
   builder.RegisterService(&audio_service);
   builder.RegisterService(&feature_service);
+  builder.RegisterService(&admin_service);
   connections = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, grpc::InsecureServerCredentials());
   auto queue = builder.AddCompletionQueue();
@@ -161,7 +167,7 @@ void Server::State::serve() {
 
 void Server::State::keep_house() {
   environment.registry().collect();
-  publishers.end_idle(environment.clock().mono_ns());
+  publishers.keep_house(environment.clock().mono_ns());
   if (watches.is_stale()) watches.update();
 }
 
@@ -173,6 +179,7 @@ bool Server::State::stop(milliseconds patience) {
   environment.registry().drain();
   publishers.end_all();
   windows.end_all();
+  admin_service.end_all();
   acceptor->wake();  // those who wait for a stream are told that none comes
   bool all_read = subscribers->wait_until_idle(patience);
   watches.end_all();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "melstream/core/pcm.hpp"
+#include "melstream/core/sources.hpp"
 #include "melstream/engine/engine.hpp"
 #include "melstream/pipeline/registry.hpp"
 #include "melstream/pipeline/window.hpp"
@@ -47,6 +48,8 @@ struct ServerParts {
   engine::EngineInfo window_engine;  ///< of `windows`
   /// Asks for a tick now, because a fast stream has samples.
   std::function<void()> poke;
+  /// What AdminService shows and changes; null: it refuses.
+  core::SourceControl* sources = nullptr;
 };
 
 /// Cannot listen: address in use, no permission, no such host. The message names the address and what to do.

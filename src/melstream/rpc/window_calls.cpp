@@ -124,6 +124,8 @@ class WindowCall final : public grpc::ServerUnaryReactor {
     response_.set_window_max(window.max);
     response_.set_capture_time_ns(window.capture_wall_ns);
     for (const engine::IndexRange& range : window.filled) set_range(range, *response_.add_filled());
+    for (const engine::IndexRange& range : window.concealed) set_range(range, *response_.add_concealed());
+    for (const engine::IndexRange& range : window.suppressed) set_range(range, *response_.add_suppressed());
     set_engine_info(environment_.parts.window_engine, environment_.options.build, *response_.mutable_engine());
   }
 

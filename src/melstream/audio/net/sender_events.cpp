@@ -1,0 +1,42 @@
+#include "melstream/audio/net/sender_events.hpp"
+
+#include "melstream/audio/source_uri.hpp"
+#include "melstream/core/units.hpp"
+
+namespace melstream::audio {
+
+void tell_connected(const SourceParts& parts, const NetAddress& peer, const core::StreamRequest& request) {
+  parts.tell({.level = SourceEvent::Level::kInfo,
+              .name = "sender_connected",
+              .fields = {{"peer", peer.text()},
+                         {"stream", request.id},
+                         {"encoding", std::string(name_of(request.format.encoding))},
+                         {"rate", std::to_string(request.format.sample_rate_hz)},
+                         {"channels", std::to_string(request.format.n_channels)}}});
+}
+
+void tell_gone(const SourceParts& parts, const NetAddress& peer, const PcmSession& session, core::EndReason reason,
+               const std::string& why) {
+  const core::IngestCounters counters = session.counters();
+  parts.tell({.level = reason == core::EndReason::kCompleted ? SourceEvent::Level::kInfo : SourceEvent::Level::kWarning,
+              .name = "sender_gone",
+              .fields = {{"peer", peer.text()},
+                         {"stream", session.id()},
+                         {"reason", why},
+                         {"samples_accepted", std::to_string(counters.accepted)},
+                         {"samples_dropped", std::to_string(counters.dropped)}}});
+}
+
+void tell_refused(const SourceParts& parts, const NetAddress& peer, const std::string& why) {
+  parts.tell({.level = SourceEvent::Level::kWarning,
+              .name = "sender_refused",
+              .fields = {{"peer", peer.text()}, {"reason", why}}});
+}
+
+bool Seldom::is_due(std::int64_t now_ns) noexcept {
+  if (now_ns < next_ns_) return false;
+  next_ns_ = now_ns + 10 * core::kNsPerSecond;
+  return true;
+}
+
+}  // namespace melstream::audio

@@ -1,0 +1,53 @@
+// The gRPC service of operators: sources of audio and devices. Opening a source and looking for devices may take a
+// second, so the thread "ms-admin" does all of it, one call after another; gRPC's callback threads only queue.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include <grpcpp/support/server_callback.h>
+
+#include "melstream/core/sources.hpp"
+#include "melstream/rpc/worker.hpp"
+#include "melstream/v1/admin_service.grpc.pb.h"
+
+namespace melstream::rpc {
+
+class AdminService final : public v1::AdminService::CallbackService {
+ public:
+  /// @param sources outlives the service; null: every call is refused with FAILED_PRECONDITION.
+  explicit AdminService(core::SourceControl* sources);
+
+  grpc::ServerUnaryReactor* OpenSource(grpc::CallbackServerContext* context, const v1::OpenSourceRequest* request,
+                                       v1::OpenSourceResponse* response) override;
+  grpc::ServerUnaryReactor* CloseSource(grpc::CallbackServerContext* context, const v1::CloseSourceRequest* request,
+                                        v1::CloseSourceResponse* response) override;
+  grpc::ServerUnaryReactor* ListSources(grpc::CallbackServerContext* context, const v1::ListSourcesRequest* request,
+                                        v1::ListSourcesResponse* response) override;
+  grpc::ServerUnaryReactor* ListDevices(grpc::CallbackServerContext* context, const v1::ListDevicesRequest* request,
+                                        v1::ListDevicesResponse* response) override;
+
+  /// Ends the calls that wait with UNAVAILABLE, those to come too; the one that is being answered goes on.
+  void end_all();
+
+ private:
+  using Answer = std::function<void(core::SourceControl& sources)>;
+  struct Call {
+    grpc::CallbackServerContext* context = nullptr;
+    grpc::ServerUnaryReactor* reactor = nullptr;
+    Answer answer;
+  };
+
+  /// @param answer fills the response, or throws.
+  grpc::ServerUnaryReactor* queue(grpc::CallbackServerContext& context, Answer answer);
+  void answer_all();
+
+  core::SourceControl* const sources_;
+  std::mutex mutex_;  // protects waiting_ and closed_
+  std::vector<Call> waiting_;
+  bool closed_ = false;
+  Worker worker_;  // last: it uses all above
+};
+
+}  // namespace melstream::rpc
