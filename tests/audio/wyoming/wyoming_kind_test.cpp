@@ -153,7 +153,7 @@ TEST_F(WyomingSources, APeerThatReadsNothingCostsOneAnswer) {
   EXPECT_TRUE(test::eventually([&] {
     if (peer.send_some(questions)) return false;
     fixture_.clock.turn_s(1);
-    return source_->status().detail.ends_with(" 0 connected");
+    return source_->status().detail.ends_with(" 0 connections");
   }));
 }
 
