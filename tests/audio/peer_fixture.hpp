@@ -26,6 +26,7 @@
 
 #include "tests/audio/net_fixture.hpp"
 #include "tests/audio/stream_recorder.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace melstream::test {
 
@@ -73,14 +74,14 @@ class PeerFixture {
   std::vector<std::string> events_;
 };
 
-/// The same for one connection without a source: the peer 127.0.0.1:0, the seventh that connected.
+/// The same for one connection without a source: the peer 127.0.0.1:0, connected to port 4000, number 7.
 class PeerContextFixture : public PeerFixture {
  public:
   /// Replaces the last; sessions of that must be gone.
   const audio::PeerContext& make_context(const std::string& uri) {
     audio::SourceUri parsed = audio::parse_source_uri(uri);
     options_.emplace(core::SourceSpec{.id = "desk", .uri = uri, .labels = {{"room", "1"}}}, parsed, parsed.params);
-    context_.emplace(audio::PeerContext{*options_, parts_, totals, any_port(), 7});
+    context_.emplace(audio::PeerContext{*options_, parts_, totals, any_port(), 4000, 7});
     return *context_;
   }
   std::int64_t now() const { return clock.mono_ns(); }
@@ -105,7 +106,7 @@ inline std::int64_t counter(const core::SourceStatus& status, std::string_view n
   return -1;
 }
 
-/// The port of "listens on 127.0.0.1:4711, ...".
+/// The port of "listening on 127.0.0.1:4711, ...".
 inline std::uint16_t port_of(const audio::Source& source) {
   const std::string detail = source.status().detail;
   return static_cast<std::uint16_t>(std::stoi(detail.substr(detail.find(':') + 1)));

@@ -58,7 +58,7 @@ class PeerBench {
     sockaddr_in loopback{};
     loopback.sin_family = AF_INET;
     loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return {options_, parts_, totals_, audio::NetAddress(reinterpret_cast<const sockaddr&>(loopback)), 1};
+    return {options_, parts_, totals_, audio::NetAddress(reinterpret_cast<const sockaddr&>(loopback)), 4000, 1};
   }
   audio::NetLoop& net() noexcept { return net_; }
 

@@ -21,7 +21,7 @@ constexpr auto kSuppressed = FilledSpan::Kind::kSuppressed;
 constexpr StartAt kFromFrame0{.kind = StartAt::Kind::kFrame, .frame = 0};
 
 struct Choice {
-  const char* front_end;
+  const char* front_end = "";
   Smoothing smoothing = Smoothing::kNone;
 };
 

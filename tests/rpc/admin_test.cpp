@@ -1,6 +1,7 @@
 // AdminService over a control that a test scripts: values arrive whole, errors by their codes, slow answers hold up
 // nobody else.
 #include <condition_variable>
+#include <map>
 #include <thread>
 
 #include "melstream/core/error.hpp"
@@ -71,9 +72,11 @@ struct HasControl {
 };
 
 class AdminTest : public HasControl, public ServerTest {
+ public:
+  ~AdminTest() override { control.hold(false); }
+
  protected:
   AdminTest() : ServerTest({.sources = &control}) {}
-  ~AdminTest() override { control.hold(false); }
 
   grpc::Status open(const std::string& id, const std::string& uri, v1::OpenSourceResponse* response = nullptr) {
     grpc::ClientContext context;
@@ -167,22 +170,58 @@ TEST_F(AdminTest, ASlowLookForDevicesHoldsUpNoStream) {
   EXPECT_TRUE(status.ok());
 }
 
-TEST_F(AdminTest, ADrainEndsTheCallsThatWait) {
+/// Calls that are under way together.
+class ManyCloses {
+ public:
+  ManyCloses(v1::AdminService::Stub& stub, int n_calls) : n_open_(n_calls), calls_(static_cast<std::size_t>(n_calls)) {
+    for (Call& call : calls_) {
+      set_deadline(call.context);
+      stub.async()->CloseSource(&call.context, &request_, &call.response, [this](const grpc::Status& status) {
+        const std::lock_guard lock(mutex_);
+        ++n_by_code_[status.error_code()];
+        --n_open_;
+        changed_.notify_all();
+      });
+    }
+  }
+  /// By code, of those that are over, once at most so many are left.
+  std::map<StatusCode, int> wait(int n_left) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return n_open_ <= n_left; });
+    return n_by_code_;
+  }
+
+ private:
+  struct Call {
+    grpc::ClientContext context;
+    v1::CloseSourceResponse response;
+  };
+  const v1::CloseSourceRequest request_;
+  std::mutex mutex_;  // protects n_open_ and n_by_code_
+  std::condition_variable changed_;
+  int n_open_;
+  std::map<StatusCode, int> n_by_code_;
+  std::vector<Call> calls_;
+};
+
+TEST_F(AdminTest, LimitsTheCallsThatWaitAndEndsThemInADrain) {
   control.hold(true);
-  grpc::Status looked;
   std::thread looking([&] {
     grpc::ClientContext context;
     set_deadline(context);
     v1::ListDevicesResponse response;
-    looked = admin().ListDevices(&context, {}, &response);
+    admin().ListDevices(&context, {}, &response);
   });
   control.wait_until_looking();
-  std::thread draining([&] { server().drain(std::chrono::milliseconds(100)); });
-  EXPECT_EQ(open("desk", "mic:default").error_code(), StatusCode::UNAVAILABLE);
+  ManyCloses closes(admin(), 65);
+  // Which of them is refused is open, but it is once 64 wait.
+  EXPECT_EQ(closes.wait(64), (std::map<StatusCode, int>{{StatusCode::RESOURCE_EXHAUSTED, 1}}));
+  std::thread draining([&] { server().drain(std::chrono::milliseconds(0)); });
+  EXPECT_EQ(closes.wait(0),
+            (std::map<StatusCode, int>{{StatusCode::RESOURCE_EXHAUSTED, 1}, {StatusCode::UNAVAILABLE, 64}}));
   control.hold(false);
   draining.join();
   looking.join();
-  EXPECT_TRUE(control.list().empty());
 }
 
 class NoSourcesTest : public ServerTest {};

@@ -101,7 +101,7 @@ std::vector<std::string> describe(const MemoryPlan& plan, const RegistryOptions&
         ", each stream from the network: " + kept(options.audio_history_s) +
         "; mapped as streams open, the oldest audio goes first");
   } else {
-    lines.push_back("audio history: none, so no windows (GetWindow)");
+    lines.emplace_back("audio history: none, so no windows (GetWindow)");
   }
   lines.push_back("features always computed: " + streams + ", live and as many ended, x " +
                   mib(plan.feature_bytes_per_stream) + " = " +

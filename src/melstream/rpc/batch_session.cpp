@@ -75,7 +75,7 @@ void BatchSession::OnReadDone(bool ok) {
       return;
     }
     const std::int64_t now_mono_ns = environment_.clock().mono_ns();
-    add(std::move(opened), now_mono_ns);
+    add(opened, now_mono_ns);
     take_chunks(now_mono_ns);
     close_streams();
     wipe_request();
@@ -137,7 +137,7 @@ void BatchSession::taken_over(const std::shared_ptr<BatchStream>& stream) {
   flush();
 }
 
-void BatchSession::add(Opened opened, std::int64_t now_mono_ns) {
+void BatchSession::add(const Opened& opened, std::int64_t now_mono_ns) {
   for (const auto& stream : opened) {
     v1::BatchUpdate& update = add_update(stream->number);
     if (!stream->audio) {

@@ -57,7 +57,7 @@ class BatchSession final : public grpc::ServerBidiReactor<v1::StreamAudioBatchRe
   void taken_over(const std::shared_ptr<BatchStream>& stream);
 
   // With the mutex held.
-  void add(Opened opened, std::int64_t now_mono_ns);
+  void add(const Opened& opened, std::int64_t now_mono_ns);
   void take_chunks(std::int64_t now_mono_ns);
   void close_streams();
   /// Null for a stream that is over. Throws Error for a number that was never opened.

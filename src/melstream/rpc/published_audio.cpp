@@ -36,6 +36,7 @@ PublishedAudio::PublishedAudio(const Environment& environment, AudioChoice choic
                                const std::function<void()>& on_takeover)
     : format_(choice.format),
       fast_(choice.fast),
+      sample_bytes_(sample_bytes(choice.format)),
       slice_bytes_(slice_bytes(choice.format, environment.registry().options().ring_samples)) {
   for (pipeline::StreamOptions& stream : choice.streams) stream.on_takeover = on_takeover;
   streams_ = environment.registry().open(std::move(choice.streams), choice.takeover);
@@ -73,7 +74,7 @@ void PublishedAudio::begin(const Chunk& chunk, std::int64_t received_mono_ns) {
   if (chunk.capture_time_ns > 0 && chunk.capture_time_ns <= kLatestWallNs) {
     chunk_time_.capture_wall_ns = chunk.capture_time_ns;
   } else {
-    const auto n_samples = static_cast<std::int64_t>(chunk.content.size() / sample_bytes());
+    const auto n_samples = static_cast<std::int64_t>(chunk.content.size() / sample_bytes_);
     chunk_time_.capture_mono_ns = received_mono_ns - n_samples * core::kNsPerSecond / format_.sample_rate_hz;
   }
 }
@@ -82,7 +83,7 @@ bool PublishedAudio::take() {
   while (taken_bytes_ < chunk_.content.size()) {
     const std::size_t n = std::min(slice_bytes_, chunk_.content.size() - taken_bytes_);
     if (fast_ && !ingest_->has_room(n)) return false;
-    const auto before = static_cast<std::int64_t>(taken_bytes_ / sample_bytes());
+    const auto before = static_cast<std::int64_t>(taken_bytes_ / sample_bytes_);
     const std::int64_t before_ns = before * core::kNsPerSecond / format_.sample_rate_hz;
     core::AudioTime time = chunk_time_;
     if (time.capture_wall_ns > 0) {

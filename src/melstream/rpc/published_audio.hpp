@@ -71,10 +71,9 @@ class PublishedAudio {
   void set_ended(core::EndReason reason, v1::StreamEnded& out) const;
 
  private:
-  std::size_t sample_bytes() const noexcept { return rpc::sample_bytes(format_); }
-
   const core::PcmFormat format_;
   const bool fast_;
+  const std::size_t sample_bytes_;  ///< of all channels
   const std::size_t slice_bytes_;
   std::vector<std::shared_ptr<pipeline::Stream>> streams_;  ///< before ingest_: it writes to their feeds
   std::unique_ptr<core::PcmIngest> ingest_;

@@ -66,7 +66,7 @@ class WsPeer final : public TcpPeer {
     send(ws_request(target, host.empty() ? host_ : host, more));
     received_ = receive_until("\r\n\r\n");
     const std::size_t end = received_.find("\r\n\r\n") + 4;
-    const std::string header = received_.substr(0, end);
+    std::string header = received_.substr(0, end);
     received_.erase(0, end);
     return header;
   }

@@ -9,11 +9,11 @@
 #include <gtest/gtest.h>
 
 #include "tests/audio/peer_fixture.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace melstream::audio {
 namespace {
 
-using testing::AllOf;
 using testing::HasSubstr;
 
 class WsSessions : public testing::Test {
@@ -82,9 +82,9 @@ TEST_F(WsSessions, TheTextMessageIsTheFormat) {
 }
 
 TEST_F(WsSessions, WithoutANameTheTemplateGivesOne) {
-  open("ws://127.0.0.1:0?stream=page-{n}-{peer}");
+  open("ws://127.0.0.1:0?stream=page-{n}-{port}-{peer}");
   say("{}");
-  EXPECT_EQ(session_->stream()->id(), "page-7-127.0.0.1-0");
+  EXPECT_EQ(session_->stream()->id(), "page-7-4000-127.0.0.1-0");
 }
 
 TEST_F(WsSessions, OnlyACloseThatSaysSoCompletesTheStream) {
@@ -177,7 +177,7 @@ TEST_F(WsSessions, StreamsWithoutAudioAreClosed) {
   send({});  // no audio
   EXPECT_FALSE(session_->is_over());
   pass_s(1);
-  expect_closed(WsCode::kPolicy, "no audio for 20 s (idle_timeout_s");
+  expect_closed(WsCode::kPolicy, "no audio for 20.000 s (idle_timeout_s");
   EXPECT_EQ(end_reason(), core::EndReason::kSourceLost);
 }
 
@@ -189,7 +189,8 @@ TEST_F(WsSessions, TellsWhatItTookWhenTheSourceEnds) {
   session_->end(core::EndReason::kShutdown);
   EXPECT_EQ(end_reason(), core::EndReason::kShutdown);
   expect_closed(WsCode::kGoingAway, R"({"ended":{"dropped":0,"samples":10}})");
-  EXPECT_TRUE(fixture_.has_event("sender_ended peer=127.0.0.1:0 stream=desk reason=shutdown samples=10 dropped=0"));
+  EXPECT_TRUE(fixture_.has_event(
+      "sender_gone peer=127.0.0.1:0 stream=desk reason=the daemon shuts down samples_accepted=10 samples_dropped=0"));
 }
 
 TEST_F(WsSessions, GivesTheStreamToWhoTakesItOver) {

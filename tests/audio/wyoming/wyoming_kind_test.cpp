@@ -9,6 +9,7 @@
 #include "melstream/core/error.hpp"
 
 #include "tests/audio/peer_fixture.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace melstream::audio {
 namespace {
@@ -152,7 +153,7 @@ TEST_F(WyomingSources, APeerThatReadsNothingCostsOneAnswer) {
   EXPECT_TRUE(test::eventually([&] {
     if (peer.send_some(questions)) return false;
     fixture_.clock.turn_s(1);
-    return source_->status().detail.ends_with(" 0 connected");
+    return source_->status().detail.ends_with(" 0 connections");
   }));
 }
 

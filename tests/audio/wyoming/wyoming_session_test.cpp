@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/audio/peer_fixture.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace melstream::audio {
 namespace {
@@ -62,7 +63,8 @@ TEST_F(WyomingSessions, ChunksBecomeTheStream) {
   EXPECT_EQ(totals_.messages, 9);
   EXPECT_EQ(totals_.bytes, 2000);
   EXPECT_EQ(totals_.samples.accepted, 1000);
-  EXPECT_TRUE(fixture_.has_event("sender_ended peer=127.0.0.1:0 stream=desk reason=completed samples=1000"));
+  EXPECT_TRUE(fixture_.has_event(
+      "sender_gone peer=127.0.0.1:0 stream=desk reason=it said that it was done samples_accepted=1000"));
 }
 
 TEST_F(WyomingSessions, OneConnectionMayStartSeveralStreamsInTurn) {
@@ -182,7 +184,7 @@ TEST_F(WyomingSessions, StreamsWithoutAudioAreClosed) {
   EXPECT_FALSE(session_->is_over());
   pass_s(1);
   EXPECT_TRUE(session_->is_over());
-  EXPECT_THAT(session_->take_output(), HasSubstr("no audio for 20 s (idle_timeout_s"));
+  EXPECT_THAT(session_->take_output(), HasSubstr("no audio for 20.000 s (idle_timeout_s"));
   EXPECT_EQ(fixture_.stream().taken[0].end_reason, core::EndReason::kSourceLost);
   EXPECT_EQ(totals_.refused, 1);
 }

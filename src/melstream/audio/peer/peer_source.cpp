@@ -12,6 +12,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "melstream/audio/net/sender_events.hpp"
 #include "melstream/audio/net_loop.hpp"
 
 namespace melstream::audio {
@@ -23,16 +24,18 @@ constexpr std::chrono::milliseconds kBeat{250};
 constexpr std::chrono::milliseconds kOutOfFdsPause{100};
 constexpr int kAcceptsAtOnce = 32;  // then the others get their turn
 
-constexpr std::string_view name_of(core::EndReason reason) noexcept {
+constexpr double kMostIdleSeconds = 86400;
+
+constexpr std::string_view text_of(core::EndReason reason) noexcept {
   switch (reason) {
     case core::EndReason::kCompleted:
-      return "completed";
+      return "it said that it was done";
     case core::EndReason::kSourceLost:
-      return "source_lost";
+      return "lost";
     case core::EndReason::kTakenOver:
-      return "taken_over";
+      return "another publisher took the stream over";
     case core::EndReason::kShutdown:
-      return "shutdown";
+      return "the daemon shuts down";
   }
   return "";
 }
@@ -42,22 +45,23 @@ constexpr std::string_view name_of(core::EndReason reason) noexcept {
 PeerOptions::PeerOptions(const core::SourceSpec& the_spec, const SourceUri& uri, UriParams& params)
     : spec(the_spec),
       bind(take_bind(uri, params)),
-      stream(params.text("stream").value_or("{id}"), {"id", "n", "peer"}),
+      stream(params.text("stream").value_or("{id}"), {"id", "port", "peer", "n"}),
       max_connections(static_cast<int>(params.integer("max_connections", 64, 1, 4096))),
-      idle_timeout_ns(params.integer("idle_timeout_s", 30, 1, 86400) * core::kNsPerSecond),
+      idle_timeout_ns(static_cast<std::int64_t>(params.number("idle_timeout_s", 30, 0, kMostIdleSeconds) *
+                                                static_cast<double>(core::kNsPerSecond))),
       conceal(take_conceal(params)) {}
 
 std::unique_ptr<PcmSession> PeerContext::open(const StreamWish& wish, std::function<void()> on_takeover) const {
   core::StreamRequest request;
-  request.id = wish.id.value_or(
-      options.stream.id({{"id", options.spec.id}, {"n", std::to_string(number)}, {"peer", peer.text()}}));
+  request.id = wish.id.value_or(options.stream.id(
+      {{"id", options.spec.id}, {"port", std::to_string(port)}, {"peer", peer.text()}, {"n", std::to_string(number)}}));
   request.labels = options.spec.labels;
   request.labels.insert(wish.labels.begin(), wish.labels.end());
   request.format = wish.format;
   request.conceal = options.conceal;
   try {
     auto session = std::make_unique<PcmSession>(request, parts, std::move(on_takeover));
-    tell(SourceEvent::Level::kInfo, "sender_started", {{"peer", peer.text()}, {"stream", session->id()}});
+    tell_connected(parts, peer, request);
     return session;
   } catch (const core::Error& error) {
     const bool one_id = !wish.id && !options.stream.uses("n") && !options.stream.uses("peer");
@@ -68,24 +72,13 @@ std::unique_ptr<PcmSession> PeerContext::open(const StreamWish& wish, std::funct
 void PeerContext::close(std::unique_ptr<PcmSession> session, core::EndReason reason) const {
   if (session == nullptr) return;
   session->end(reason);
-  const core::IngestCounters counters = session->counters();
-  add_counters(totals.samples, counters);
-  const bool lost = reason == core::EndReason::kSourceLost;
-  tell(lost ? SourceEvent::Level::kWarning : SourceEvent::Level::kInfo, "sender_ended",
-       {{"peer", peer.text()},
-        {"stream", session->id()},
-        {"reason", std::string(name_of(reason))},
-        {"samples", std::to_string(counters.accepted)},
-        {"dropped", std::to_string(counters.dropped)}});
+  add_counters(totals.samples, session->counters());
+  tell_gone(parts, peer, *session, reason, std::string(text_of(reason)));
 }
 
 void PeerContext::refuse(const std::string& reason) const {
   ++totals.refused;
-  tell(SourceEvent::Level::kWarning, "sender_refused", {{"peer", peer.text()}, {"reason", reason}});
-}
-
-void PeerContext::tell(SourceEvent::Level level, std::string_view name, SourceEvent::Fields fields) const {
-  parts.tell({level, name, std::move(fields)});
+  tell_refused(parts, peer, reason);
 }
 
 struct PeerSource::State : std::enable_shared_from_this<State> {
@@ -119,7 +112,12 @@ struct PeerSource::State : std::enable_shared_from_this<State> {
   asio::steady_timer pause;
   asio::steady_timer beat;
   PeerTotals totals;
-  std::vector<std::shared_ptr<PeerConnection>> connections;
+  struct Numbered {
+    std::shared_ptr<PeerConnection> connection;
+    std::size_t number;
+  };
+  std::vector<Numbered> connections;
+  SenderNumbers numbers;
   bool stopped = false;
 };
 
@@ -156,15 +154,17 @@ void PeerSource::State::accept_all() {
 
 void PeerSource::State::take(OwnedFd fd, const NetAddress& peer) {
   ++totals.connections;
-  const PeerContext context{options, parts, totals, peer, totals.connections};
+  PeerContext context{options, parts, totals, peer, address.port()};
   forget_gone();
   if (!options.bind.allow_from.contains(peer)) return context.refuse("its address is not in allow_from");
   if (connections.size() >= static_cast<std::size_t>(options.max_connections)) {
     return context.refuse("max_connections=" + std::to_string(options.max_connections) + " are open");
   }
+  context.number = numbers.take();
   try {
-    connections.push_back(connect(std::move(fd), context));
+    connections.push_back({connect(std::move(fd), context), context.number});
   } catch (const std::exception& error) {  // of the system: it has no memory for one more
+    numbers.give_back(context.number);
     return context.refuse(error.what());
   }
   if (connections.size() == 1) wait_for_beat();
@@ -175,16 +175,17 @@ void PeerSource::State::wait_for_beat() {
   beat.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
     if (error || self->stopped) return;
     const std::int64_t now_ns = self->parts.clock.mono_ns();
-    for (const auto& connection : self->connections) connection->tick(now_ns);
+    for (const auto& [connection, number] : self->connections) connection->tick(now_ns);
     self->forget_gone();
     if (!self->connections.empty()) self->wait_for_beat();
   });
 }
 
 void PeerSource::State::forget_gone() {
-  connections.erase(std::remove_if(connections.begin(), connections.end(),
-                                   [](const auto& connection) { return connection->is_gone(); }),
-                    connections.end());
+  const auto gone = std::stable_partition(connections.begin(), connections.end(),
+                                          [](const Numbered& one) { return !one.connection->is_gone(); });
+  for (auto one = gone; one != connections.end(); ++one) numbers.give_back(one->number);
+  connections.erase(gone, connections.end());
 }
 
 void PeerSource::State::stop(core::EndReason reason) {
@@ -193,14 +194,14 @@ void PeerSource::State::stop(core::EndReason reason) {
   listener.close();
   pause.cancel();
   beat.cancel();
-  for (const auto& connection : connections) connection->end(reason);
+  for (const auto& [connection, number] : connections) connection->end(reason);
   connections.clear();
 }
 
 core::SourceStatus PeerSource::State::status() const {
   core::SourceStatus status{.spec = options.spec};
   PeerTotals now = totals;
-  for (const auto& connection : connections) {
+  for (const auto& [connection, number] : connections) {
     if (connection->session() == nullptr) continue;
     status.state = core::SourceState::kLive;
     for (std::string& id : connection->session()->stream_ids()) status.streams.push_back(std::move(id));
@@ -208,9 +209,9 @@ core::SourceStatus PeerSource::State::status() const {
   }
   if (stopped) {
     status.state = core::SourceState::kEnded;
-    status.detail = "closed";
+    status.detail = "ended";
   } else {
-    status.detail = "listens on " + address.text() + ", " + std::to_string(connections.size()) + " connected";
+    status.detail = "listening on " + address.text() + ", " + std::to_string(connections.size()) + " connections";
   }
   status.counters = {{"connections", now.connections},
                      {"connections_refused", now.refused},

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "melstream/audio/net/sender_params.hpp"
 #include "melstream/audio/net_address.hpp"
 #include "melstream/audio/pcm_session.hpp"
 #include "melstream/audio/source.hpp"
@@ -25,9 +26,9 @@ struct PeerOptions {
 
   core::SourceSpec spec;
   BindSpec bind;
-  IdTemplate stream;  ///< with {id}, {n} and {peer}
+  IdTemplate stream;  ///< with {id}, {port}, {peer} and {n}
   int max_connections;
-  std::int64_t idle_timeout_ns;
+  std::int64_t idle_timeout_ns;  ///< 0: for ever
   core::Conceal conceal;
 };
 
@@ -47,7 +48,8 @@ struct PeerContext {
   const SourceParts& parts;
   PeerTotals& totals;
   NetAddress peer;
-  std::int64_t number = 0;  ///< {n}: connections of the source count from 1
+  std::uint16_t port = 0;  ///< that it connected to
+  std::size_t number = 1;  ///< {n}: the smallest that no other connection of the source has, from 1
 
   struct StreamWish {
     std::optional<std::string> id;  ///< of the peer's own choice; goes before the template
@@ -60,7 +62,6 @@ struct PeerContext {
   void close(std::unique_ptr<PcmSession> session, core::EndReason reason) const;
   /// Counts the peer among the refused, and tells why.
   void refuse(const std::string& reason) const;
-  void tell(SourceEvent::Level level, std::string_view name, SourceEvent::Fields fields) const;
 };
 
 /// One connection. Thread: ms-net.

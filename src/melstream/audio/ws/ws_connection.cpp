@@ -139,11 +139,11 @@ void WsConnection::on_request(const Error& error) {
 std::optional<WsRefusal> WsConnection::refusal() const {
   const auto& request = request_.get();
   const std::string local_host = local_.host_text();
-  const auto refusal = options_.admission.refuse({.target = view_of(request.target()),
-                                                  .host = header_of(request, http::field::host),
-                                                  .origin = header_of(request, http::field::origin),
-                                                  .local_host = local_host,
-                                                  .local_port = local_.port()});
+  auto refusal = options_.admission.refuse({.target = view_of(request.target()),
+                                            .host = header_of(request, http::field::host),
+                                            .origin = header_of(request, http::field::origin),
+                                            .local_host = local_host,
+                                            .local_port = local_.port()});
   if (refusal) return refusal;
   if (!websocket::is_upgrade(request)) return WsRefusal{426, "this port takes audio by WebSocket alone"};
   if (head_.size() > 0) return WsRefusal{400, "frames before the answer to the handshake"};
