@@ -96,7 +96,7 @@ struct DatagramSockets::State : std::enable_shared_from_this<State> {
           "cannot watch a socket: " + std::generic_category().message(errno) + "; raise fs.epoll.max_user_watches");
     }
     sockets.push_back({std::move(fd)});
-    if (index == 0) wait();
+    if (index == 0) rest();  // so that the timer's memory is there before the first datagram
     return index;
   }
 

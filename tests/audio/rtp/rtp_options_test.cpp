@@ -65,7 +65,7 @@ TEST(RtpOptions, TakeTheEvenPortsOfARange) {
 }
 
 TEST(RtpOptions, SayWhatIsWrong) {
-  const std::array<std::pair<std::string, std::string>, 13> kCases = {{
+  const std::array<std::pair<std::string, std::string>, 13> cases = {{
       {"pt=96", "pt=96:L16/16000/1"},
       {"pt=128:L16/16000", "pt=96:L16/16000/1"},
       {"pt=96:L16", "give the sample rate"},
@@ -80,7 +80,7 @@ TEST(RtpOptions, SayWhatIsWrong) {
       {"conceal=maybe", "none, zero or hold"},
       {"jiter_ms=20", "jitter_ms"},
   }};
-  for (const auto& [parameters, said] : kCases) {
+  for (const auto& [parameters, said] : cases) {
     EXPECT_NE(refusal_of("rtp://127.0.0.1:5004?" + parameters).find(said), std::string::npos)
         << parameters << " is told: " << refusal_of("rtp://127.0.0.1:5004?" + parameters);
   }

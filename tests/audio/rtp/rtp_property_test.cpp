@@ -59,7 +59,9 @@ class RtpPropertyTest : public RtpTest {
         arrivals.push_back({i, sent[i].sent_ns + ms * kMs});
       }
     }
-    std::stable_sort(arrivals.begin(), arrivals.end(), [](const auto& a, const auto& b) { return a.at_ns < b.at_ns; });
+    std::sort(arrivals.begin(), arrivals.end(), [](const Arrival& a, const Arrival& b) {
+      return a.at_ns != b.at_ns ? a.at_ns < b.at_ns : a.packet < b.packet;
+    });
     return arrivals;
   }
   bool chance(double p) { return std::uniform_real_distribution<double>(0, 1)(random_) < p; }
