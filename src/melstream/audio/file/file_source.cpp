@@ -71,12 +71,12 @@ class FileSource final : public Source {
   PcmFile file_;
   core::PcmFormat format_;
   std::unique_ptr<core::OpenStream> stream_;  ///< its own thread's, once that runs
-  std::int64_t begin_mono_ns_ = 0;            ///< its own thread's
+  std::int64_t begin_mono_ns_;                ///< its own thread's
 
   mutable std::mutex mutex_;  // protects all below
   std::condition_variable changed_;
   std::optional<core::EndReason> wanted_end_;
-  core::SourceState state_ = core::SourceState::kWaiting;
+  core::SourceState state_;
   std::string detail_;
   core::IngestCounters counters_;
 
@@ -84,7 +84,14 @@ class FileSource final : public Source {
 };
 
 FileSource::FileSource(const core::SourceSpec& spec, const SourceUri& uri, const SourceParts& parts)
-    : spec_(spec), options_(parse_options(uri)), parts_(parts), file_(options_.path), format_(file_.format()) {
+    : spec_(spec),
+      options_(parse_options(uri)),
+      parts_(parts),
+      file_(options_.path),
+      format_(file_.format()),
+      begin_mono_ns_(parts.clock.mono_ns()),
+      state_(options_.on_demand ? core::SourceState::kIdle : core::SourceState::kLive),
+      detail_(options_.on_demand ? "begins with its first subscriber" : "reading " + options_.path) {
   format_.channel_mode = options_.channel.channel_mode;
   format_.channel_index = options_.channel.channel_index;
   core::validate(format_);
@@ -99,9 +106,6 @@ FileSource::FileSource(const core::SourceSpec& spec, const SourceUri& uri, const
                                   if (!wanted_end_) wanted_end_ = core::EndReason::kTakenOver;
                                   changed_.notify_all();
                                 }});
-  state_ = options_.on_demand ? core::SourceState::kIdle : core::SourceState::kLive;
-  detail_ = options_.on_demand ? "begins with its first subscriber" : "reading " + options_.path;
-  begin_mono_ns_ = parts_.clock.mono_ns();
   thread_ = std::thread([this] { run(); });
 }
 
