@@ -11,8 +11,8 @@ namespace melstream::daemon {
 
 const std::vector<audio::SourceKind>& source_kinds() {
   static const std::vector<audio::SourceKind> kKinds = {
-      audio::kMicKind,   audio::file_kind(), audio::tcp_kind(), audio::udp_kind(),
-      audio::rtp_kind(), audio::srtp_kind(), audio::kWsKind,    audio::kWyomingKind,
+      audio::mic_kind(), audio::file_kind(), audio::tcp_kind(), audio::udp_kind(),
+      audio::rtp_kind(), audio::srtp_kind(), audio::ws_kind(),  audio::wyoming_kind(),
   };
   return kKinds;
 }

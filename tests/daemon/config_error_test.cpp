@@ -233,12 +233,12 @@ TEST(ConfigError, SourceIsChecked) {
 
 TEST(ConfigError, KeysOfASourceAreTheParametersOfItsKind) {
   const std::string errors = errors_of(
-      "[[source]]\nid = \"a\"\nuri = \"file:x.wav\"\npase = \"fast\"\n"
-      "[[source]]\nid = \"b\"\nuri = \"file:x.wav\"\npace = \"slow\"\n"
+      "[[source]]\nid = \"a\"\nuri = \"file:x.wav\"\npasing = \"fast\"\n"
+      "[[source]]\nid = \"b\"\nuri = \"file:x.wav\"\npacing = \"slow\"\n"
       "[[source]]\nid = \"c d\"\nuri = \"file:x.wav\"\n"
       "[[source]]\nid = \"e\"\nuri = \"file:x.wav\"\n[[source]]\nid = \"e\"\nuri = \"file:x.wav\"\n");
-  EXPECT_NE(errors.find(":4:1: error: source 'a': unknown parameter 'pase'"), std::string::npos) << errors;
-  EXPECT_NE(errors.find(":8:1: error: source 'b': pace=slow: must be realtime or fast"), std::string::npos) << errors;
+  EXPECT_NE(errors.find(":4:1: error: source 'a': unknown parameter 'pasing'"), std::string::npos) << errors;
+  EXPECT_NE(errors.find(":8:1: error: source 'b': pacing=slow: must be live or fast"), std::string::npos) << errors;
   EXPECT_NE(errors.find(":10:6: error: source 'c d': the id of a source"), std::string::npos) << errors;
   EXPECT_NE(errors.find(":16:6: error: source 'e' is defined above"), std::string::npos) << errors;
 }

@@ -111,10 +111,10 @@ cmvn_scale = "1,2,3"
 id = "corridor"
 uri = "file:/a \u00e4.wav?loop=true"
 labels = { room = "3", "odd key" = "x \"y\"" }
-pace = "fast"
+pacing = "fast"
 capture = "on-demand"
 )");
-  EXPECT_EQ(config.sources.at(0).uri, "file:/a \u00e4.wav?loop=true&pace=fast&capture=on-demand");
+  EXPECT_EQ(config.sources.at(0).uri, "file:/a \u00e4.wav?loop=true&pacing=fast&capture=on-demand");
   EXPECT_EQ(config.sources.at(0).labels.at("odd key"), "x \"y\"");
   const std::string printed = to_toml(config);
   EXPECT_EQ(good(printed), config) << printed;

@@ -42,7 +42,7 @@ class Registry {
   Registry(RegistryOptions options, core::HostArena& arena, const core::Clock& clock, engine::Engine& engine,
            const engine::FrontEndCatalog& catalog);
 
-  /// Opens streams together, all or none (a split source opens several). Throws Error: kInvalidArgument (id),
+  /// Opens streams together, all or none (a split source opens several). Throws Error: kInvalidArgument (id, labels),
   /// kAlreadyExists, kResourceExhausted (max_streams, memory), kUnavailable (draining).
   std::vector<std::shared_ptr<Stream>> open(std::vector<StreamOptions> options, bool takeover);
   /// The live stream of this id, else the one that ended last; null if there is none.
@@ -103,6 +103,10 @@ class Registry {
   std::mt19937_64 epochs_;
   std::uint64_t n_openings_ = 0;
 };
+
+/// Throws Error(kInvalidArgument, field labels) beyond 32 labels of 256 bytes a key or value: they live as long as
+/// their stream and go into every list.
+void validate_labels(const std::map<std::string, std::string>& labels);
 
 /// Throws Error(kInvalidArgument, field stream) unless the id matches [A-Za-z0-9._-]{1,64}.
 void validate_stream_id(std::string_view id);

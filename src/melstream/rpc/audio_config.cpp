@@ -1,7 +1,6 @@
 #include "melstream/rpc/audio_config.hpp"
 
 #include <algorithm>
-#include <map>
 #include <string>
 
 #include "melstream/core/error.hpp"
@@ -11,30 +10,8 @@
 namespace melstream::rpc {
 namespace {
 
-// Labels live as long as their stream and go into every list.
-constexpr std::size_t kMaxLabels = 32;
-constexpr std::size_t kMaxLabelBytes = 256;
 // Samples a channel that are pushed at once: small against a sample ring of 16,384, large against a call.
 constexpr std::int64_t kSliceSamples = 4096;
-
-std::map<std::string, std::string> check_labels(const v1::AudioConfig& config) {
-  if (config.labels().size() > kMaxLabels) {
-    throw core::Error(core::ErrorCode::kInvalidArgument,
-                      std::to_string(config.labels().size()) + " labels; at most " + std::to_string(kMaxLabels),
-                      "labels");
-  }
-  std::map<std::string, std::string> labels;
-  for (const auto& [key, value] : config.labels()) {
-    if (key.empty() || key.size() > kMaxLabelBytes || value.size() > kMaxLabelBytes) {
-      throw core::Error(core::ErrorCode::kInvalidArgument,
-                        "keys need 1 to " + std::to_string(kMaxLabelBytes) + " bytes, values at most " +
-                            std::to_string(kMaxLabelBytes),
-                        "labels");
-    }
-    labels.emplace(key, value);
-  }
-  return labels;
-}
 
 }  // namespace
 
@@ -51,10 +28,11 @@ AudioChoice choose_audio(const v1::AudioConfig& config, const std::function<std:
   choice.takeover = config.takeover();
 
   const pipeline::StreamOptions options{.id = config.stream(),
-                                        .labels = check_labels(config),
+                                        .labels = {config.labels().begin(), config.labels().end()},
                                         .pacing = to_pacing(config.pacing()),
                                         .resampler_delay_ns = resampler_delay_ns(choice.format.sample_rate_hz),
                                         .on_takeover = {}};
+  pipeline::validate_labels(options.labels);
   choice.fast = options.pacing == pipeline::Pacing::kFast;
   choice.streams.assign(static_cast<std::size_t>(choice.format.n_feeds()), options);
   if (choice.format.channel_mode == core::ChannelMode::kSplit) {

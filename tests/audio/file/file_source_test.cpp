@@ -66,7 +66,7 @@ TEST_F(FileSourceTest, PlaysAtTheClocksPace) {
 }
 
 TEST_F(FileSourceTest, ReadsFastWithoutLossAndEnds) {
-  const auto source = make(kSpeech + "?pace=fast");
+  const auto source = make(kSpeech + "?pacing=fast");
   ASSERT_TRUE(ends());  // 11 s through a ring of one second, drained as the test looks
   EXPECT_EQ(n_samples(), 176000U);
   EXPECT_EQ(recorder_.find("f")->taken.front().segments.size(), 1U);
@@ -77,7 +77,7 @@ TEST_F(FileSourceTest, ReadsFastWithoutLossAndEnds) {
 }
 
 TEST_F(FileSourceTest, GoesOnInALoop) {
-  const auto source = make(kFile + "?pace=fast&loop=true");
+  const auto source = make(kFile + "?pacing=fast&loop=true");
   ASSERT_TRUE(eventually([this] { return n_samples() > 3 * 561; }));
   source->end(core::EndReason::kCompleted);
   ASSERT_TRUE(ends());
@@ -86,7 +86,7 @@ TEST_F(FileSourceTest, GoesOnInALoop) {
 }
 
 TEST_F(FileSourceTest, WaitsForItsFirstReaderOnDemand) {
-  const auto source = make(kFile + "?pace=fast&capture=on-demand");
+  const auto source = make(kFile + "?pacing=fast&capture=on-demand");
   EXPECT_EQ(source->status().state, core::SourceState::kIdle);
   EXPECT_FALSE(recorder_.find("f")->ended());
   EXPECT_EQ(n_samples(), 0U);
@@ -110,7 +110,7 @@ TEST_F(FileSourceTest, EndsWhenItsIdIsTakenOver) {
 }
 
 TEST_F(FileSourceTest, TakesAChannelOrAllOfThem) {
-  const std::string stereo = "file:" + std::string(MELSTREAM_GOLDEN_DIR) + "/audio/espeak_44k1_stereo.wav?pace=fast";
+  const std::string stereo = "file:" + std::string(MELSTREAM_GOLDEN_DIR) + "/audio/espeak_44k1_stereo.wav?pacing=fast";
   const auto source = make(stereo + "&channel=split");
   ASSERT_TRUE(ends());
   EXPECT_EQ(recorder_.find("f")->taken.size(), 2U);
@@ -119,7 +119,7 @@ TEST_F(FileSourceTest, TakesAChannelOrAllOfThem) {
 
 TEST_F(FileSourceTest, RefusesWhatMeansNothing) {
   for (const std::string& uri : {std::string("file:"), std::string("file://host:1/x.wav"), kFile + "?speed=2",
-                                 kFile + "?pace=slow", std::string("file:/nowhere.wav"), kFile + "?channel=1"}) {
+                                 kFile + "?pacing=slow", std::string("file:/nowhere.wav"), kFile + "?channel=1"}) {
     EXPECT_THROW(make(uri), core::Error) << uri;
   }
   EXPECT_TRUE(recorder_.all().empty());

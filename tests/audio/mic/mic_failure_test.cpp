@@ -283,13 +283,13 @@ TEST(MicrophonesTest, ShutdownDoesNotWaitForACallThatHangs) {
   StreamRecorder recorder(clock);
   auto microphones = std::make_unique<audio::Microphones>([] { return std::make_unique<ScriptedBackend>(script); },
                                                           [] { return script.there; }, clock);
-  auto source = audio::kMicKind.make({.id = "m", .uri = "mic:desk?capture=always", .labels = {}},
-                                     audio::parse_source_uri("mic:desk?capture=always"),
-                                     {.open_stream = recorder.opener(),
-                                      .clock = clock,
-                                      .tell = [](const audio::SourceEvent&) {},
-                                      .net = net,
-                                      .microphones = microphones.get()});
+  auto source = audio::mic_kind().make({.id = "m", .uri = "mic:desk?capture=always", .labels = {}},
+                                       audio::parse_source_uri("mic:desk?capture=always"),
+                                       {.open_stream = recorder.opener(),
+                                        .clock = clock,
+                                        .tell = [](const audio::SourceEvent&) {},
+                                        .net = net,
+                                        .microphones = microphones.get()});
   while (!script.is_hung()) {
     clock.advance_ms(10);
     std::this_thread::yield();

@@ -28,16 +28,16 @@ class MicTest : public testing::Test {
   std::unique_ptr<audio::Source> open(const std::string& id, const std::string& uri) {
     const core::SourceSpec spec{.id = id, .uri = uri, .labels = {}};
     const audio::SourceUri parsed = audio::parse_source_uri(uri);
-    return audio::kMicKind.make(spec, parsed,
-                                {.open_stream = recorder.opener(),
-                                 .clock = clock,
-                                 .tell =
-                                     [this](const audio::SourceEvent& event) {
-                                       const std::lock_guard lock(events_mutex_);
-                                       events_.push_back(event);
-                                     },
-                                 .net = net_,
-                                 .microphones = microphones.get()});
+    return audio::mic_kind().make(spec, parsed,
+                                  {.open_stream = recorder.opener(),
+                                   .clock = clock,
+                                   .tell =
+                                       [this](const audio::SourceEvent& event) {
+                                         const std::lock_guard lock(events_mutex_);
+                                         events_.push_back(event);
+                                       },
+                                   .net = net_,
+                                   .microphones = microphones.get()});
   }
 
   /// Time passes: devices deliver every 10 ms, ms-capture looks every 5 ms, ms-mic every 50 ms.

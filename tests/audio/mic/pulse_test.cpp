@@ -67,12 +67,12 @@ class PulseMicTest : public testing::Test {
   }
 
   std::unique_ptr<audio::Source> open(const std::string& id, const std::string& uri) {
-    return audio::kMicKind.make({.id = id, .uri = uri, .labels = {}}, audio::parse_source_uri(uri),
-                                {.open_stream = recorder.opener(),
-                                 .clock = clock,
-                                 .tell = [this](const audio::SourceEvent& event) { note(event); },
-                                 .net = net_,
-                                 .microphones = microphones.get()});
+    return audio::mic_kind().make({.id = id, .uri = uri, .labels = {}}, audio::parse_source_uri(uri),
+                                  {.open_stream = recorder.opener(),
+                                   .clock = clock,
+                                   .tell = [this](const audio::SourceEvent& event) { note(event); },
+                                   .net = net_,
+                                   .microphones = microphones.get()});
   }
   /// Plays the tick thread until it holds. False after the patience.
   bool wait_until(seconds patience, const std::function<bool()>& holds) {

@@ -20,7 +20,7 @@ using testing::StartsWith;
 class WsSources : public testing::Test {
  protected:
   void open(const std::string& params = "") {
-    source_ = fixture_.open(kWsKind, "ws://127.0.0.1:0" + params);
+    source_ = fixture_.open(ws_kind(), "ws://127.0.0.1:0" + params);
     port_ = test::port_of(*source_);
   }
   test::RecordedStream* stream(const std::string& id) { return fixture_.recorder.find(id); }
@@ -273,9 +273,9 @@ TEST_F(WsSources, RefusedPeersCountAsLongAsTheyStayConnected) {
 TEST_F(WsSources, UrisThatAreWrongAreToldSo) {
   for (const std::string params : {"?origins=*", "?stream={ssrc}", "?rate=1", "?origin=https://a", "?encoding=mp3"}) {
     const std::string uri = "ws://127.0.0.1:0" + params;
-    EXPECT_THROW(kWsKind.check({.id = "desk", .uri = uri}, parse_source_uri(uri)), core::Error) << uri;
+    EXPECT_THROW(ws_kind().check({.id = "desk", .uri = uri}, parse_source_uri(uri)), core::Error) << uri;
   }
-  EXPECT_THROW(fixture_.open(kWsKind, "ws://0.0.0.0:0"), core::Error);
+  EXPECT_THROW(fixture_.open(ws_kind(), "ws://0.0.0.0:0"), core::Error);
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ void send_chunk(test::TcpPeer& peer, std::span<const std::byte> audio) {
 class WyomingSources : public testing::Test {
  protected:
   void open(const std::string& params = "") {
-    source_ = fixture_.open(kWyomingKind, "wyoming://127.0.0.1:0" + params);
+    source_ = fixture_.open(wyoming_kind(), "wyoming://127.0.0.1:0" + params);
     port_ = test::port_of(*source_);
   }
   test::RecordedStream* stream(const std::string& id) { return fixture_.recorder.find(id); }
@@ -160,11 +160,11 @@ TEST_F(WyomingSources, APeerThatReadsNothingCostsOneAnswer) {
 TEST_F(WyomingSources, UrisThatAreWrongAreToldSo) {
   for (const std::string params : {"?rate=8000", "?stream={ssrc}", "?max_connections=0", "?idle_timeout_s=never"}) {
     const std::string uri = "wyoming://127.0.0.1:0" + params;
-    EXPECT_THROW(kWyomingKind.check({.id = "desk", .uri = uri}, parse_source_uri(uri)), core::Error) << uri;
+    EXPECT_THROW(wyoming_kind().check({.id = "desk", .uri = uri}, parse_source_uri(uri)), core::Error) << uri;
   }
-  EXPECT_THROW(fixture_.open(kWyomingKind, "wyoming://0.0.0.0:0"), core::Error);
+  EXPECT_THROW(fixture_.open(wyoming_kind(), "wyoming://0.0.0.0:0"), core::Error);
   open();
-  EXPECT_THROW(fixture_.open(kWyomingKind, "wyoming://127.0.0.1:" + std::to_string(port_)), core::Error);
+  EXPECT_THROW(fixture_.open(wyoming_kind(), "wyoming://127.0.0.1:" + std::to_string(port_)), core::Error);
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ FileOptions parse_options(SourceUri uri) {
     throw core::Error(core::ErrorCode::kInvalidArgument,
                       "'" + uri.text + "': write file:PATH, such as file:/var/lib/speech.wav", "uri");
   }
-  options.fast = uri.params.choice("pace", {"realtime", "fast"}, 0) == 1;
+  options.fast = uri.params.choice("pacing", {"live", "fast"}, 0) == 1;
   options.loop = uri.params.boolean("loop", false);
   options.on_demand = uri.params.choice("capture", {"always", "on-demand"}, 0) == 1;
   options.channel.n_channels = core::kMaxChannels;

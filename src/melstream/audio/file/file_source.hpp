@@ -5,7 +5,7 @@
 
 namespace melstream::audio {
 
-/// Parameters: pace=realtime|fast, loop=true|false, capture=always|on-demand, channel, conceal.
+/// Parameters: pacing=live|fast, loop=true|false, capture=always|on-demand, channel, conceal.
 SourceKind file_kind();
 
 }  // namespace melstream::audio

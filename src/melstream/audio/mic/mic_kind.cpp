@@ -42,6 +42,6 @@ std::unique_ptr<Source> make(const core::SourceSpec& spec, const SourceUri& uri,
 
 }  // namespace
 
-const SourceKind kMicKind = {.scheme = "mic", .form = "mic:NAME or mic:default", .check = check, .make = make};
+SourceKind mic_kind() { return {.scheme = "mic", .form = "mic:NAME or mic:default", .check = check, .make = make}; }
 
 }  // namespace melstream::audio

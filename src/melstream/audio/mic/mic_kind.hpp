@@ -5,6 +5,6 @@
 
 namespace melstream::audio {
 
-extern const SourceKind kMicKind;
+SourceKind mic_kind();
 
 }  // namespace melstream::audio

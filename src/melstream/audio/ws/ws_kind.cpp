@@ -33,6 +33,6 @@ std::unique_ptr<Source> make(const core::SourceSpec& spec, const SourceUri& uri,
 
 }  // namespace
 
-const SourceKind kWsKind = {"ws", "ws://HOST:PORT/PATH", check, make};
+SourceKind ws_kind() { return {"ws", "ws://HOST:PORT/PATH", check, make}; }
 
 }  // namespace melstream::audio

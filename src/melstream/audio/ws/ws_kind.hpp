@@ -5,6 +5,6 @@
 
 namespace melstream::audio {
 
-extern const SourceKind kWsKind;
+SourceKind ws_kind();
 
 }  // namespace melstream::audio

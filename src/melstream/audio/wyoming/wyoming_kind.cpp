@@ -149,6 +149,6 @@ std::unique_ptr<Source> make(const core::SourceSpec& spec, const SourceUri& uri,
 
 }  // namespace
 
-const SourceKind kWyomingKind = {"wyoming", "wyoming://HOST:PORT", check, make};
+SourceKind wyoming_kind() { return {"wyoming", "wyoming://HOST:PORT", check, make}; }
 
 }  // namespace melstream::audio

@@ -5,6 +5,6 @@
 
 namespace melstream::audio {
 
-extern const SourceKind kWyomingKind;
+SourceKind wyoming_kind();
 
 }  // namespace melstream::audio
