@@ -14,7 +14,7 @@ struct Scenario {
   bool demux = true;    ///< one port, a stream an SSRC; else one port a stream
   int first_port = 20000;
   std::string front_end = "kaldi-80";
-  int receive_bytes = 4 << 20;
+  int receive_bytes = 16 << 20;
   int receiver_core = 0;
   int sender_core = 1;
 };

@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::int64_t kNsPerMs = 1'000'000;
 constexpr std::int64_t kLongestJitterMs = 2000;
-constexpr std::int64_t kStandardReceiveBytes = std::int64_t{4} << 20;
+// Of the kernel's buffer: 0.2 s of 1500 calls in one port, and plenty for one call.
+constexpr std::int64_t kReceiveBytesOfMany = std::int64_t{16} << 20;
+constexpr std::int64_t kReceiveBytesOfOne = std::int64_t{1} << 20;
 
 [[noreturn]] void refuse(const std::string& message) {
   throw core::Error(core::ErrorCode::kInvalidArgument, message, "uri");
@@ -90,7 +92,8 @@ RtpOptions rtp_options(const core::SourceSpec& spec, const SourceUri& uri) {
       .jitter_max_ns = high_ms * kNsPerMs,
       .idle_timeout_ns = static_cast<std::int64_t>(params.number("idle_timeout_s", 30, 0.1, 86400) * 1e9),
       .conceal = take_conceal(params),
-      .receive_bytes = static_cast<int>(params.integer("rcvbuf", kStandardReceiveBytes, 4096, 1 << 30)),
+      .receive_bytes = static_cast<int>(
+          params.integer("rcvbuf", demux_ssrc ? kReceiveBytesOfMany : kReceiveBytesOfOne, 4096, 1 << 30)),
   };
   take_channel(params, options.channels);
   if (!uri.path.empty() && uri.path != "/") refuse("'" + uri.text + "': rtp:// has no path; parameters follow a '?'");
