@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "melstream/audio/ingest.hpp"
-#include "melstream/audio/resampler.hpp"
 
 #include "daemon/config_reader.hpp"
 #include "daemon/devices.hpp"
@@ -128,7 +127,8 @@ Daemon::Daemon(const Config& config, const Plan& plan, const Log& log, Wakeup& t
       microphones_(audio::make_portaudio_microphones(device_probe_command(), clock_)),
       sources_({.kinds = source_kinds(),
                 .open_stream = make_stream_opener({registry_, audio::make_ingest_factory(clock_),
-                                                   audio::resampler_delay_ns, [this] { bell_.ring(); }}),
+                                                   [this](int rate_hz) { return resampler_delays_.of(rate_hz); },
+                                                   [this] { bell_.ring(); }}),
                 .tell = [&log](const core::SourceSpec& spec,
                                const audio::SourceEvent& event) { log_source_event(log, spec, event); },
                 .devices = [this] { return microphones_->devices(); },
@@ -136,8 +136,9 @@ Daemon::Daemon(const Config& config, const Plan& plan, const Log& log, Wakeup& t
                 .allow_insecure_bind = config.server.allow_insecure_bind},
                clock_),
       server_(server_options(config),
-              {registry_, windows_, audio::make_ingest_factory(clock_), audio::resampler_delay_ns,
-               [this] { return engine_.status(); }, window_engine_info_, [this] { bell_.ring(); }, &sources_}),
+              {registry_, windows_, audio::make_ingest_factory(clock_),
+               [this](int rate_hz) { return resampler_delays_.of(rate_hz); }, [this] { return engine_.status(); },
+               window_engine_info_, [this] { bell_.ring(); }, &sources_}),
       tick_thread_(
           tick_loop_, clock_, tick_options(config).period_ns, registry_.counters(), [this] { server_.on_tick(); },
           [this, &trouble](std::exception_ptr failure) {
@@ -158,6 +159,9 @@ void Daemon::open_sources(const Config& config) {
       sources_.open(spec);
     } catch (const core::Error& error) {
       throw SourceError("source '" + spec.id + "': " + error.what(), error.code(), exit_code_of(error, spec));
+    } catch (const std::exception& error) {
+      throw SourceError("source '" + spec.id + "': " + error.what(), core::ErrorCode::kUnavailable,
+                        ExitCode::kUnavailable);
     }
   }
 }

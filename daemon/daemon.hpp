@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "melstream/audio/mic/microphones.hpp"
+#include "melstream/audio/resampler.hpp"
 #include "melstream/audio/sources.hpp"
 #include "melstream/core/clock.hpp"
 #include "melstream/core/error.hpp"
@@ -115,6 +116,7 @@ class Daemon {
   mutable std::mutex failure_mutex_;  // protects failure_
   std::exception_ptr failure_;
   TickBell bell_;
+  audio::ResamplerDelays resampler_delays_;
   const std::unique_ptr<audio::Microphones> microphones_;
   audio::Sources sources_;
   rpc::Server server_;

@@ -14,6 +14,7 @@
 
 #include <pthread.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "melstream/core/freed_memory.hpp"
@@ -112,8 +113,17 @@ Plan Run::plan_memory() const {
   return plan;
 }
 
+/// Each source may need thousands of sockets; the soft limit is there for programs that use select(2), which we do not.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 ExitCode Run::serve() {
   hide_memory();
+  raise_descriptor_limit();
   log_.event(LogLevel::kInfo, "starting", {{"build", build()}, {"pid", std::to_string(getpid())}});
   std::optional<Plan> plan;
   try {

@@ -173,5 +173,14 @@ TEST(Resampler, DelayIsAsLowAsDecided) {
   EXPECT_LE(resampler_delay_ns(8000), 9'500'000);
 }
 
+TEST(ResamplerDelays, AreThoseOfTheResampler) {
+  ResamplerDelays delays;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(delays.of(8000), resampler_delay_ns(8000));
+    EXPECT_EQ(delays.of(16000), 0);
+  }
+  for (int rate = 8000; rate < 8100; ++rate) EXPECT_GT(delays.of(rate), 0);
+}
+
 }  // namespace
 }  // namespace melstream::audio

@@ -27,9 +27,13 @@ class ToySource final : public Source {
   }
   ~ToySource() override { tell_({.name = "toy_gone", .fields = {}}); }
   core::SourceStatus status() const override { return {.state = core::SourceState::kLive, .detail = "toy"}; }
-  void end(core::EndReason reason) override { stream_->ingest().finish(reason); }
+  void end(core::EndReason reason) override {
+    EXPECT_EQ(n_ends_++, 0);  // the contract of Source
+    stream_->ingest().finish(reason);
+  }
 
  private:
+  int n_ends_ = 0;
   std::unique_ptr<core::OpenStream> stream_;
   std::function<void(const SourceEvent&)> tell_;
 };
@@ -108,6 +112,13 @@ TEST_F(SourcesTest, EndsAllAndTakesNoMore) {
   sources_.end_all(core::EndReason::kShutdown);
   EXPECT_EQ(end_of("a"), core::EndReason::kShutdown);
   EXPECT_EQ(refusal({.id = "b", .uri = "toy:0"}), "the daemon is shutting down; try again later");
+  EXPECT_THROW(sources_.close("a"), core::Error);  // it was ended already, once
+  sources_.end_all(core::EndReason::kShutdown);
+}
+
+TEST_F(SourcesTest, RefusesLabelsThatNoStreamCouldHave) {
+  EXPECT_NE(refusal({.id = "a", .uri = "toy:0", .labels = {{std::string(300, 'k'), "v"}}}), "");
+  EXPECT_TRUE(sources_.list().empty());
 }
 
 TEST_F(SourcesTest, TellsAFaultThatRepeatsOnlySoOften) {

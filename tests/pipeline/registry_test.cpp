@@ -184,15 +184,5 @@ TEST_F(RegistryTest, UnknownFrontEndInAlwaysIsRefusedAtOnce) {
   EXPECT_THROW(build({.always = {"whisper-8"}}), core::Error);
 }
 
-TEST(ValidateLabels, TakesSoManyOfSuchALength) {
-  std::map<std::string, std::string> labels{{"room", ""}, {std::string(256, 'k'), std::string(256, 'v')}};
-  EXPECT_NO_THROW(pipeline::validate_labels(labels));
-  EXPECT_THROW(pipeline::validate_labels({{"", "x"}}), core::Error);
-  EXPECT_THROW(pipeline::validate_labels({{std::string(257, 'k'), "x"}}), core::Error);
-  EXPECT_THROW(pipeline::validate_labels({{"k", std::string(257, 'v')}}), core::Error);
-  for (int i = 0; i < 31; ++i) labels.emplace(std::to_string(i), "x");
-  EXPECT_THROW(pipeline::validate_labels(labels), core::Error);
-}
-
 }  // namespace
 }  // namespace melstream::test

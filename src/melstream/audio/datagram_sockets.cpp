@@ -65,6 +65,13 @@ Said read_control(msghdr& header) noexcept {
   return said;
 }
 
+int make_epoll() {
+  const int fd = epoll_create1(EPOLL_CLOEXEC);
+  if (fd >= 0) return fd;
+  throw core::Error(core::ErrorCode::kUnavailable, "cannot watch sockets: " + std::generic_category().message(errno) +
+                                                       "; raise the limit of open files");
+}
+
 }  // namespace
 
 struct DatagramSockets::State : std::enable_shared_from_this<State> {
@@ -76,7 +83,7 @@ struct DatagramSockets::State : std::enable_shared_from_this<State> {
   State(NetLoop& net, const core::Clock& source_clock, DatagramSink& taker, std::size_t max_bytes)
       : clock(source_clock),
         sink(&taker),
-        ready(net.context(), epoll_create1(EPOLL_CLOEXEC)),
+        ready(net.context(), make_epoll()),
         pause(net.context()),
         buffer_bytes(max_bytes),
         buffers(std::make_unique_for_overwrite<std::byte[]>(kBatch * max_bytes)) {

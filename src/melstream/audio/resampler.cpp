@@ -16,6 +16,9 @@ namespace {
 
 constexpr int kDoubledHz = core::kSampleRateHz / 2;
 
+// Whoever asks for ever new rates gets them, but not memory.
+constexpr std::size_t kMostKnownRates = 64;
+
 struct DeleteSoxr {
   void operator()(soxr_t soxr) const noexcept { soxr_delete(soxr); }
 };
@@ -122,6 +125,17 @@ std::int64_t resampler_delay_ns(int source_rate_hz) {
     produced += static_cast<std::int64_t>(resampler.process(std::span(silence).first(step), out).produced);
   }
   return longest_ns;
+}
+
+std::int64_t ResamplerDelays::of(int source_rate_hz) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto known = known_.find(source_rate_hz); known != known_.end()) return known->second;
+  }
+  const std::int64_t delay_ns = resampler_delay_ns(source_rate_hz);
+  const std::lock_guard lock(mutex_);
+  if (known_.size() < kMostKnownRates) known_.emplace(source_rate_hz, delay_ns);
+  return delay_ns;
 }
 
 }  // namespace melstream::audio

@@ -5,7 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <span>
 
 namespace melstream::audio {
@@ -19,6 +21,16 @@ constexpr std::int64_t resampled_length(std::int64_t n_source, int source_rate_h
 /// The longest time by which resampling delays a sample: the filter's half length plus the block of its FFT. Found by
 /// feeding silence (below 1 ms of work), at most 0.5 ms too long; 0 for 16000.
 std::int64_t resampler_delay_ns(int source_rate_hz);
+
+/// The same, remembered: streams open by the thousand, at few rates. Thread-safe.
+class ResamplerDelays {
+ public:
+  std::int64_t of(int source_rate_hz);
+
+ private:
+  std::mutex mutex_;  // protects known_
+  std::map<int, std::int64_t> known_;
+};
 
 /// One thread at a time. libsoxr holds audio in heap memory of its own, which reset() and the destructor free without
 /// wiping: a process that must leave no audio behind calls core::wipe_freed_memory() first.

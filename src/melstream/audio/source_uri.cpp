@@ -11,7 +11,6 @@ namespace melstream::audio {
 namespace {
 
 constexpr std::size_t kMaxUriBytes = 4096;
-constexpr std::size_t kMaxIdBytes = 64;
 
 constexpr std::array<std::pair<std::string_view, core::PcmEncoding>, 6> kEncodings = {{
     {"s16le", core::PcmEncoding::kLinear16},
@@ -303,7 +302,7 @@ std::string IdTemplate::id(const Values& values) const {
   for (char& c : id) {
     if (!is_id_character(c)) c = '-';
   }
-  return id.substr(0, kMaxIdBytes);
+  return id;
 }
 
 }  // namespace melstream::audio

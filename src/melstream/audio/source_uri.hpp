@@ -67,7 +67,7 @@ std::string_view name_of(core::PcmEncoding encoding) noexcept;
 
 /// Ids of streams by a template such as "call-{ssrc}": each {name} is replaced. Characters that an id cannot have
 /// become
-/// '-', and it is cut to 64.
+/// '-'. One that comes out too long is refused where the stream is opened.
 class IdTemplate {
  public:
   /// @param names that may be used. Throws core::Error(kInvalidArgument, "uri") for another, or an empty result.

@@ -5,6 +5,7 @@
 
 #include "melstream/audio/event_limiter.hpp"
 #include "melstream/core/error.hpp"
+#include "melstream/core/labels.hpp"
 
 namespace melstream::audio {
 namespace {
@@ -37,6 +38,7 @@ void check_id(const std::string& id) {
 
 void check_source(const std::vector<SourceKind>& kinds, const core::SourceSpec& spec) {
   check_id(spec.id);
+  core::validate_labels(spec.labels);
   const SourceUri uri = parse_source_uri(spec.uri);
   kind_of(kinds, uri).check(spec, uri);
 }
@@ -103,7 +105,7 @@ void Sources::open(const core::SourceSpec& spec) {
     const auto entry =
         std::find_if(entries_.begin(), entries_.end(), [&](const Entry& one) { return one.spec.id == spec.id; });
     too_late = closed_ || entry == entries_.end();
-    if (!too_late) entry->source = source;
+    if (!too_late) entry->source = std::move(source);
   }
   if (!too_late) return;
   source->end(core::EndReason::kShutdown);
@@ -118,11 +120,13 @@ void Sources::close(std::string_view id) {
     const std::lock_guard lock(mutex_);
     const auto entry =
         std::find_if(entries_.begin(), entries_.end(), [&](const Entry& one) { return one.spec.id == id; });
-    if (entry == entries_.end() || entry->source == nullptr) {
+    if (closed_) throw core::Error(core::ErrorCode::kUnavailable, "the daemon is shutting down: all sources end");
+    if (entry == entries_.end() || entry->source == nullptr || entry->is_ending) {
       throw core::Error(core::ErrorCode::kNotFound,
                         "no source '" + std::string(id) + "' is open; `melstream sources` lists them", "id");
     }
-    source = std::exchange(entry->source, nullptr);  // the id stays taken until its sockets are closed
+    entry->is_ending = true;  // the id stays taken until its sockets are closed
+    source = std::exchange(entry->source, nullptr);
     spec = entry->spec;
   }
   source->end(core::EndReason::kCompleted);
@@ -152,11 +156,15 @@ std::vector<core::SourceStatus> Sources::list() {
 std::vector<core::AudioDevice> Sources::devices() { return options_.devices(); }
 
 void Sources::end_all(core::EndReason reason) {
+  std::vector<std::shared_ptr<Source>> sources;
   {
     const std::lock_guard lock(mutex_);
     if (std::exchange(closed_, true)) return;
+    for (Entry& entry : entries_) {
+      if (entry.source != nullptr && !std::exchange(entry.is_ending, true)) sources.push_back(entry.source);
+    }
   }
-  for (const Entry& entry : running()) entry.source->end(reason);
+  for (const auto& source : sources) source->end(reason);
 }
 
 }  // namespace melstream::audio

@@ -46,6 +46,7 @@ class Sources final : public core::SourceControl {
   struct Entry {
     core::SourceSpec spec;
     std::shared_ptr<Source> source;  ///< null while it is being made
+    bool is_ending = false;          ///< somebody has called its end()
   };
   SourceParts parts_for(const core::SourceSpec& spec);
   void reserve(const core::SourceSpec& spec);

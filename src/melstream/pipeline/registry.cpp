@@ -6,13 +6,12 @@
 #include <utility>
 
 #include "melstream/core/error.hpp"
+#include "melstream/core/labels.hpp"
 
 namespace melstream::pipeline {
 namespace {
 
 constexpr std::size_t kMaxIdLength = 64;
-constexpr std::size_t kMaxLabels = 32;
-constexpr std::size_t kMaxLabelBytes = 256;
 /// Front ends of one stream at once: clients can make ever new ones by CMVN, and each keeps a history.
 constexpr std::size_t kMaxHistories = 32;
 constexpr engine::Smoothing kSmoothings[] = {engine::Smoothing::kNone, engine::Smoothing::kBox3x3,
@@ -58,20 +57,6 @@ void validate_stream_id(std::string_view id) {
                     "stream id '" + printable(id) + "': take 1 to 64 of the characters A-Z a-z 0-9 . _ -", "stream");
 }
 
-void validate_labels(const std::map<std::string, std::string>& labels) {
-  if (labels.size() > kMaxLabels) {
-    throw core::Error(core::ErrorCode::kInvalidArgument,
-                      std::to_string(labels.size()) + " labels; at most " + std::to_string(kMaxLabels), "labels");
-  }
-  for (const auto& [key, value] : labels) {
-    if (!key.empty() && key.size() <= kMaxLabelBytes && value.size() <= kMaxLabelBytes) continue;
-    throw core::Error(
-        core::ErrorCode::kInvalidArgument,
-        "keys need 1 to " + std::to_string(kMaxLabelBytes) + " bytes, values at most " + std::to_string(kMaxLabelBytes),
-        "labels");
-  }
-}
-
 Registry::Registry(RegistryOptions options, core::HostArena& arena, const core::Clock& clock, engine::Engine& engine,
                    const engine::FrontEndCatalog& catalog)
     : options_(std::move(options)),
@@ -112,7 +97,7 @@ std::vector<std::shared_ptr<Stream>> Registry::open(std::vector<StreamOptions> o
   if (draining()) throw core::Error(core::ErrorCode::kUnavailable, "the daemon is shutting down; try again later");
   for (const StreamOptions& one : options) {
     validate_stream_id(one.id);
-    validate_labels(one.labels);
+    core::validate_labels(one.labels);
   }
   std::vector<StreamOpening> openings;
   {

@@ -104,10 +104,6 @@ class Registry {
   std::uint64_t n_openings_ = 0;
 };
 
-/// Throws Error(kInvalidArgument, field labels) beyond 32 labels of 256 bytes a key or value: they live as long as
-/// their stream and go into every list.
-void validate_labels(const std::map<std::string, std::string>& labels);
-
 /// Throws Error(kInvalidArgument, field stream) unless the id matches [A-Za-z0-9._-]{1,64}.
 void validate_stream_id(std::string_view id);
 

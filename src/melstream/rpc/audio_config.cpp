@@ -4,6 +4,7 @@
 #include <string>
 
 #include "melstream/core/error.hpp"
+#include "melstream/core/labels.hpp"
 #include "melstream/pipeline/registry.hpp"
 #include "melstream/rpc/convert.hpp"
 
@@ -32,7 +33,7 @@ AudioChoice choose_audio(const v1::AudioConfig& config, const std::function<std:
                                         .pacing = to_pacing(config.pacing()),
                                         .resampler_delay_ns = resampler_delay_ns(choice.format.sample_rate_hz),
                                         .on_takeover = {}};
-  pipeline::validate_labels(options.labels);
+  core::validate_labels(options.labels);
   choice.fast = options.pacing == pipeline::Pacing::kFast;
   choice.streams.assign(static_cast<std::size_t>(choice.format.n_feeds()), options);
   if (choice.format.channel_mode == core::ChannelMode::kSplit) {

@@ -109,8 +109,17 @@ TEST_F(FileSourceTest, EndsWhenItsIdIsTakenOver) {
   EXPECT_EQ(recorder_.find("f")->taken.front().end_reason, core::EndReason::kTakenOver);
 }
 
+TEST_F(FileSourceTest, TakingOverOneThatIsGoneDoesNothing) {
+  make(kSpeech).reset();
+  recorder_.find("f")->request.on_takeover();  // its stream may outlive it
+  EXPECT_EQ(recorder_.find("f")->taken.front().end_reason, core::EndReason::kSourceLost);
+}
+
 TEST_F(FileSourceTest, TakesAChannelOrAllOfThem) {
   const std::string stereo = "file:" + std::string(MELSTREAM_GOLDEN_DIR) + "/audio/espeak_44k1_stereo.wav?pacing=fast";
+  const auto live = make(stereo.substr(0, stereo.find('?')) + "?channel=split");
+  EXPECT_EQ(live->status().streams, (std::vector<std::string>{"f.0", "f.1"}));
+  live->end(core::EndReason::kCompleted);
   const auto source = make(stereo + "&channel=split");
   ASSERT_TRUE(ends());
   EXPECT_EQ(recorder_.find("f")->taken.size(), 2U);

@@ -74,7 +74,8 @@ TEST(PcmFile, ReadsFromMemory) {
 
 TEST(PcmFile, SaysWhatIsWrong) {
   EXPECT_NE(refusal([] { PcmFile("/nowhere/x.wav"); }).find("file '/nowhere/x.wav': "), std::string::npos);
-  EXPECT_NE(refusal([] { PcmFile file(kAudio); }), "");
+  EXPECT_NE(refusal([] { PcmFile file(kAudio); }).find("no regular file"), std::string::npos);
+  EXPECT_NE(refusal([] { PcmFile("/dev/zero"); }).find("no regular file"), std::string::npos);
   EXPECT_NE(refusal([] { PcmFile(std::string(MELSTREAM_GOLDEN_DIR) + "/README.md"); }).find("audio"),
             std::string::npos);
   EXPECT_NE(refusal([] { PcmFile(std::span<const std::byte>(), "empty"); }), "");

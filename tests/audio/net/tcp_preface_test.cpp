@@ -67,7 +67,7 @@ TEST(TcpPreface, OtherFirstBytesArePcm) {
 TEST(TcpPreface, WithoutHeadersAllIsPcm) {
   const Result result = read("{\"rate\":8000}\n", HeaderMode::kNone);
   EXPECT_EQ(result.state, State::kPcm);
-  EXPECT_EQ(result.n_taken, 0U);
+  EXPECT_EQ(result.text, "{");  // no more than what tells it from an HTTP request
 }
 
 TEST(TcpPreface, ARequiredHeaderMustBeThere) {
@@ -95,6 +95,16 @@ TEST(TcpPreface, TheEndDecidesToo) {
   EXPECT_NE(refusal("{\"rate\":8000}", HeaderMode::kAuto, true).find("ended inside its header"), std::string::npos);
   EXPECT_NE(refusal("{", HeaderMode::kRequired, true).find("ended inside its header"), std::string::npos);
   EXPECT_EQ(refusal("", HeaderMode::kRequired, true), "taken");
+}
+
+TEST(TcpPreface, LetsNoWebPageIn) {
+  for (const HeaderMode mode : {HeaderMode::kAuto, HeaderMode::kNone}) {
+    EXPECT_NE(refusal("POST / HTTP/1.1\r\nHost: 127.0.0.1", mode).find("HTTP request"), std::string::npos);
+    EXPECT_NE(refusal("GET / HTTP/1.1", mode).find("HTTP request"), std::string::npos);
+    EXPECT_NE(refusal("OPTIONS * HTTP/1.1", mode).find("HTTP request"), std::string::npos);
+    EXPECT_EQ(refusal("GETA", mode), "taken");  // as PCM
+    EXPECT_EQ(refusal("PO", mode, true), "taken");
+  }
 }
 
 }  // namespace

@@ -48,6 +48,30 @@ FileOptions parse_options(SourceUri uri) {
   return options;
 }
 
+/// That a source shall end, and why. Outlives it where its stream still knows how to ask. Thread-safe.
+class EndWish {
+ public:
+  /// The first reason counts.
+  void end(core::EndReason reason) {
+    const std::lock_guard lock(mutex_);
+    if (!reason_) reason_ = reason;
+    changed_.notify_all();
+  }
+  std::optional<core::EndReason> reason() const {
+    const std::lock_guard lock(mutex_);
+    return reason_;
+  }
+  bool is_wanted_within(milliseconds time) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, time, [this] { return reason_.has_value(); });
+  }
+
+ private:
+  mutable std::mutex mutex_;  // protects reason_
+  std::condition_variable changed_;
+  std::optional<core::EndReason> reason_;
+};
+
 class FileSource final : public Source {
  public:
   FileSource(const core::SourceSpec& spec, const SourceUri& uri, const SourceParts& parts);
@@ -64,6 +88,7 @@ class FileSource final : public Source {
   bool wait_for_turn(std::int64_t n_bytes, std::int64_t n_played);
   bool play_once(std::int64_t& n_played);
   void note(core::SourceState state, const std::string& detail);
+  std::vector<std::string> stream_ids() const;
 
   const core::SourceSpec spec_;
   const FileOptions options_;
@@ -73,9 +98,9 @@ class FileSource final : public Source {
   std::unique_ptr<core::OpenStream> stream_;  ///< its own thread's, once that runs
   std::int64_t begin_mono_ns_;                ///< its own thread's
 
+  const std::shared_ptr<EndWish> wish_ = std::make_shared<EndWish>();
+
   mutable std::mutex mutex_;  // protects all below
-  std::condition_variable changed_;
-  std::optional<core::EndReason> wanted_end_;
   core::SourceState state_;
   std::string detail_;
   core::IngestCounters counters_;
@@ -101,20 +126,12 @@ FileSource::FileSource(const core::SourceSpec& spec, const SourceUri& uri, const
                                 .conceal = options_.conceal,
                                 .fast = options_.fast,
                                 .local = true,
-                                .on_takeover = [this] {
-                                  const std::lock_guard lock(mutex_);
-                                  if (!wanted_end_) wanted_end_ = core::EndReason::kTakenOver;
-                                  changed_.notify_all();
-                                }});
+                                .on_takeover = [wish = wish_] { wish->end(core::EndReason::kTakenOver); }});
   thread_ = std::thread([this] { run(); });
 }
 
 void FileSource::end(core::EndReason reason) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!wanted_end_) wanted_end_ = reason;
-    changed_.notify_all();
-  }
+  wish_->end(reason);
   if (thread_.joinable()) thread_.join();
 }
 
@@ -123,11 +140,20 @@ core::SourceStatus FileSource::status() const {
   core::SourceStatus status;
   status.state = state_;
   status.detail = detail_;
-  if (state_ != core::SourceState::kEnded) status.streams = {spec_.id};
+  if (state_ != core::SourceState::kEnded) status.streams = stream_ids();
   status.counters = {{"samples_offered", counters_.offered},
                      {"samples_accepted", counters_.accepted},
-                     {"samples_dropped", counters_.dropped}};
+                     {"samples_dropped", counters_.dropped},
+                     {"samples_concealed", counters_.concealed}};
   return status;
+}
+
+std::vector<std::string> FileSource::stream_ids() const {
+  if (format_.channel_mode != core::ChannelMode::kSplit) return {spec_.id};
+  std::vector<std::string> ids;
+  for (int channel = 0; channel < format_.n_channels; ++channel)
+    ids.push_back(spec_.id + "." + std::to_string(channel));
+  return ids;
 }
 
 void FileSource::note(core::SourceState state, const std::string& detail) {
@@ -137,10 +163,7 @@ void FileSource::note(core::SourceState state, const std::string& detail) {
   counters_ = stream_->ingest().counters();
 }
 
-bool FileSource::wait_for(milliseconds time) {
-  std::unique_lock lock(mutex_);
-  return !changed_.wait_for(lock, time, [this] { return wanted_end_.has_value(); });
-}
+bool FileSource::wait_for(milliseconds time) { return !wish_->is_wanted_within(time); }
 
 bool FileSource::wait_for_reader() {
   while (stream_->n_readers() == 0) {
@@ -196,12 +219,7 @@ void FileSource::run() {
   }
   // A fast stream loses nothing, the flush of its resampler included.
   while (goes_on && options_.fast && !stream_->ingest().has_room(0)) goes_on = wait_for(kLook);
-  core::EndReason reason = core::EndReason::kCompleted;
-  {
-    const std::lock_guard lock(mutex_);
-    reason = wanted_end_.value_or(core::EndReason::kCompleted);
-  }
-  stream_->ingest().finish(reason);
+  stream_->ingest().finish(wish_->reason().value_or(core::EndReason::kCompleted));
   stream_->poke();
   const std::string read = std::to_string(n_played) + " samples of " + options_.path;
   note(core::SourceState::kEnded, goes_on ? "read to its end: " + read : "stopped after " + read);

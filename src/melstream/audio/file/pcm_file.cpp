@@ -1,7 +1,13 @@
 #include "melstream/audio/file/pcm_file.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
 #include <vector>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <sndfile.h>
 #include <string.h>  // explicit_bzero
@@ -63,19 +69,32 @@ core::PcmEncoding encoding_of(int subtype) noexcept {
 
 }  // namespace
 
+/// Of a file on disk, closed after libsndfile is done with it.
+struct FileDescriptor {
+  FileDescriptor() = default;
+  FileDescriptor(const FileDescriptor&) = delete;
+  FileDescriptor& operator=(const FileDescriptor&) = delete;
+  ~FileDescriptor() {
+    if (fd >= 0) close(fd);
+  }
+  int fd = -1;
+};
+
 struct PcmFile::State {
   std::string name;
+  FileDescriptor descriptor;
   Memory memory;
   std::unique_ptr<SNDFILE, CloseFile> file;
   core::PcmFormat format;
   bool seekable = false;
   std::vector<std::byte> samples;
 
+  [[noreturn]] void refuse(const std::string& why) const {
+    throw core::Error(core::ErrorCode::kUnavailable, "file '" + name + "': " + why, "uri");
+  }
+
   void adopt(SNDFILE* opened, const SF_INFO& info) {
     file.reset(opened);
-    const auto refuse = [this](const std::string& why) {
-      throw core::Error(core::ErrorCode::kUnavailable, "file '" + name + "': " + why, "uri");
-    };
     if (opened == nullptr) refuse(std::string(sf_strerror(nullptr)) + "; give audio that libsndfile reads");
     format = {.encoding = encoding_of(info.format), .sample_rate_hz = info.samplerate, .n_channels = info.channels};
     seekable = info.seekable != 0;
@@ -89,8 +108,14 @@ struct PcmFile::State {
 
 PcmFile::PcmFile(const std::string& path) : state_(std::make_unique<State>()) {
   state_->name = path;
+  // A pipe or a device would hold up whoever opens or reads it.
+  state_->descriptor.fd = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  struct stat about {};
+  const bool is_open = state_->descriptor.fd >= 0 && fstat(state_->descriptor.fd, &about) == 0;
+  if (!is_open) state_->refuse(std::generic_category().message(errno));
+  if (!S_ISREG(about.st_mode)) state_->refuse("it is no regular file; from a pipe, publish with `melstream push -`");
   SF_INFO info{};
-  SNDFILE* const opened = sf_open(path.c_str(), SFM_READ, &info);
+  SNDFILE* const opened = sf_open_fd(state_->descriptor.fd, SFM_READ, &info, SF_FALSE);
   state_->adopt(opened, info);
 }
 

@@ -1,11 +1,16 @@
 #include "melstream/audio/net/tcp_preface.hpp"
 
+#include <array>
+
 #include <string.h>  // explicit_bzero
 
 #include "melstream/core/error.hpp"
 
 namespace melstream::audio {
 namespace {
+
+constexpr std::array<std::string_view, 9> kHttpMethods = {"GET ",     "HEAD ",    "POST ",  "PUT ",  "DELETE ",
+                                                          "CONNECT ", "OPTIONS ", "TRACE ", "PATCH "};
 
 [[noreturn]] void refuse(const std::string& what) {
   throw core::Error(core::ErrorCode::kInvalidArgument, what + std::string(kPcmHeaderExample));
@@ -28,10 +33,8 @@ void TcpPreface::decide(char next) {
   }
   if (text_.size() == 1) text_.reserve(kMaxPcmHeaderBytes);  // once, so that no copies are left behind
   text_ += next;
-  if (text_.size() == 1 && next != '{') {
-    if (mode_ == HeaderMode::kRequired)
-      refuse("no header (this source has header=required); begin with a line such as ");
-    state_ = State::kPcm;
+  if (text_.front() != '{' || mode_ == HeaderMode::kNone) {
+    decide_without_header();
   } else if (!is_object_ && text_.size() > 1) {
     const bool is_white = next == ' ' || next == '\t' || next == '\r' || next == '\n';
     is_object_ = next == '"' || next == '}';
@@ -44,6 +47,20 @@ void TcpPreface::decide(char next) {
     refuse("header of more than " + std::to_string(kMaxPcmHeaderBytes) +
            " bytes without an end of line (if this is PCM, say header=none in the source's URI); a right one: ");
   }
+}
+
+void TcpPreface::decide_without_header() {
+  if (mode_ == HeaderMode::kRequired) refuse("no header (this source has header=required); begin with a line such as ");
+  bool may_be_request = false;
+  for (const std::string_view method : kHttpMethods) {
+    if (text_ == method) {
+      refuse(
+          "an HTTP request, not PCM: web pages send audio to a ws:// source that allows their origin; other senders may "
+          "begin with ");
+    }
+    may_be_request = may_be_request || method.substr(0, text_.size()) == text_;
+  }
+  if (!may_be_request) state_ = State::kPcm;
 }
 
 void TcpPreface::take_end() {

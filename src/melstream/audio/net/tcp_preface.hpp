@@ -13,7 +13,7 @@ namespace melstream::audio {
 
 enum class HeaderMode : std::uint8_t {
   kAuto,      ///< a header if the bytes begin as an object: '{', white space, '"' or '}'
-  kNone,      ///< all is PCM
+  kNone,      ///< all is PCM (but HTTP requests)
   kRequired,  ///< a connection without a header is refused
 };
 
@@ -24,7 +24,7 @@ class TcpPreface {
     kPcm,     ///< no header: text() and all that follows is PCM
     kHeader,  ///< text() is the header line; what follows is PCM
   };
-  explicit TcpPreface(HeaderMode mode) : mode_(mode), state_(mode == HeaderMode::kNone ? State::kPcm : State::kOpen) {}
+  explicit TcpPreface(HeaderMode mode) : mode_(mode), state_(State::kOpen) {}
 
   TcpPreface(const TcpPreface&) = delete;
   TcpPreface& operator=(const TcpPreface&) = delete;
@@ -32,7 +32,8 @@ class TcpPreface {
   ~TcpPreface();
 
   /// Takes from the front of `bytes` while kOpen, and returns how many it took. Throws
-  /// core::Error(kInvalidArgument) for a header that is missing or too long.
+  /// core::Error(kInvalidArgument) for a header that is missing or too long, and for an HTTP request: any web page can
+  /// send one to a local port.
   std::size_t take(std::span<const std::byte> bytes);
   /// The connection ends here: what looked like the beginning of a header, but for its '"', was PCM. Throws
   /// core::Error(kInvalidArgument) inside a header.
@@ -42,6 +43,7 @@ class TcpPreface {
 
  private:
   void decide(char next);
+  void decide_without_header();
 
   HeaderMode mode_;
   State state_;
