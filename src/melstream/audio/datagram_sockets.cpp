@@ -111,8 +111,13 @@ struct DatagramSockets::State : std::enable_shared_from_this<State> {
     ready.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                      [self = shared_from_this()](const boost::system::error_code& error) {
                        if (error || self->sink == nullptr) return;
-                       self->read_all();
-                       if (self->sink != nullptr) self->rest();
+                       const bool is_behind = self->read_all();
+                       if (self->sink == nullptr) return;
+                       if (is_behind) {
+                         self->wait();
+                       } else {
+                         self->rest();
+                       }
                      });
   }
 
@@ -123,14 +128,18 @@ struct DatagramSockets::State : std::enable_shared_from_this<State> {
     });
   }
 
-  void read_all() noexcept {
+  /// True if more was there than it took.
+  bool read_all() noexcept {
     const int n = epoll_wait(ready.native_handle(), events.data(), static_cast<int>(events.size()), 0);
+    bool is_behind = n == static_cast<int>(events.size());
     for (int i = 0; i < n && sink != nullptr; ++i) {
-      read(static_cast<std::size_t>(events[static_cast<std::size_t>(i)].data.u64));
+      is_behind |= read(static_cast<std::size_t>(events[static_cast<std::size_t>(i)].data.u64));
     }
+    return is_behind;
   }
 
-  void read(std::size_t index) noexcept {
+  /// True if more may be there.
+  bool read(std::size_t index) noexcept {
     for (int turn = 0; turn < kBatchesATurn; ++turn) {
       for (std::size_t i = 0; i < kBatch; ++i) {
         messages[i].msg_hdr = {
@@ -139,15 +148,16 @@ struct DatagramSockets::State : std::enable_shared_from_this<State> {
       // An error that a datagram of ours provoked does not exist: none is sent. What else there is, the next wait
       // tells.
       const int n = recvmmsg(sockets[index].fd.get(), messages.data(), kBatch, MSG_DONTWAIT, nullptr);
-      if (n <= 0) return;
+      if (n <= 0) return false;
       const std::int64_t mono_ns = clock.mono_ns();
       const std::int64_t wall_ns = realtime_ns();
       for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
         if (sink != nullptr) give(index, i, mono_ns, wall_ns);
         explicit_bzero(buffers.get() + i * buffer_bytes, messages[i].msg_len);
       }
-      if (sink == nullptr || n < static_cast<int>(kBatch)) return;
+      if (sink == nullptr || n < static_cast<int>(kBatch)) return false;
     }
+    return true;
   }
 
   void give(std::size_t index, std::size_t i, std::int64_t mono_ns, std::int64_t wall_ns) noexcept {
