@@ -52,6 +52,16 @@ def pcm16(clip):
     return content[at + 8:at + 8 + size]
 
 
+def wav_samples(path):
+    """The 16-bit mono samples of a WAV file, and its rate."""
+    with open(path, "rb") as file:
+        content = file.read()
+    rate = struct.unpack("<I", content[24:28])[0]
+    at = content.index(b"data")
+    size = struct.unpack("<I", content[at + 4:at + 8])[0]
+    return numpy.frombuffer(content[at + 8:at + 8 + size], "<i2"), rate
+
+
 def wav(path, samples, rate=RATE, channels=1, data_bytes=None):
     """Writes 16-bit PCM; data_bytes is what the header claims, if it shall lie."""
     body = numpy.asarray(samples, "<i2").tobytes()
