@@ -124,6 +124,7 @@ TEST_F(RtpReceiverTest, TakesSilenceForZerosThatAreMarked) {
 TEST_F(RtpReceiverTest, HasWhatFollowsLongSilenceWaitForRoom) {
   hear_packets(0, 2);
   reads_along_ = false;  // the ring holds one second
+  clock_.mono += 50'000 * kMs;
   fields_.timestamp += 50 * 16000;
   hear(packet(2));
   for (std::int64_t n = 3; n < 10; ++n) hear(packet(n));
@@ -140,6 +141,7 @@ TEST_F(RtpReceiverTest, HasWhatFollowsLongSilenceWaitForRoom) {
 TEST_F(RtpReceiverTest, LosesSilenceForWhichRoomNeverComes) {
   hear_packets(0, 2);
   reads_along_ = false;
+  clock_.mono += 50'000 * kMs;
   fields_.timestamp += 50 * 16000;
   for (std::int64_t n = 2; n < 2 + 200; ++n) hear(packet(n));  // more than can wait
   EXPECT_GT(lost(core::GapReason::kCaptureOverflow), 0);
@@ -149,13 +151,49 @@ TEST_F(RtpReceiverTest, LosesSilenceForWhichRoomNeverComes) {
   EXPECT_EQ(counters().offered, 203 * kN + 50 * 16000);
 }
 
-TEST_F(RtpReceiverTest, TakesAMinuteAndMoreOfSilenceForALoss) {
+TEST_F(RtpReceiverTest, TakesSilenceOfAnyLengthThatTheArrivalClockConfirms) {
+  hear_packets(0, 5);
+  clock_.mono += 90'000 * kMs;
+  fields_.timestamp += 90 * 16000;
+  hear(packet(5));
+  pass(1000);
+  EXPECT_EQ(counters().suppressed, 90 * 16000);
+  EXPECT_EQ(counters().dropped, 0);
+  EXPECT_EQ(taken().segments.size(), 1U);
+  EXPECT_EQ(counters().offered, 6 * kN + 90 * 16000);
+}
+
+TEST_F(RtpReceiverTest, WritesSilenceAsItGoesByWhileThereIsComfortNoise) {
+  hear_packets(0, 5);
+  RtpFields noise = fields_;
+  noise.payload_type = 97;
+  noise.sequence = 4;
+  noise.timestamp = 5 * kSamples;
+  const std::vector<std::byte> level(1);
+  for (int i = 0; i < 400; ++i) {
+    ++noise.sequence;
+    hear(rtp_bytes(noise, level));
+    EXPECT_EQ(counters().suppressed, i * 3200);
+    noise.timestamp += 3200;
+    pass(200);
+  }
+  fields_.sequence = 400;
+  fields_.timestamp = 400 * 3200;
+  hear(packet(5));
+  EXPECT_EQ(counters().suppressed, 400 * 3200);
+  EXPECT_EQ(counters().accepted, 6 * kN + 400 * 3200);
+  EXPECT_EQ(counters().dropped + count("sender_restarts") + count("packets_lost"), 0);
+}
+
+TEST_F(RtpReceiverTest, TakesAJumpThatTheArrivalClockDoesNotConfirmForARestart) {
   hear_packets(0, 5);
   fields_.timestamp += 61 * 16000;
   hear(packet(5));
   EXPECT_EQ(counters().suppressed, 0);
-  EXPECT_EQ(lost(core::GapReason::kNetLoss), 61 * 16000);
-  EXPECT_EQ(taken().segments.back().start.timeline_begin, 5 * kN + 61 * 16000);
+  EXPECT_EQ(lost(core::GapReason::kNetLoss), 0);
+  EXPECT_EQ(lost(core::GapReason::kRestart), 1);  // no time was lost
+  EXPECT_EQ(count("sender_restarts"), 1);
+  EXPECT_EQ(counters().accepted, 6 * kN);
 }
 
 TEST_F(RtpReceiverTest, SkipsComfortNoiseAndEventsWithoutALoss) {
@@ -239,6 +277,36 @@ TEST_F(RtpReceiverTest, TellsTimestampsThatGoBackFromLoss) {
   EXPECT_EQ(taken().segments[1].start.timeline_begin, 5 * kN + 1600 - kN);
   hear_packets(6, 9);
   EXPECT_EQ(counters().accepted, 9 * kN);
+}
+
+TEST_F(RtpReceiverTest, TakesTimestampsThatJitterForPacketsThatFollowOn) {
+  for (std::int64_t n = 0; n < 50; ++n) {
+    fields_.timestamp = n % 2 == 0 ? 100'000 : 100'000 - 160;  // 10 ms back
+    hear_packets(n, n + 1);
+  }
+  EXPECT_EQ(count("sender_restarts"), 0);
+  EXPECT_EQ(counters().accepted, 50 * kN);
+  EXPECT_EQ(counters().dropped + counters().suppressed, 0);
+  EXPECT_EQ(taken().segments.size(), 1U);
+  expect_in_place(taken());
+  fields_.timestamp -= 1;
+  hear_packets(51, 52);  // the one before it is missing
+  pass(50);
+  EXPECT_EQ(lost(core::GapReason::kNetLoss), kN - 161);
+  fields_.timestamp -= 400;
+  hear_packets(52, 53);
+  EXPECT_EQ(count("sender_restarts"), 1);
+}
+
+TEST_F(RtpReceiverTest, TakesAPauseThatTheTimestampsCannotTellForARestart) {
+  make("pt=96:L16/192000/1&idle_timeout_s=86400");
+  hear_packets(0, 5);
+  const std::int64_t pause_ns = (std::int64_t{1} << 32) * core::kNsPerSecond / 192'000;  // once around
+  clock_.mono += pause_ns;
+  hear(packet(5));
+  EXPECT_EQ(count("sender_restarts"), 1);
+  EXPECT_NEAR(static_cast<double>(lost(core::GapReason::kRestart)), 4294967296.0, 192'000.0);
+  EXPECT_EQ(counters().accepted, 6 * kN);
 }
 
 TEST_F(RtpReceiverTest, BelievesNewSequenceNumbersAfterTwoPacketsAndLosesNeither) {
