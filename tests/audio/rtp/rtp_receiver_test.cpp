@@ -375,11 +375,45 @@ TEST_F(RtpReceiverTest, BeginsAStreamOfItsOwnForAnotherRate) {
   hear_packets(0, 5);
   fields_.payload_type = 98;
   hear_packets(5, 6);
-  EXPECT_TRUE(recorder_.find("desk")->ended());
+  EXPECT_FALSE(recorder_.find("desk")->ended());  // not believed yet
   hear_packets(6, 12);
-  EXPECT_EQ(recorder_.all().size(), 2U);
+  ASSERT_EQ(recorder_.all().size(), 2U);
   EXPECT_EQ(recorder_.find("desk")->request.format.sample_rate_hz, 8000);
   EXPECT_EQ(counters().accepted, 7 * kN);
+  EXPECT_EQ(told("rtp_stream_ended", "reason"), "format_changed");
+  EXPECT_EQ(count("packets_wrong_type"), 1);
+}
+
+TEST_F(RtpReceiverTest, LosesThePacketOfAnotherFormatAloneAndEndsNothing) {
+  make("");
+  for (std::int64_t n = 0; n < 50; ++n) {
+    RtpFields fields = fields_;
+    fields.payload_type = n == 25 ? 10 : 0;
+    fields.sequence = static_cast<std::uint16_t>(n);
+    fields.timestamp = static_cast<std::uint32_t>(160 * n);
+    hear(rtp_bytes(fields, std::vector<std::byte>(160, std::byte{0xFF})));
+    pass(20);
+  }
+  EXPECT_EQ(recorder_.all().size(), 1U);
+  EXPECT_EQ(n_told("rtp_stream_ended"), 0);
+  EXPECT_EQ(count("packets_wrong_type"), 1);
+  EXPECT_EQ(told("rtp_wrong_type", "type"), "L16/44100/2");
+  EXPECT_EQ(told("rtp_wrong_type", "stream_type"), "PCMU/8000/1");
+  EXPECT_EQ(lost(core::GapReason::kDecodeError), 160);
+  EXPECT_EQ(counters().dropped, 160);
+  EXPECT_EQ(counters().accepted, 49 * 160);
+}
+
+TEST_F(RtpReceiverTest, BelievesNoFormatThatTakesTurnsWithTheOldOne) {
+  for (std::int64_t n = 0; n < 40; ++n) {
+    fields_.payload_type = n >= 2 && n % 2 == 0 ? 98 : 96;
+    hear_packets(n, n + 1);
+  }
+  EXPECT_EQ(recorder_.all().size(), 1U);
+  EXPECT_EQ(count("packets_wrong_type"), 19);
+  EXPECT_EQ(n_told("rtp_wrong_type"), 1);
+  EXPECT_EQ(lost(core::GapReason::kDecodeError), 19 * kN);
+  expect_in_place(taken());
 }
 
 TEST_F(RtpReceiverTest, AnchorsSegmentsByTheSendersClock) {
