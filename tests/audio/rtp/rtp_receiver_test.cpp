@@ -124,6 +124,7 @@ TEST_F(RtpReceiverTest, TakesSilenceForZerosThatAreMarked) {
 TEST_F(RtpReceiverTest, HasWhatFollowsLongSilenceWaitForRoom) {
   hear_packets(0, 2);
   reads_along_ = false;  // the ring holds one second
+  clock_.mono += 50'000 * kMs;
   fields_.timestamp += 50 * 16000;
   hear(packet(2));
   for (std::int64_t n = 3; n < 10; ++n) hear(packet(n));
@@ -140,6 +141,7 @@ TEST_F(RtpReceiverTest, HasWhatFollowsLongSilenceWaitForRoom) {
 TEST_F(RtpReceiverTest, LosesSilenceForWhichRoomNeverComes) {
   hear_packets(0, 2);
   reads_along_ = false;
+  clock_.mono += 50'000 * kMs;
   fields_.timestamp += 50 * 16000;
   for (std::int64_t n = 2; n < 2 + 200; ++n) hear(packet(n));  // more than can wait
   EXPECT_GT(lost(core::GapReason::kCaptureOverflow), 0);
@@ -149,13 +151,49 @@ TEST_F(RtpReceiverTest, LosesSilenceForWhichRoomNeverComes) {
   EXPECT_EQ(counters().offered, 203 * kN + 50 * 16000);
 }
 
-TEST_F(RtpReceiverTest, TakesAMinuteAndMoreOfSilenceForALoss) {
+TEST_F(RtpReceiverTest, TakesSilenceOfAnyLengthThatTheArrivalClockConfirms) {
+  hear_packets(0, 5);
+  clock_.mono += 90'000 * kMs;
+  fields_.timestamp += 90 * 16000;
+  hear(packet(5));
+  pass(1000);
+  EXPECT_EQ(counters().suppressed, 90 * 16000);
+  EXPECT_EQ(counters().dropped, 0);
+  EXPECT_EQ(taken().segments.size(), 1U);
+  EXPECT_EQ(counters().offered, 6 * kN + 90 * 16000);
+}
+
+TEST_F(RtpReceiverTest, WritesSilenceAsItGoesByWhileThereIsComfortNoise) {
+  hear_packets(0, 5);
+  RtpFields noise = fields_;
+  noise.payload_type = 97;
+  noise.sequence = 4;
+  noise.timestamp = 5 * kSamples;
+  const std::vector<std::byte> level(1);
+  for (int i = 0; i < 400; ++i) {
+    ++noise.sequence;
+    hear(rtp_bytes(noise, level));
+    EXPECT_EQ(counters().suppressed, i * 3200);
+    noise.timestamp += 3200;
+    pass(200);
+  }
+  fields_.sequence = 400;
+  fields_.timestamp = 400 * 3200;
+  hear(packet(5));
+  EXPECT_EQ(counters().suppressed, 400 * 3200);
+  EXPECT_EQ(counters().accepted, 6 * kN + 400 * 3200);
+  EXPECT_EQ(counters().dropped + count("sender_restarts") + count("packets_lost"), 0);
+}
+
+TEST_F(RtpReceiverTest, TakesAJumpThatTheArrivalClockDoesNotConfirmForARestart) {
   hear_packets(0, 5);
   fields_.timestamp += 61 * 16000;
   hear(packet(5));
   EXPECT_EQ(counters().suppressed, 0);
-  EXPECT_EQ(lost(core::GapReason::kNetLoss), 61 * 16000);
-  EXPECT_EQ(taken().segments.back().start.timeline_begin, 5 * kN + 61 * 16000);
+  EXPECT_EQ(lost(core::GapReason::kNetLoss), 0);
+  EXPECT_EQ(lost(core::GapReason::kRestart), 1);  // no time was lost
+  EXPECT_EQ(count("sender_restarts"), 1);
+  EXPECT_EQ(counters().accepted, 6 * kN);
 }
 
 TEST_F(RtpReceiverTest, SkipsComfortNoiseAndEventsWithoutALoss) {
@@ -241,6 +279,36 @@ TEST_F(RtpReceiverTest, TellsTimestampsThatGoBackFromLoss) {
   EXPECT_EQ(counters().accepted, 9 * kN);
 }
 
+TEST_F(RtpReceiverTest, TakesTimestampsThatJitterForPacketsThatFollowOn) {
+  for (std::int64_t n = 0; n < 50; ++n) {
+    fields_.timestamp = n % 2 == 0 ? 100'000 : 100'000 - 160;  // 10 ms back
+    hear_packets(n, n + 1);
+  }
+  EXPECT_EQ(count("sender_restarts"), 0);
+  EXPECT_EQ(counters().accepted, 50 * kN);
+  EXPECT_EQ(counters().dropped + counters().suppressed, 0);
+  EXPECT_EQ(taken().segments.size(), 1U);
+  expect_in_place(taken());
+  fields_.timestamp -= 1;
+  hear_packets(51, 52);  // the one before it is missing
+  pass(50);
+  EXPECT_EQ(lost(core::GapReason::kNetLoss), kN - 161);
+  fields_.timestamp -= 400;
+  hear_packets(52, 53);
+  EXPECT_EQ(count("sender_restarts"), 1);
+}
+
+TEST_F(RtpReceiverTest, TakesAPauseThatTheTimestampsCannotTellForARestart) {
+  make("pt=96:L16/192000/1&idle_timeout_s=86400");
+  hear_packets(0, 5);
+  const std::int64_t pause_ns = (std::int64_t{1} << 32) * core::kNsPerSecond / 192'000;  // once around
+  clock_.mono += pause_ns;
+  hear(packet(5));
+  EXPECT_EQ(count("sender_restarts"), 1);
+  EXPECT_NEAR(static_cast<double>(lost(core::GapReason::kRestart)), 4294967296.0, 192'000.0);
+  EXPECT_EQ(counters().accepted, 6 * kN);
+}
+
 TEST_F(RtpReceiverTest, BelievesNewSequenceNumbersAfterTwoPacketsAndLosesNeither) {
   hear_packets(0, 5);
   fields_.sequence += 30'000;
@@ -307,11 +375,45 @@ TEST_F(RtpReceiverTest, BeginsAStreamOfItsOwnForAnotherRate) {
   hear_packets(0, 5);
   fields_.payload_type = 98;
   hear_packets(5, 6);
-  EXPECT_TRUE(recorder_.find("desk")->ended());
+  EXPECT_FALSE(recorder_.find("desk")->ended());  // not believed yet
   hear_packets(6, 12);
-  EXPECT_EQ(recorder_.all().size(), 2U);
+  ASSERT_EQ(recorder_.all().size(), 2U);
   EXPECT_EQ(recorder_.find("desk")->request.format.sample_rate_hz, 8000);
   EXPECT_EQ(counters().accepted, 7 * kN);
+  EXPECT_EQ(told("rtp_stream_ended", "reason"), "format_changed");
+  EXPECT_EQ(count("packets_wrong_type"), 1);
+}
+
+TEST_F(RtpReceiverTest, LosesThePacketOfAnotherFormatAloneAndEndsNothing) {
+  make("");
+  for (std::int64_t n = 0; n < 50; ++n) {
+    RtpFields fields = fields_;
+    fields.payload_type = n == 25 ? 10 : 0;
+    fields.sequence = static_cast<std::uint16_t>(n);
+    fields.timestamp = static_cast<std::uint32_t>(160 * n);
+    hear(rtp_bytes(fields, std::vector<std::byte>(160, std::byte{0xFF})));
+    pass(20);
+  }
+  EXPECT_EQ(recorder_.all().size(), 1U);
+  EXPECT_EQ(n_told("rtp_stream_ended"), 0);
+  EXPECT_EQ(count("packets_wrong_type"), 1);
+  EXPECT_EQ(told("rtp_wrong_type", "type"), "L16/44100/2");
+  EXPECT_EQ(told("rtp_wrong_type", "stream_type"), "PCMU/8000/1");
+  EXPECT_EQ(lost(core::GapReason::kDecodeError), 160);
+  EXPECT_EQ(counters().dropped, 160);
+  EXPECT_EQ(counters().accepted, 49 * 160);
+}
+
+TEST_F(RtpReceiverTest, BelievesNoFormatThatTakesTurnsWithTheOldOne) {
+  for (std::int64_t n = 0; n < 40; ++n) {
+    fields_.payload_type = n >= 2 && n % 2 == 0 ? 98 : 96;
+    hear_packets(n, n + 1);
+  }
+  EXPECT_EQ(recorder_.all().size(), 1U);
+  EXPECT_EQ(count("packets_wrong_type"), 19);
+  EXPECT_EQ(n_told("rtp_wrong_type"), 1);
+  EXPECT_EQ(lost(core::GapReason::kDecodeError), 19 * kN);
+  expect_in_place(taken());
 }
 
 TEST_F(RtpReceiverTest, AnchorsSegmentsByTheSendersClock) {

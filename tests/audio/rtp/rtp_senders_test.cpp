@@ -28,6 +28,48 @@ TEST_F(RtpSendersTest, AnotherSsrcFromTheSameAddressGoesOnWithTheStream) {
   EXPECT_EQ(told("rtp_sender_changed", "ssrc"), "22222222");
 }
 
+TEST_F(RtpSendersTest, AnotherSsrcThatBeginsAtOnceLosesNothing) {
+  make(kL16);
+  hear_packets(0, 5);
+  fields_.ssrc = 0x22222222;
+  hear_packets(0, 9);
+  EXPECT_EQ(count("ssrc_changes"), 0);  // the old one may still be there
+  hear_packets(9, 20);
+  EXPECT_EQ(count("ssrc_changes"), 1);
+  EXPECT_EQ(count("ssrc_rivals"), 0);
+  EXPECT_EQ(counters().accepted, 25 * kN);
+  EXPECT_EQ(lost(core::GapReason::kRestart), 1);  // no time was lost
+  EXPECT_EQ(counters().dropped, 1);
+}
+
+TEST_F(RtpSendersTest, OfTwoSsrcsThatBothLiveTheFirstIsHeard) {
+  for (const std::int64_t turn : {1, 2}) {  // packets
+    SCOPED_TRACE(turn);
+    make(kL16);
+    told_.clear();
+    RtpFields rival = fields_;
+    rival.ssrc = 0x22222222 + static_cast<std::uint32_t>(turn);
+    fields_.ssrc = static_cast<std::uint32_t>(turn);
+    hear_packets(0, 2);
+    for (std::int64_t n = 2; n < 100; n += turn) {
+      for (std::int64_t i = 0; i < turn; ++i) {
+        ++rival.sequence;
+        hear(rtp_bytes(rival, counting_l16(7, kSamples)));
+        pass(1);
+      }
+      hear_packets(n, n + turn);
+    }
+    EXPECT_EQ(count("ssrc_changes"), 0);
+    EXPECT_EQ(count("ssrc_rivals"), 98 - turn);  // the last ones may be those of a sender that goes on
+    EXPECT_EQ(n_told("rtp_ssrc_rival"), 1);
+    EXPECT_NE(told("rtp_ssrc_rival", "remedy").find("demux=ssrc"), std::string::npos);
+    EXPECT_EQ(counters().accepted, 100 * kN);
+    EXPECT_EQ(counters().dropped, 0);
+    expect_in_place(taken());
+    receiver_->end(core::EndReason::kCompleted);
+  }
+}
+
 TEST_F(RtpSendersTest, TheSameSsrcFromAnotherAddressIsDropped) {
   make(kL16);
   hear_packets(0, 5);
@@ -141,13 +183,37 @@ TEST_F(RtpSendersTest, ARefusedStreamIsToldAndTriedAgainLater) {
   make(kL16);
   hear_packets(0, 10);
   EXPECT_EQ(n_told("rtp_stream_refused"), 1);
-  EXPECT_EQ(count("packets_refused"), 9);
+  EXPECT_EQ(count("packets_refused"), 10);
   recorder_.set_max_streams(1);
   hear_packets(10, 60);
   EXPECT_EQ(n_told("rtp_stream_refused"), 1);
   ASSERT_NE(recorder_.find("desk"), nullptr);
   const auto origin = static_cast<std::int64_t>(taken().segments.front().samples.front() * 32768.0F);
   expect_in_place(taken(), origin);
+}
+
+TEST_F(RtpSendersTest, ARefusalThatRepeatsIsToldOnceInTenSeconds) {
+  recorder_.set_max_streams(0);
+  make(kL16);
+  hear_packets(0, 600);
+  ASSERT_EQ(n_told("rtp_stream_refused"), 2);
+  EXPECT_EQ(told("rtp_stream_refused", "left_out"), "0");
+  EXPECT_EQ(told_.back().fields.back().second, "9");
+}
+
+TEST_F(RtpSendersTest, WhatCameWhileItsIdWasInUseIsNotLost) {
+  make(kL16);
+  core::StreamRequest request;
+  request.id = "desk";
+  auto other = recorder_.opener()(request);
+  hear_packets(0, 20);
+  other->ingest().finish(core::EndReason::kCompleted);
+  other.reset();
+  hear_packets(20, 30);
+  EXPECT_EQ(recorder_.all().size(), 2U);
+  EXPECT_EQ(counters().accepted, 30 * kN);
+  EXPECT_EQ(n_told("rtp_stream_refused"), 1);
+  expect_in_place(taken());
 }
 
 TEST_F(RtpSendersTest, OnlyAllowedNetworksAreHeard) {

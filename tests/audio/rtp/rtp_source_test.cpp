@@ -68,6 +68,13 @@ TEST_F(RtpSourceTest, HearsASenderAndEnds) {
   EXPECT_EQ(count(*source, "packets"), 50);
 }
 
+TEST_F(RtpSourceTest, EndsOnceHoweverOftenItIsAskedTo) {
+  const auto source = open("rtp://127.0.0.1:0");
+  source->end(core::EndReason::kCompleted);
+  source->end(core::EndReason::kShutdown);
+  EXPECT_EQ(source->status().state, core::SourceState::kEnded);
+}
+
 TEST_F(RtpSourceTest, GivesUpOnALostPacketByItself) {
   const auto source = open("rtp://127.0.0.1:0?pt=96:L16/16000/1");
   const audio::OwnedFd sender = connected(listens_on(*source), SOCK_DGRAM);

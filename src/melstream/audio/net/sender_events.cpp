@@ -1,7 +1,6 @@
 #include "melstream/audio/net/sender_events.hpp"
 
 #include "melstream/audio/source_uri.hpp"
-#include "melstream/core/units.hpp"
 
 namespace melstream::audio {
 
@@ -31,12 +30,6 @@ void tell_refused(const SourceParts& parts, const NetAddress& peer, const std::s
   parts.tell({.level = SourceEvent::Level::kWarning,
               .name = "sender_refused",
               .fields = {{"peer", peer.text()}, {"reason", why}}});
-}
-
-bool Seldom::is_due(std::int64_t now_ns) noexcept {
-  if (now_ns < next_ns_) return false;
-  next_ns_ = now_ns + 10 * core::kNsPerSecond;
-  return true;
 }
 
 }  // namespace melstream::audio

@@ -1,7 +1,6 @@
 // What the log tells of senders over the network, the same for all kinds of them. Runs on the thread of sockets.
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 #include "melstream/audio/net_address.hpp"
@@ -17,14 +16,5 @@ void tell_gone(const SourceParts& parts, const NetAddress& peer, const PcmSessio
                const std::string& why);
 /// sender_refused peer= reason=
 void tell_refused(const SourceParts& parts, const NetAddress& peer, const std::string& why);
-
-/// A fault that may come with every packet: due once in ten seconds.
-class Seldom {
- public:
-  bool is_due(std::int64_t now_ns) noexcept;
-
- private:
-  std::int64_t next_ns_ = 0;
-};
 
 }  // namespace melstream::audio

@@ -25,6 +25,7 @@
 #include "melstream/audio/net/tcp_sender.hpp"
 #include "melstream/audio/net_loop.hpp"
 #include "melstream/audio/net_ticker.hpp"
+#include "melstream/audio/seldom.hpp"
 
 namespace melstream::audio {
 namespace {

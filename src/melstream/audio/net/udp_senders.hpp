@@ -16,6 +16,7 @@
 #include "melstream/audio/net/sender_events.hpp"
 #include "melstream/audio/net/sender_params.hpp"
 #include "melstream/audio/pcm_session.hpp"
+#include "melstream/audio/seldom.hpp"
 #include "melstream/audio/source.hpp"
 
 namespace melstream::audio {

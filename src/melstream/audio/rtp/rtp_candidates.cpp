@@ -11,7 +11,7 @@ constexpr std::int64_t kForgottenNs = 2 * core::kNsPerSecond;
 
 }  // namespace
 
-RtpCandidates::RtpCandidates() : pool_(kWays * kSets), candidates_(kWays * kSets) {}
+RtpCandidates::RtpCandidates() : pool_(kWays * kSets), pool_of_more_(kMoreSlots), candidates_(kWays * kSets) {}
 
 RtpCandidate& RtpCandidates::at(std::size_t socket, const NetAddress& peer, std::uint32_t ssrc,
                                 std::int64_t now_mono_ns) noexcept {
@@ -38,21 +38,39 @@ RtpCandidate& RtpCandidates::at(std::size_t socket, const NetAddress& peer, std:
 }
 
 bool RtpCandidates::is_confirmed(const RtpCandidate& candidate, const RtpArrival& next) noexcept {
+  if (!candidate.more.empty()) return true;
   return candidate.heard && next.packet.sequence == static_cast<std::uint16_t>(candidate.first.packet.sequence + 1) &&
          candidate.first.type->fits_stream_of(*next.type);
 }
 
 void RtpCandidates::keep(RtpCandidate& candidate, const RtpArrival& arrival) noexcept {
-  pool_.give_back(candidate.slot);
+  drop_kept(candidate);
   candidate.slot = pool_.keep(arrival.packet.payload);
   candidate.heard = candidate.slot != kNoSlot;
   candidate.first = arrival;
   candidate.first.packet.payload = pool_.payload(candidate.slot);
 }
 
+bool RtpCandidates::keep_too(RtpCandidate& candidate, const RtpArrival& arrival) noexcept {
+  if (candidate.more.size() == kMoreOfOne) return false;
+  const std::int32_t slot = pool_of_more_.keep(arrival.packet.payload);
+  if (slot == kNoSlot) return false;
+  HeldPacket& kept = candidate.more.emplace_back(HeldPacket{0, arrival, slot});
+  kept.arrival.packet.payload = pool_of_more_.payload(slot);
+  return true;
+}
+
+void RtpCandidates::drop_kept(RtpCandidate& candidate) noexcept {
+  pool_.give_back(candidate.slot);
+  candidate.slot = kNoSlot;
+  candidate.heard = false;
+  for (const HeldPacket& packet : candidate.more) pool_of_more_.give_back(packet.slot);
+  candidate.more.clear();
+}
+
 void RtpCandidates::forget(RtpCandidate& candidate) noexcept {
   if (!candidate.used) return;
-  pool_.give_back(candidate.slot);
+  drop_kept(candidate);
   candidate = {};
   --n_used_;
 }

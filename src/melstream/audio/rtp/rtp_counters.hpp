@@ -18,12 +18,14 @@ struct RtpCounters {
   std::int64_t packets_reordered = 0;  ///< after a later one, but in time
   std::int64_t packets_malformed = 0;
   std::int64_t packets_unknown_type = 0;
+  std::int64_t packets_wrong_type = 0;  ///< audio of another format than the stream's, not believed yet
   std::int64_t packets_comfort_noise = 0;
   std::int64_t packets_telephone_event = 0;
   std::int64_t packets_rtcp = 0;
   std::int64_t packets_refused = 0;  ///< of senders that may not send, or for whom there is no stream
   std::int64_t ssrc_collisions = 0;
   std::int64_t ssrc_changes = 0;
+  std::int64_t ssrc_rivals = 0;  ///< packets of another SSRC from the sender's address, while the sender goes on
   std::int64_t sender_restarts = 0;
   std::int64_t kernel_drops = 0;
   std::int64_t samples_late = 0;  ///< of the dropped ones, those whose packet came too late

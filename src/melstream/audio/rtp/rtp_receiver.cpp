@@ -16,6 +16,8 @@ namespace {
 constexpr std::int64_t kNsPerMs = 1'000'000;
 // Another sender of the same host may have the stream of one that was silent so long: a program that was restarted.
 constexpr std::int64_t kSilentNs = core::kNsPerSecond;
+// An SSRC that was silent so long, and longer than packets may be late, has given way to another one of its address.
+constexpr std::int64_t kGaveWayNs = 100 * kNsPerMs;
 // When opening is tried again: an id that is still in use is free after a tick, other reasons take longer.
 constexpr std::int64_t kRetryInUseNs = 100 * kNsPerMs;
 constexpr std::int64_t kRetryNs = core::kNsPerSecond;
@@ -33,6 +35,11 @@ std::string hex(std::uint32_t ssrc) {
   std::array<char, 9> text{};
   std::snprintf(text.data(), text.size(), "%08x", ssrc);
   return text.data();
+}
+
+/// "L16/16000/1", as pt= has it.
+std::string text_of(const PayloadType& type) {
+  return type.name + "/" + std::to_string(type.rate_hz) + "/" + std::to_string(type.n_channels);
 }
 
 std::string_view text_of(core::EndReason reason) noexcept {
@@ -113,12 +120,25 @@ void RtpReceiver::on_kernel_drops(std::size_t socket, std::int64_t n) noexcept {
 
 void RtpReceiver::on_call(Call& call, const Origin& origin, const RtpArrival& in) noexcept {
   if (call.taken_over->load(std::memory_order_relaxed)) return close(call.key, core::EndReason::kTakenOver);
-  const bool audio = count_type(origin, in);
-  if (audio && !in.type->fits_stream_of(call.stream->type())) {
-    // Another rate: a stream of its own, under the same id.
-    close(call.key, core::EndReason::kCompleted);
-    candidates_.keep(candidates_.at(origin.socket, origin.peer, in.packet.ssrc, in.arrival_ns), in);
-    return;
+  if (count_type(origin, in) && !in.type->fits_stream_of(call.stream->type())) return on_other_type(call, origin, in);
+  call.stream->on_packet(in);
+  note_waiting(call);
+}
+
+void RtpReceiver::on_other_type(Call& call, const Origin& origin, const RtpArrival& in) noexcept {
+  RtpCandidate& candidate = candidates_.at(origin.socket, origin.peer, in.packet.ssrc, in.arrival_ns);
+  // Since their numbers follow each other, nothing of the old format lies between them.
+  if (RtpCandidates::is_confirmed(candidate, in)) return accept(candidate, origin, in);
+  candidates_.keep(candidate, in);
+  ++counters_.packets_wrong_type;
+  if (!std::exchange(call.is_type_told, true)) {
+    parts_.tell({SourceEvent::Level::kWarning,
+                 "rtp_wrong_type",
+                 {{"stream", call.id},
+                  {"sender", call.peer.text()},
+                  {"stream_type", text_of(call.stream->type())},
+                  {"type", text_of(*in.type)},
+                  {"pt", std::to_string(in.packet.payload_type)}}});
   }
   call.stream->on_packet(in);
   note_waiting(call);
@@ -129,12 +149,40 @@ void RtpReceiver::on_stranger(const Origin& origin, const RtpArrival& in) noexce
   Call* const call = find(key_of(origin.socket, in.packet.ssrc));
   if (call != nullptr ? !may_take(*call, origin, in) : has_too_many(origin)) return;
   RtpCandidate& candidate = candidates_.at(origin.socket, origin.peer, in.packet.ssrc, in.arrival_ns);
-  if (in.arrival_ns < candidate.not_before_ns) {
-    ++counters_.packets_refused;
-    return;
-  }
+  if (in.arrival_ns < candidate.not_before_ns) return keep_waiting(candidate, in);
+  if (call != nullptr && is_rival(*call, candidate, in)) return;
   if (!RtpCandidates::is_confirmed(candidate, in)) return candidates_.keep(candidate, in);
   accept(candidate, origin, in);
+}
+
+bool RtpReceiver::is_rival(const Call& call, RtpCandidate& candidate, const RtpArrival& in) noexcept {
+  const std::int64_t last_ns = call.stream->last_arrival_ns();
+  if (candidate.heard && candidate.first.arrival_ns < last_ns) {
+    // The call's sender was heard since.
+    counters_.ssrc_rivals += candidate.n_kept();
+    candidates_.drop_kept(candidate);
+    if (rival_.is_due(in.arrival_ns)) {
+      parts_.tell({SourceEvent::Level::kWarning,
+                   "rtp_ssrc_rival",
+                   {{"stream", call.id},
+                    {"sender", call.peer.text()},
+                    {"ssrc", hex(call.ssrc)},
+                    {"rival", hex(in.packet.ssrc)},
+                    {"remedy", "two senders share an address, and only the first is heard: add demux=ssrc"},
+                    {"left_out", std::to_string(rival_.n_left_out())}}});
+    }
+  }
+  if (in.arrival_ns - last_ns > std::max(options_.jitter_max_ns, kGaveWayNs)) return false;
+  if (!RtpCandidates::is_confirmed(candidate, in)) {
+    candidates_.keep(candidate, in);
+  } else if (!candidates_.keep_too(candidate, in)) {
+    ++counters_.ssrc_rivals;
+  }
+  return true;
+}
+
+void RtpReceiver::keep_waiting(RtpCandidate& candidate, const RtpArrival& in) noexcept {
+  if (!candidate.heard || !candidates_.keep_too(candidate, in)) ++counters_.packets_refused;
 }
 
 bool RtpReceiver::may_take(Call& call, const Origin& origin, const RtpArrival& in) noexcept {
@@ -165,27 +213,35 @@ bool RtpReceiver::has_too_many(const Origin& origin) noexcept {
 
 void RtpReceiver::accept(RtpCandidate& candidate, const Origin& origin, const RtpArrival& second) noexcept {
   Call* call = find(key_of(origin.socket, second.packet.ssrc));
-  if (call != nullptr && !second.type->fits_stream_of(call->stream->type())) {
-    close(call->key, core::EndReason::kCompleted);
+  if (call != nullptr && !candidate.first.type->fits_stream_of(call->stream->type())) {
+    close(call->key, core::EndReason::kCompleted, "format_changed");
     call = nullptr;
   }
   if (call != nullptr) return change(*call, candidate, origin, second);
   std::string reason;
-  std::int64_t retry_ns = kRetryNs;
+  bool is_in_use = false;
   try {
     return open(candidate, origin, second);
   } catch (const core::Error& error) {
     reason = error.what();
-    if (error.code() == core::ErrorCode::kAlreadyExists) retry_ns = kRetryInUseNs;
+    is_in_use = error.code() == core::ErrorCode::kAlreadyExists;
   } catch (const std::exception& error) {
     reason = error.what();
   }
-  candidate.not_before_ns = second.arrival_ns + retry_ns;
-  candidate.heard = false;
-  ++counters_.packets_refused;
+  candidate.not_before_ns = second.arrival_ns + (is_in_use ? kRetryInUseNs : kRetryNs);
+  if (is_in_use) {
+    keep_waiting(candidate, second);
+  } else {
+    counters_.packets_refused += candidate.n_kept() + 1;
+    candidates_.drop_kept(candidate);
+  }
+  if (!stream_refusal_.is_due(second.arrival_ns)) return;
   parts_.tell({SourceEvent::Level::kWarning,
                "rtp_stream_refused",
-               {{"sender", origin.peer.text()}, {"ssrc", hex(second.packet.ssrc)}, {"reason", reason}}});
+               {{"sender", origin.peer.text()},
+                {"ssrc", hex(second.packet.ssrc)},
+                {"reason", reason},
+                {"left_out", std::to_string(stream_refusal_.n_left_out())}}});
 }
 
 core::StreamRequest RtpReceiver::request(const Origin& origin, const RtpArrival& in,
@@ -207,7 +263,7 @@ core::StreamRequest RtpReceiver::request(const Origin& origin, const RtpArrival&
 
 void RtpReceiver::open(RtpCandidate& candidate, const Origin& origin, const RtpArrival& second) {
   const auto taken_over = std::make_shared<std::atomic<bool>>(false);
-  core::StreamRequest wanted = request(origin, second, taken_over);
+  core::StreamRequest wanted = request(origin, candidate.first, taken_over);
   const std::string id = wanted.id;
   std::unique_ptr<core::OpenStream> opened = parts_.open_stream(std::move(wanted));
   const std::uint64_t key = key_of(origin.socket, second.packet.ssrc);
@@ -220,17 +276,22 @@ void RtpReceiver::open(RtpCandidate& candidate, const Origin& origin, const RtpA
   waiting_.reserve(calls_.size() + 1);
   ++n_of_host_[origin.peer.with_port(0)];
   Call& kept = calls_.emplace(key, std::move(call)).first->second;
-  candidates_.forget(candidate);
   parts_.tell({SourceEvent::Level::kInfo,
                "rtp_stream_opened",
                {{"stream", id},
                 {"sender", kept.peer.text()},
                 {"ssrc", hex(kept.ssrc)},
-                {"encoding", second.type->name},
-                {"rate", std::to_string(second.type->rate_hz)},
-                {"channels", std::to_string(second.type->n_channels)}}});
-  kept.stream->on_packet(second);
-  note_waiting(kept);
+                {"encoding", kept.stream->type().name},
+                {"rate", std::to_string(kept.stream->type().rate_hz)},
+                {"channels", std::to_string(kept.stream->type().n_channels)}}});
+  hear_kept(kept, candidate, second);
+}
+
+void RtpReceiver::hear_kept(Call& call, RtpCandidate& candidate, const RtpArrival& second) noexcept {
+  for (const HeldPacket& packet : candidate.more) call.stream->on_packet(packet.arrival);
+  candidates_.forget(candidate);
+  call.stream->on_packet(second);
+  note_waiting(call);
 }
 
 void RtpReceiver::change(Call& call, RtpCandidate& candidate, const Origin& origin, const RtpArrival& second) noexcept {
@@ -239,9 +300,7 @@ void RtpReceiver::change(Call& call, RtpCandidate& candidate, const Origin& orig
   call.peer = origin.peer;
   call.is_told = false;
   call.stream->change_sender(candidate.first);
-  candidates_.forget(candidate);
-  call.stream->on_packet(second);
-  note_waiting(call);
+  hear_kept(call, candidate, second);
   parts_.tell({SourceEvent::Level::kInfo,
                "rtp_sender_changed",
                {{"stream", call.id}, {"sender", call.peer.text()}, {"ssrc", hex(call.ssrc)}}});
@@ -336,14 +395,16 @@ void RtpReceiver::look_after() noexcept {
   candidates_.forget_old(now_mono_ns);
 }
 
-void RtpReceiver::close(std::uint64_t key, core::EndReason reason) noexcept {
+void RtpReceiver::close(std::uint64_t key, core::EndReason reason, std::string_view why) noexcept {
   const auto found = calls_.find(key);
   Call& call = found->second;
   call.stream->finish(reason);
   add(ended_, call.stream->counters());
   parts_.tell({SourceEvent::Level::kInfo,
                "rtp_stream_ended",
-               {{"stream", call.id}, {"sender", call.peer.text()}, {"reason", std::string(text_of(reason))}}});
+               {{"stream", call.id},
+                {"sender", call.peer.text()},
+                {"reason", std::string(why.empty() ? text_of(reason) : why)}}});
   const auto host = n_of_host_.find(call.peer.with_port(0));
   if (--host->second == 0) n_of_host_.erase(host);
   waiting_.erase(std::remove(waiting_.begin(), waiting_.end(), &call), waiting_.end());

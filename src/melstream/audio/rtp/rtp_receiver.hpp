@@ -2,7 +2,8 @@
 // ms-net; no sockets, and time is a parameter.
 //
 // One port has one stream, that of its first sender, or with demux=ssrc one a synchronization source (SSRC). The
-// sender's address and SSRC own the stream; another SSRC from that address goes on with it.
+// sender's address and SSRC own the stream; another SSRC from that address goes on with it once the first one is
+// silent.
 #pragma once
 
 #include <array>
@@ -22,6 +23,7 @@
 #include "melstream/audio/rtp/rtp_counters.hpp"
 #include "melstream/audio/rtp/rtp_options.hpp"
 #include "melstream/audio/rtp/rtp_stream.hpp"
+#include "melstream/audio/seldom.hpp"
 #include "melstream/audio/source.hpp"
 
 namespace melstream::audio {
@@ -60,6 +62,7 @@ class RtpReceiver final : public DatagramSink {
     std::uint32_t ssrc = 0;
     bool is_waiting = false;
     bool is_told = false;                           ///< of others that want to be it
+    bool is_type_told = false;                      ///< that a packet had another format
     std::shared_ptr<std::atomic<bool>> taken_over;  ///< writer: another publisher's thread; relaxed, it orders nothing
   };
   /// Where a packet came in.
@@ -75,10 +78,18 @@ class RtpReceiver final : public DatagramSink {
   /// False, counted and told, if this sender cannot have the call's stream.
   bool may_take(Call& call, const Origin& origin, const RtpArrival& in) noexcept;
   bool has_too_many(const Origin& origin) noexcept;
+  /// True, kept or counted, if the call's own sender may still be there.
+  bool is_rival(const Call& call, RtpCandidate& candidate, const RtpArrival& in) noexcept;
+  /// A packet that came too early for its stream: kept for it if others are, else counted.
+  void keep_waiting(RtpCandidate& candidate, const RtpArrival& in) noexcept;
+  void on_other_type(Call& call, const Origin& origin, const RtpArrival& in) noexcept;
   void accept(RtpCandidate& candidate, const Origin& origin, const RtpArrival& second) noexcept;
+  /// The call's stream goes on with what the candidate brought.
+  void hear_kept(Call& call, RtpCandidate& candidate, const RtpArrival& second) noexcept;
   void open(RtpCandidate& candidate, const Origin& origin, const RtpArrival& second);
   void change(Call& call, RtpCandidate& candidate, const Origin& origin, const RtpArrival& second) noexcept;
-  void close(std::uint64_t key, core::EndReason reason) noexcept;
+  /// @param why for the log; empty: as the reason says.
+  void close(std::uint64_t key, core::EndReason reason, std::string_view why = {}) noexcept;
   /// True for audio.
   bool count_type(const Origin& origin, const RtpArrival& in) noexcept;
   void count_malformed(const Origin& origin, std::string_view reason) noexcept;
@@ -105,6 +116,8 @@ class RtpReceiver final : public DatagramSink {
   std::array<bool, 128> is_type_told_{};
   bool is_malformed_told_ = false;
   bool is_refused_told_ = false;
+  Seldom stream_refusal_;
+  Seldom rival_;
 };
 
 }  // namespace melstream::audio

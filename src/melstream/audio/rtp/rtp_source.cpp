@@ -110,6 +110,7 @@ class RtpSource final : public Source {
   }
   void end(core::EndReason reason) override {
     parts_.net.call([&] {
+      if (!runtime_) return;
       runtime_->receiver().end(reason);
       last_ = runtime_->receiver().status();
       last_.state = core::SourceState::kEnded;

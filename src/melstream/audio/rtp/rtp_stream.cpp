@@ -1,6 +1,7 @@
 #include "melstream/audio/rtp/rtp_stream.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "melstream/core/units.hpp"
@@ -8,10 +9,15 @@
 namespace melstream::audio {
 namespace {
 
-// Silence longer than this is no silence of a call; it becomes a loss.
-constexpr std::int64_t kLongestSilenceS = 60;
-// Timestamps that go on later than this, and than the arrival clock says, are those of a sender that began anew.
+// Silence as timestamps tell it is at most so much longer than the time in which nothing came.
+constexpr std::int64_t kSilenceBeyondArrivalS = 1;
+// Lost packets whose timestamps go on later than this, and than the arrival clock says, are of a sender that began
+// anew.
 constexpr std::int64_t kLongestLossS = 3600;
+// Timestamps of some gateways jitter; a packet so little too early, by its timestamp, follows on.
+constexpr std::int64_t kJitterOfTimestampsMs = 10;
+// Of the 32 bits of a timestamp. After a longer pause they tell nothing.
+constexpr std::int64_t kLongestPause = std::int64_t{1} << 30;
 // Of silence at once: a quarter of a ring of one second.
 constexpr std::int64_t kSilenceSlicesAS = 4;
 // So that a timestamp from before the first is not negative.
@@ -196,8 +202,9 @@ bool RtpStream::take(const Item& item, core::GapReason missing, Patience patienc
     const bool may_wait = catching_up_ && patience == Patience::kWaitForRoom;
     if (may_wait && !stream_->ingest().has_room(n_pcm_bytes(n_samples(item.in)))) return false;
     push(item.in);
-  } else if (item.in.type->kind != PayloadType::Kind::kComfortNoise &&
-             item.in.type->kind != PayloadType::Kind::kTelephoneEvent && !item.in.packet.payload.empty()) {
+  } else if (item.in.type->kind == PayloadType::Kind::kComfortNoise) {
+    if (!reach_comfort_noise(item.in, patience)) return false;
+  } else if (item.in.type->kind != PayloadType::Kind::kTelephoneEvent && !item.in.packet.payload.empty()) {
     // Its samples are missing, though it came.
     if (!hole_) hole_ = core::GapReason::kDecodeError;
   }
@@ -208,22 +215,43 @@ bool RtpStream::take(const Item& item, core::GapReason missing, Patience patienc
 bool RtpStream::reach(const RtpArrival& in, Patience patience) noexcept {
   const std::int64_t timestamp = extended(in.packet.timestamp);
   const std::int64_t n = timestamp - next_timestamp_;
-  if (n == 0) return true;
   const std::int64_t elapsed = to_samples(in.arrival_ns - last_audio_arrival_ns_);
-  if (n < 0 || n > std::max(kLongestLossS * type_->rate_hz, 2 * elapsed)) {
+  if (elapsed > kLongestPause || n < lowest_step() || n > highest_step(elapsed)) {
     ++shared_.counters.sender_restarts;
     begin_timeline(in);
     return true;
   }
-  if (!hole_ && n <= kLongestSilenceS * type_->rate_hz) return reach_through_silence(timestamp, in, patience);
-  stream_->ingest().lose(n, hole_.value_or(core::GapReason::kNetLoss));
+  if (n <= 0) return true;
+  if (!hole_) return reach_through_silence(timestamp, in, patience);
+  stream_->ingest().lose(n, *hole_);
   next_timestamp_ = timestamp;
   return true;
 }
 
+bool RtpStream::reach_comfort_noise(const RtpArrival& in, Patience patience) noexcept {
+  const std::int64_t timestamp = extended(in.packet.timestamp);
+  const std::int64_t n = timestamp - next_timestamp_;
+  const std::int64_t elapsed = to_samples(in.arrival_ns - last_audio_arrival_ns_);
+  const std::int64_t tolerance = kSilenceBeyondArrivalS * type_->rate_hz;
+  // Some count its time by another clock than the audio's.
+  if (hole_ || n <= 0 || std::abs(n - elapsed) > tolerance) return true;
+  if (!reach_through_silence(timestamp, in, patience)) return false;
+  last_audio_arrival_ns_ = in.arrival_ns;
+  return true;
+}
+
+std::int64_t RtpStream::lowest_step() const noexcept {
+  return hole_ ? 0 : -kJitterOfTimestampsMs * type_->rate_hz / 1000;
+}
+
+std::int64_t RtpStream::highest_step(std::int64_t elapsed) const noexcept {
+  if (!hole_) return elapsed + kSilenceBeyondArrivalS * type_->rate_hz;
+  return std::max(kLongestLossS * type_->rate_hz, 2 * elapsed);
+}
+
 bool RtpStream::reach_through_silence(std::int64_t timestamp, const RtpArrival& in, Patience patience) noexcept {
   core::PcmIngest& ingest = stream_->ingest();
-  const std::int64_t n_after = n_samples(in);
+  const std::int64_t n_after = has_audio(in) ? n_samples(in) : 0;
   while (next_timestamp_ < timestamp) {
     const std::int64_t n = std::min(timestamp - next_timestamp_, type_->rate_hz / kSilenceSlicesAS);
     if (!ingest.has_room(n_pcm_bytes(n + n_after))) {
@@ -270,7 +298,7 @@ void RtpStream::finish(core::EndReason reason) noexcept {
 }
 
 bool RtpStream::has_audio(const RtpArrival& in) const noexcept {
-  return in.type->kind == PayloadType::Kind::kAudio && !in.packet.payload.empty() &&
+  return in.type->kind == PayloadType::Kind::kAudio && in.type->fits_stream_of(*type_) && !in.packet.payload.empty() &&
          in.packet.payload.size() % in.type->bytes_per_sample_of_all_channels() == 0;
 }
 

@@ -4,8 +4,9 @@
 //
 //   what is missing                                    | becomes
 //   packets, and timestamps go on later                | a loss of exactly so many samples
-//   no packet, but timestamps go on later (silence)    | marked zeros; a loss if longer than a minute
+//   no packet, but timestamps go on later (silence)    | marked zeros, if the arrival clock confirms it
 //   timestamps or sequence numbers begin anew          | a loss as long as the arrival clock says
+//   samples of packets of another format               | a loss of exactly so many samples
 #pragma once
 
 #include <cstddef>
@@ -42,7 +43,8 @@ class RtpStream {
   /// Ends the stream as kSourceLost if finish() did not come before.
   ~RtpStream();
 
-  /// A packet of the stream's sender, of any payload type. One with audio fits the stream. Allocates nothing.
+  /// A packet of the stream's sender, of any payload type. Audio that does not fit the stream is lost. Allocates
+  /// nothing.
   void on_packet(const RtpArrival& in) noexcept;
   /// Gives up what was waited for long enough. Call every few milliseconds while is_waiting().
   void on_time(std::int64_t now_mono_ns) noexcept;
@@ -81,6 +83,11 @@ class RtpStream {
   bool take(const Item& item, core::GapReason missing, Patience patience) noexcept;
   /// Brings the timeline to the packet's timestamp. False as take().
   bool reach(const RtpArrival& in, Patience patience) noexcept;
+  /// Silence becomes zeros as it goes by, if there is comfort noise in it. False as take().
+  bool reach_comfort_noise(const RtpArrival& in, Patience patience) noexcept;
+  /// By how many samples a timestamp may go on before and after what is expected, else the sender began anew.
+  std::int64_t lowest_step() const noexcept;
+  std::int64_t highest_step(std::int64_t elapsed) const noexcept;
   bool reach_through_silence(std::int64_t timestamp, const RtpArrival& in, Patience patience) noexcept;
   void push(const RtpArrival& in) noexcept;
   void pass(std::int64_t sequence) noexcept;
@@ -109,7 +116,7 @@ class RtpStream {
   std::int64_t next_timestamp_ = 0;         ///< extended: of the sample after the last that was taken or lost
   std::int64_t gap_since_ns_ = 0;           ///< when it was seen that next_sequence_ is missing
   std::int64_t last_arrival_ns_ = 0;        ///< of any packet
-  std::int64_t last_audio_arrival_ns_ = 0;  ///< of the last that was taken
+  std::int64_t last_audio_arrival_ns_ = 0;  ///< of the last that brought the timeline on
   std::optional<core::GapReason> hole_;  ///< why samples before the next packet with audio are missing, if packets are
   bool catching_up_ = false;             ///< silence was more than there is room for: others wait behind it
 };
