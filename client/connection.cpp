@@ -17,6 +17,8 @@ namespace {
 // GetWindow answers up to 4 MiB.
 constexpr int kMaxReceiveBytes = 5 << 20;
 constexpr double kShortCallSeconds = 10;
+// The daemon gives up on a sound system that hangs after 10 s, and says so.
+constexpr double kDevicesCallSeconds = 15;
 
 ExitCode exit_code_of(grpc::StatusCode code) noexcept {
   switch (code) {
@@ -184,7 +186,7 @@ v1::ListSourcesResponse Connection::list_sources() const {
 
 v1::ListDevicesResponse Connection::list_devices() const {
   grpc::ClientContext context;
-  set_deadline(context, kShortCallSeconds);
+  set_deadline(context, kDevicesCallSeconds);
   v1::ListDevicesResponse response;
   check_short(v1::AdminService::NewStub(channel_)->ListDevices(&context, {}, &response), server_);
   return response;

@@ -56,9 +56,29 @@ std::string first_live_stream(const Connection& connection, const Interrupt& int
   return {};
 }
 
+/// What goes on from one life of the stream to the next.
+struct View {
+  std::int64_t n_shown = 0;  ///< frames
+  std::uint64_t epoch = 0;   ///< of the life shown last
+};
+
+/// Waits until the stream lives with another epoch than this. False if the user does not want to wait any longer.
+bool wait_for_next_life(const Connection& connection, const std::string& stream, std::uint64_t epoch,
+                        const Interrupt& interrupt) {
+  constexpr int kPollMs = 300;
+  while (!interrupt.requested()) {
+    const v1::ListStreamsResponse response = connection.list_streams();
+    for (const auto& info : response.streams()) {
+      if (info.stream() == stream && info.epoch() != epoch && info.state() == v1::STREAM_STATE_LIVE) return true;
+    }
+    pollfd stop{interrupt.fd(), POLLIN, 0};
+    poll(&stop, 1, kPollMs);
+  }
+  return false;
+}
+
 /// Shows one life of the stream. True if the viewer shall go on with the next.
-bool show(Subscriber& subscriber, const ViewOptions& options, bool plain, std::int64_t& n_shown,
-          SubscriptionTotals& totals) {
+bool show(Subscriber& subscriber, const ViewOptions& options, bool plain, View& view, SubscriptionTotals& totals) {
   v1::SubscribeResponse response;
   std::optional<Screen> screen;
   ScreenStatus status;
@@ -70,6 +90,7 @@ bool show(Subscriber& subscriber, const ViewOptions& options, bool plain, std::i
     if (response.has_start()) {
       const auto& start = response.start();
       bins = start.bins();
+      view.epoch = start.epoch();
       status.stream = start.stream();
       screen.emplace(plain, kTimelineRateHz / start.hop_samples());
     } else if (response.has_block()) {
@@ -81,8 +102,8 @@ bool show(Subscriber& subscriber, const ViewOptions& options, bool plain, std::i
       status.latency_ms = static_cast<double>(now_ns - block.received_time_ns()) / 1e6;
       status.gaps = totals.gaps();
       screen->add(values, bins, status);
-      n_shown += block.frame_count();
-      if (options.n_frames > 0 && n_shown >= options.n_frames) return false;
+      view.n_shown += block.frame_count();
+      if (options.n_frames > 0 && view.n_shown >= options.n_frames) return false;
     }
   }
   return !options.until_end && totals.ended();
@@ -106,19 +127,20 @@ ExitCode run_view(const ViewOptions& options) {
   config.set_seconds_back(kSecondsBack);
   config.set_wait(options.wait);
   const bool plain = options.plain || !stdout_takes_colours();
-  std::int64_t n_shown = 0;
+  View view;
   bool again = true;
   std::string summary;
   while (again && !interrupt.requested()) {
     SubscriptionTotals totals;
     Subscriber subscriber(connection, config);
     const InterruptAction cancel(&interrupt, [&] { subscriber.cancel(); });
-    again = show(subscriber, options, plain, n_shown, totals);
+    again = show(subscriber, options, plain, view, totals);
     summary = totals.text();
     if (totals.ended() && totals.end_reason() != v1::END_REASON_COMPLETED) {
       std::fprintf(stderr, "melstream: the stream ended early: %s\n", end_reason_name(totals.end_reason()).c_str());
     }
-    // The next life of the stream, from its beginning.
+    // The next life of the stream, from its beginning; the one that ended stays readable for a while.
+    again = again && wait_for_next_life(connection, stream, view.epoch, interrupt);
     config.set_wait(true);
     config.set_frame(0);
   }

@@ -182,7 +182,7 @@ Config parse_config(std::string_view text, std::string_view file, const Surround
   std::vector<std::string> defined;
   config.front_ends = read_front_ends(root, catalog, defined, complaints);
   check_always(root, catalog, defined, complaints);
-  config.sources = read_sources(root, complaints);
+  config.sources = read_sources(root, config.server.allow_insecure_bind, complaints);
   if (!complaints.empty()) throw ConfigError(std::move(complaints), file, text);
   return config;
 }

@@ -9,6 +9,7 @@
 
 #include "daemon/config_keys.hpp"
 #include "daemon/front_end_definitions.hpp"
+#include "daemon/listen_address.hpp"
 #include "daemon/source_kinds.hpp"
 
 namespace melstream::daemon {
@@ -108,13 +109,40 @@ std::optional<core::SourceSpec> read_source(const TomlValue& source, Complaints&
   return spec;
 }
 
+/// The rules of binding as far as they can be told without asking the resolver; the start has the last word.
+void check_reach(const core::SourceSpec& spec, const TomlValue& source, bool allow_insecure_bind,
+                 Complaints& complaints) {
+  audio::SourceUri uri = audio::parse_source_uri(spec.uri);
+  if (!uri.has_authority) return;
+  const bool is_v6 = uri.host.find(':') != std::string::npos;
+  const std::string address = (is_v6 ? "[" + uri.host + "]" : uri.host) + ":" + std::to_string(uri.first_port);
+  try {
+    if (parse_listen_address(address).loopback) return;
+  } catch (const core::Error&) {
+    return;  // a name
+  }
+  const bool is_datagram = uri.scheme == "udp" || uri.scheme == "rtp";
+  const Position at = source.find("uri")->value.at;
+  if (!allow_insecure_bind) {
+    complaints.push_back({at, "source '" + spec.id + "': " + address +
+                                  " can be reached from other machines, without encryption or authentication: use "
+                                  "127.0.0.1 or [::1], or set server.allow_insecure_bind = true"});
+  } else if (is_datagram && !uri.params.text("allow_from")) {
+    complaints.push_back(
+        {at, "source '" + spec.id + "': " + address +
+                 " can be reached from other machines, and datagrams prove nothing of their sender: say "
+                 "who may send, such as allow_from = \"10.0.0.0/8\""});
+  }
+}
+
 }  // namespace
 
-std::vector<core::SourceSpec> read_sources(const TomlValue& root, Complaints& complaints) {
+std::vector<core::SourceSpec> read_sources(const TomlValue& root, bool allow_insecure_bind, Complaints& complaints) {
   std::vector<core::SourceSpec> specs;
   for (const TomlValue* table : tables_of(root, "source", complaints)) {
     std::optional<core::SourceSpec> spec = read_source(*table, complaints);
     if (!spec) continue;
+    check_reach(*spec, *table, allow_insecure_bind, complaints);
     const bool is_taken =
         std::any_of(specs.begin(), specs.end(), [&](const core::SourceSpec& one) { return one.id == spec->id; });
     if (is_taken) {

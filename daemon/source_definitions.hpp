@@ -12,7 +12,9 @@
 namespace melstream::daemon {
 
 /// Reads all definitions. Keys besides id, uri and labels are parameters of the URI, and are added to it.
-std::vector<core::SourceSpec> read_sources(const TomlValue& root, std::vector<Diagnostic>& complaints);
+/// @param allow_insecure_bind sockets may be bound beyond loopback.
+std::vector<core::SourceSpec> read_sources(const TomlValue& root, bool allow_insecure_bind,
+                                           std::vector<Diagnostic>& complaints);
 
 /// As [[source]] tables that read back to the same value.
 std::string sources_to_toml(const std::vector<core::SourceSpec>& sources);

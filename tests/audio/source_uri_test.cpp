@@ -32,6 +32,8 @@ TEST(SourceUri, TakesDevicesAndFilesByTheirName) {
   EXPECT_EQ(parse_source_uri("MIC:USB Audio: - (hw:1,0)").path, "USB Audio: - (hw:1,0)");
   EXPECT_EQ(parse_source_uri("file:/a/b%3f%25.wav?loop=true").path, "/a/b?%.wav");
   EXPECT_FALSE(parse_source_uri("file:x.wav").has_authority);
+  EXPECT_FALSE(parse_source_uri("file:///a/x.wav").has_authority);
+  EXPECT_EQ(parse_source_uri("file:///a/x.wav").path, "/a/x.wav");
 }
 
 TEST(SourceUri, TakesHostsAndPorts) {
@@ -58,6 +60,8 @@ TEST(SourceUri, SaysWhatIsWrong) {
   EXPECT_EQ(refusal_of("tcp://::1:7"), "'tcp://::1:7': put an IPv6 address into brackets: [::1]:7000");
   EXPECT_EQ(refusal_of("tcp://a:1?rate"), "'rate': parameters are name=value");
   EXPECT_EQ(refusal_of("tcp://a:1?rate=1&rate=2"), "'rate' is there twice");
+  EXPECT_EQ(refusal_of("tcp://u:p@a:1"),
+            "'tcp://u:p@a:1': a source has no user and no password; write tcp://HOST:PORT");
   EXPECT_NE(refusal_of("file:a%2"), "");
   EXPECT_NE(refusal_of("file:a%00"), "");
   EXPECT_NE(refusal_of(std::string(5000, 'a')), "");

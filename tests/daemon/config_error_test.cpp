@@ -243,6 +243,16 @@ TEST(ConfigError, KeysOfASourceAreTheParametersOfItsKind) {
   EXPECT_NE(errors.find(":16:6: error: source 'e' is defined above"), std::string::npos) << errors;
 }
 
+TEST(ConfigError, SourcesThatOthersReachAreRefusedAsTheStartWould) {
+  EXPECT_NE(errors_of("[[source]]\nid = \"a\"\nuri = \"tcp://0.0.0.0:7000\"\n")
+                .find(":3:7: error: source 'a': 0.0.0.0:7000 can be reached from other machines"),
+            std::string::npos);
+  const std::string allowed =
+      "[server]\nallow_insecure_bind = true\n[[source]]\nid = \"a\"\nuri = \"udp://[::]:7000\"\n";
+  EXPECT_NE(errors_of(allowed).find("allow_from"), std::string::npos);
+  EXPECT_EQ(errors_of(allowed + "allow_from = \"10.0.0.0/8\"\n"), "");
+}
+
 TEST(ConfigError, CharacterOutsideOfQuotesHasItsPlace) {
   EXPECT_EQ(errors_of("[server]\nsocket = \u00e4\n"),
             "m.toml:2:10: error: a character beyond ASCII outside of quotes: put quotes around the text\n"

@@ -214,6 +214,20 @@ class BadInput(harness.WitnessedTest):
         # The owner's audio is digital silence, the other's is loud.
         self.assertLess(float(numpy.max(one.features())), -9.0)
 
+    def test_senders_that_come_again_at_once(self):
+        """The id of a stream is free as soon as its sender has ended it."""
+        port = network.free_port()
+        self.open("tcp://127.0.0.1:%d" % port, "again")
+        for _ in range(30):
+            with socket.create_connection(("127.0.0.1", port)) as sender:
+                sender.sendall(bytes(640))
+                sender.shutdown(socket.SHUT_WR)
+                sender.settimeout(harness.DEADLINE_S)
+                self.assertEqual(sender.recv(1), b"")  # the daemon has closed it too
+        counters = self.counters("again")
+        self.assertEqual((counters["connections"], counters["connections_refused"]), (30, 0))
+        self.assertEqual(counters["samples_accepted"], 30 * 320)
+
     def test_a_web_page_is_refused(self):
         port = network.free_port()
         self.open("ws://127.0.0.1:%d/audio" % port, "page")

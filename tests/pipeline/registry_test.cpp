@@ -30,6 +30,21 @@ TEST_F(RegistryTest, RefusesAnIdThatIsLive) {
   EXPECT_EQ(code_of_open("s"), ErrorCode::kAlreadyExists);
 }
 
+TEST_F(RegistryTest, AnIdIsFreeOnceItsPublisherHasEnded) {
+  int told = 0;
+  auto ended = registry_->open({{.id = "s", .on_takeover = [&told] { ++told; }}}, false).front();
+  auto reader = subscribe("s", "whisper-80");
+  ended->feed().finish(core::EndReason::kCompleted);  // the tick thread has not seen it yet
+  auto next = registry_->open({{.id = "s"}}, false).front();
+  EXPECT_EQ(told, 0);
+  EXPECT_EQ(registry_->find("s"), next);
+  Received received;
+  drain(*reader, received);
+  ASSERT_TRUE(received.ended.has_value());
+  EXPECT_EQ(received.ended->reason, core::EndReason::kCompleted);
+  EXPECT_EQ(code_of_open("s"), ErrorCode::kAlreadyExists);
+}
+
 TEST_F(RegistryTest, TakeoverTellsTheOldPublisherOnceAndStartsANewEpoch) {
   int told = 0;
   auto old_stream = registry_->open({{.id = "s", .on_takeover = [&told] { ++told; }}}, false).front();

@@ -57,7 +57,7 @@ class Source {
 /// A kind of source, by the scheme of its URI.
 struct SourceKind {
   std::string_view scheme;  ///< "tcp"
-  std::string_view form;    ///< for messages: "tcp://HOST:PORT"
+  std::string_view form;    ///< for messages: "tcp://HOST:PORT"; empty: not offered, it only refuses
   /// Throws core::Error(kInvalidArgument, "uri") for what make() would refuse without trying; opens nothing.
   void (*check)(const core::SourceSpec& spec, const SourceUri& uri);
   /// Throws as check(), and core::Error(kUnavailable) if it cannot run, e.g. since its port is taken.

@@ -87,6 +87,9 @@ void parse_ports(std::string_view text, SourceUri& uri) {
 
 void parse_authority(std::string_view text, SourceUri& uri) {
   uri.has_authority = true;
+  if (text.find('@') != std::string_view::npos) {
+    refuse(quoted(uri.text) + ": a source has no user and no password; write " + uri.scheme + "://HOST:PORT");
+  }
   std::size_t colon = text.rfind(':');
   if (!text.empty() && text.front() == '[') {
     const std::size_t close = text.find(']');
@@ -183,24 +186,30 @@ void UriParams::require_all_taken() const {
   }
 }
 
-SourceUri parse_source_uri(std::string_view text) {
-  if (text.size() > kMaxUriBytes) refuse("the URI has " + std::to_string(text.size()) + " bytes; at most 4096");
-  SourceUri uri;
-  uri.text = text;
+std::string scheme_of(std::string_view text) {
   const std::size_t colon = text.find(':');
   if (colon == 0 || colon == std::string_view::npos) {
     refuse(quoted(text) + " is no URI: write SCHEME:REST, such as mic:default or tcp://127.0.0.1:7000");
   }
-  for (const char c : text.substr(0, colon)) {
-    uri.scheme += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  }
-  std::string_view rest = text.substr(colon + 1);
+  std::string scheme;
+  for (const char c : text.substr(0, colon)) scheme += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return scheme;
+}
+
+SourceUri parse_source_uri(std::string_view text) {
+  if (text.size() > kMaxUriBytes) refuse("the URI has " + std::to_string(text.size()) + " bytes; at most 4096");
+  SourceUri uri;
+  uri.text = text;
+  uri.scheme = scheme_of(text);
+  std::string_view rest = text.substr(text.find(':') + 1);
   const std::size_t question = rest.find('?');
   if (question != std::string_view::npos) {
     uri.params = parse_params(rest.substr(question + 1));
     rest = rest.substr(0, question);
   }
-  if (rest.substr(0, 2) == "//") {
+  if (rest.substr(0, 3) == "///") {
+    rest.remove_prefix(2);  // as in file:///path: no host
+  } else if (rest.substr(0, 2) == "//") {
     rest.remove_prefix(2);
     const std::size_t slash = std::min(rest.find('/'), rest.size());
     parse_authority(rest.substr(0, slash), uri);
@@ -251,6 +260,10 @@ core::PcmFormat take_format(UriParams& params, const core::PcmFormat& standard) 
   format.encoding = kEncodings[params.choice("encoding", names, of_standard)].second;
   format.n_channels = static_cast<int>(params.integer("channels", standard.n_channels, 1, core::kMaxChannels));
   take_channel(params, format);
+  if (format.channel_mode == core::ChannelMode::kIndex && format.channel_index >= format.n_channels) {
+    refuse("channel=" + std::to_string(format.channel_index) + ": the audio has " + std::to_string(format.n_channels) +
+           (format.n_channels == 1 ? " channel" : " channels") + ", counted from 0 (say more with channels=)");
+  }
   try {
     core::validate(format);
   } catch (const core::Error& error) {

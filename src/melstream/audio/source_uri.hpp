@@ -51,6 +51,9 @@ struct SourceUri {
   UriParams params;  ///< take them from a copy
 };
 
+/// What is before the first ':', in lower case. Throws core::Error(kInvalidArgument, "uri") without one.
+std::string scheme_of(std::string_view text);
+
 /// Throws core::Error(kInvalidArgument, "uri").
 SourceUri parse_source_uri(std::string_view text);
 

@@ -13,14 +13,14 @@ namespace {
 /// Far more than a machine has use for: each may hold threads and descriptors.
 constexpr std::size_t kMaxSources = 1024;
 
-const SourceKind& kind_of(const std::vector<SourceKind>& kinds, const SourceUri& uri) {
+const SourceKind& kind_of(const std::vector<SourceKind>& kinds, std::string_view scheme) {
   std::string known;
   for (const SourceKind& kind : kinds) {
-    if (kind.scheme == uri.scheme) return kind;
-    known += (known.empty() ? "" : ", ") + std::string(kind.form);
+    if (kind.scheme == scheme) return kind;
+    if (!kind.form.empty()) known += (known.empty() ? "" : ", ") + std::string(kind.form);
   }
-  throw core::Error(core::ErrorCode::kInvalidArgument, "no source type '" + uri.scheme + "'; there are: " + known,
-                    "uri");
+  throw core::Error(core::ErrorCode::kInvalidArgument,
+                    "no source type '" + std::string(scheme) + "'; there are: " + known, "uri");
 }
 
 /// Checked here too, since not every source opens a stream at once.
@@ -39,8 +39,9 @@ void check_id(const std::string& id) {
 void check_source(const std::vector<SourceKind>& kinds, const core::SourceSpec& spec) {
   check_id(spec.id);
   core::validate_labels(spec.labels);
-  const SourceUri uri = parse_source_uri(spec.uri);
-  kind_of(kinds, uri).check(spec, uri);
+  // What kind it shall be comes first: each has a form of its own.
+  const SourceKind& kind = kind_of(kinds, scheme_of(spec.uri));
+  kind.check(spec, parse_source_uri(spec.uri));
 }
 
 Sources::Sources(SourcesOptions options, const core::Clock& clock) : options_(std::move(options)), clock_(clock) {}
@@ -93,7 +94,7 @@ void Sources::open(const core::SourceSpec& spec) {
   reserve(spec);
   std::shared_ptr<Source> source;
   try {
-    source = kind_of(options_.kinds, uri).make(spec, uri, parts_for(spec));
+    source = kind_of(options_.kinds, uri.scheme).make(spec, uri, parts_for(spec));
   } catch (...) {
     forget(spec.id);
     throw;
@@ -122,8 +123,7 @@ void Sources::close(std::string_view id) {
         std::find_if(entries_.begin(), entries_.end(), [&](const Entry& one) { return one.spec.id == id; });
     if (closed_) throw core::Error(core::ErrorCode::kUnavailable, "the daemon is shutting down: all sources end");
     if (entry == entries_.end() || entry->source == nullptr || entry->is_ending) {
-      throw core::Error(core::ErrorCode::kNotFound,
-                        "no source '" + std::string(id) + "' is open; `melstream sources` lists them", "id");
+      throw core::Error(core::ErrorCode::kNotFound, "no source '" + std::string(id) + "' is open", "id");
     }
     entry->is_ending = true;  // the id stays taken until its sockets are closed
     source = std::exchange(entry->source, nullptr);

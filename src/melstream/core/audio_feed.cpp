@@ -8,13 +8,13 @@ namespace melstream::core {
 std::size_t AudioFeed::room() noexcept { return can_begin_segment() ? ring_.room() : 0; }
 
 void AudioFeed::begin_segment(const SegmentStart& segment) noexcept {
-  assert(can_begin_segment() && !finished_);
+  assert(can_begin_segment() && !finished());
   boundaries_.push({.at = ring_.written(), .kind = Boundary::Kind::kSegmentStart, .segment = segment});
 }
 
 void AudioFeed::write(std::span<const float> samples, std::int64_t received_mono_ns) noexcept {
   if (samples.empty()) return;
-  assert(samples.size() <= ring_.room() && !finished_);
+  assert(samples.size() <= ring_.room() && !finished());
   // Before the samples, so that whoever sees them sees the stamp. When the queue is full the stamp is dropped, and
   // these samples take that of the next write: too late by a chunk, never too early.
   arrivals_.push({ring_.written() + static_cast<SampleIndex>(samples.size()), received_mono_ns});
@@ -23,13 +23,12 @@ void AudioFeed::write(std::span<const float> samples, std::int64_t received_mono
 
 void AudioFeed::mark(const FilledSpan& span) noexcept {
   if (span.begin >= span.end) return;
-  assert(can_mark() && !finished_ && span.begin >= ring_.written());
+  assert(can_mark() && !finished() && span.begin >= ring_.written());
   filled_.push(span);
 }
 
 void AudioFeed::finish(EndReason reason) noexcept {
-  if (finished_) return;
-  finished_ = true;
+  if (finished_.exchange(true, std::memory_order_acq_rel)) return;
   [[maybe_unused]] const bool pushed =
       boundaries_.push({.at = ring_.written(), .kind = Boundary::Kind::kEnd, .segment = {}, .end_reason = reason});
   assert(pushed);

@@ -71,6 +71,8 @@ class AudioFeed {
   void mark(const FilledSpan& span) noexcept MELSTREAM_NONBLOCKING;
   /// Samples written so far.
   SampleIndex written() const noexcept MELSTREAM_NONBLOCKING { return ring_.written(); }
+  /// finish() was called: nothing follows what is there. Any thread.
+  bool finished() const noexcept MELSTREAM_NONBLOCKING { return finished_.load(std::memory_order_acquire); }
   /// Nothing follows. Idempotent; the first reason counts.
   void finish(EndReason reason) noexcept MELSTREAM_NONBLOCKING;
 
@@ -103,7 +105,8 @@ class AudioFeed {
   SpscQueue<Boundary, kBoundaries> boundaries_;
   SpscQueue<FilledSpan, kFilledSpans> filled_;
   SpscQueue<Arrival, kArrivals> arrivals_;
-  bool finished_ = false;                      // producer
+  // Writer: producer; readers: it, and whoever asks whether the stream's id is free.
+  std::atomic<bool> finished_{false};
   std::array<Arrival, kKeptArrivals> kept_{};  // consumer: those popped last
   std::uint64_t n_popped_ = 0;                 // consumer
 };

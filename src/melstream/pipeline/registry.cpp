@@ -78,10 +78,14 @@ Registry::Registry(RegistryOptions options, core::HostArena& arena, const core::
 void Registry::check_openable(const std::vector<StreamOptions>& options, bool takeover) const {
   std::size_t n_new = options.size();
   for (const StreamOptions& one : options) {
-    if (live_.find(one.id) == live_.end()) continue;
-    if (!takeover) {
+    const auto live = live_.find(one.id);
+    if (live == live_.end()) continue;
+    // One whose publisher has ended it only waits for the tick thread to publish its last rows.
+    if (!takeover && !live->second->feed().finished()) {
       throw core::Error(core::ErrorCode::kAlreadyExists,
-                        "stream '" + one.id + "' is live; choose another id, or set takeover to replace its publisher",
+                        "stream '" + one.id +
+                            "' is live; choose another id, or end it first (a publisher by gRPC may "
+                            "take it over: takeover)",
                         "stream");
     }
     --n_new;
@@ -117,7 +121,7 @@ std::vector<std::shared_ptr<Stream>> Registry::open(std::vector<StreamOptions> o
       auto& slot = live_[stream->id()];
       if (slot) {
         closing_.push_back(slot);
-        replaced.push_back(slot);
+        if (!slot->feed().finished()) replaced.push_back(slot);
       }
       slot = stream;
     }

@@ -45,9 +45,11 @@ Subscription::Subscription(Registry& registry, SubscriptionOptions options)
     : registry_(registry), options_(std::move(options)) {
   validate(options_);
   if (!attach() && !options_.wait) {
-    throw core::Error(core::ErrorCode::kNotFound,
-                      "no stream '" + options_.stream + "'; ListStreams tells what there is, wait waits for it",
-                      "stream");
+    throw core::Error(
+        core::ErrorCode::kNotFound,
+        "no stream '" + options_.stream +
+            "'; `melstream streams` and `melstream sources` tell what there is, wait (--wait) waits for it",
+        "stream");
   }
   registry_.counters().subscriptions.fetch_add(1, std::memory_order_relaxed);
 }

@@ -102,7 +102,7 @@ class WindowCall final : public grpc::ServerUnaryReactor {
     stream_ = environment_.registry().find(request.stream());
     if (!stream_) {
       throw core::Error(core::ErrorCode::kNotFound,
-                        "no stream '" + request.stream() + "'; ListStreams tells what there is", "stream");
+                        "no stream '" + request.stream() + "'; `melstream streams` tells what there is", "stream");
     }
     if (request.has_epoch() && request.epoch() != stream_->epoch()) {
       throw core::Error(core::ErrorCode::kFailedPrecondition,

@@ -20,6 +20,8 @@ using std::chrono::milliseconds;
 
 /// How soon it sees that there is room, a reader, or an end.
 constexpr milliseconds kLook{5};
+/// The first reader's subscription stands then, so that one who asks for what comes next gets the file's beginning.
+constexpr milliseconds kSettle{100};
 constexpr std::int64_t kChunkNs = 20'000'000;
 
 struct FileOptions {
@@ -119,7 +121,12 @@ FileSource::FileSource(const core::SourceSpec& spec, const SourceUri& uri, const
       detail_(options_.on_demand ? "begins with its first subscriber" : "reading " + options_.path) {
   format_.channel_mode = options_.channel.channel_mode;
   format_.channel_index = options_.channel.channel_index;
-  core::validate(format_);
+  if (format_.channel_mode == core::ChannelMode::kIndex && format_.channel_index >= format_.n_channels) {
+    throw core::Error(core::ErrorCode::kInvalidArgument,
+                      "channel=" + std::to_string(format_.channel_index) + ": " + options_.path + " has " +
+                          std::to_string(format_.n_channels) + ", counted from 0",
+                      "uri");
+  }
   stream_ = parts_.open_stream({.id = spec_.id,
                                 .labels = spec_.labels,
                                 .format = format_,
@@ -169,7 +176,7 @@ bool FileSource::wait_for_reader() {
   while (stream_->n_readers() == 0) {
     if (!wait_for(kLook)) return false;
   }
-  return true;
+  return wait_for(kSettle);
 }
 
 bool FileSource::wait_for_turn(std::int64_t n_bytes, std::int64_t n_played) {

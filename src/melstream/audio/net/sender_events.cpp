@@ -17,13 +17,21 @@ void tell_connected(const SourceParts& parts, const NetAddress& peer, const core
 void tell_gone(const SourceParts& parts, const NetAddress& peer, const PcmSession& session, core::EndReason reason,
                const std::string& why) {
   const core::IngestCounters counters = session.counters();
-  parts.tell({.level = reason == core::EndReason::kCompleted ? SourceEvent::Level::kInfo : SourceEvent::Level::kWarning,
-              .name = "sender_gone",
-              .fields = {{"peer", peer.text()},
-                         {"stream", session.id()},
-                         {"reason", why},
-                         {"samples_accepted", std::to_string(counters.accepted)},
-                         {"samples_dropped", std::to_string(counters.dropped)}}});
+  const bool is_good = reason == core::EndReason::kCompleted && counters.dropped == 0;
+  SourceEvent event{.level = is_good || reason == core::EndReason::kShutdown ? SourceEvent::Level::kInfo
+                                                                             : SourceEvent::Level::kWarning,
+                    .name = "sender_gone",
+                    .fields = {{"peer", peer.text()},
+                               {"stream", session.id()},
+                               {"reason", why},
+                               {"samples_accepted", std::to_string(counters.accepted)},
+                               {"samples_dropped", std::to_string(counters.dropped)}}};
+  if (counters.dropped_by[static_cast<std::size_t>(core::GapReason::kCaptureOverflow)] > 0) {
+    event.fields.emplace_back("remedy",
+                              "send at the pace of the audio (ffmpeg -re, pv -L); tcp:// takes files at any "
+                              "pace with pacing=fast");
+  }
+  parts.tell(event);
 }
 
 void tell_refused(const SourceParts& parts, const NetAddress& peer, const std::string& why) {

@@ -143,8 +143,7 @@ std::unique_ptr<Source> make_rtp(const core::SourceSpec& spec, const SourceUri& 
 SourceKind rtp_kind() { return {"rtp", "rtp://HOST:PORT or rtp://HOST:FIRST-LAST", check_rtp, make_rtp}; }
 
 SourceKind srtp_kind() {
-  return {"srtp", "srtp: is not supported",
-          [](const core::SourceSpec& /*spec*/, const SourceUri& uri) { refuse_srtp(uri); },
+  return {"srtp", "", [](const core::SourceSpec& /*spec*/, const SourceUri& uri) { refuse_srtp(uri); },
           [](const core::SourceSpec& /*spec*/, const SourceUri& uri,
              const SourceParts& /*parts*/) -> std::unique_ptr<Source> { refuse_srtp(uri); }};
 }
