@@ -49,7 +49,7 @@ class RtpCandidates {
   static constexpr std::size_t kWays = 8;
   static constexpr std::size_t kSets = 128;
   static constexpr std::int32_t kMoreSlots = 1024;
-  static constexpr std::size_t kMoreOfOne = 128;  // 2.5 s in packets of 20 ms
+  static constexpr std::size_t kMoreOfOne = 48;  // nearly a second in packets of 20 ms, for which rings have room
 
   PacketPool pool_;
   PacketPool pool_of_more_;

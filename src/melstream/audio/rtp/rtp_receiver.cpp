@@ -182,7 +182,10 @@ bool RtpReceiver::is_rival(const Call& call, RtpCandidate& candidate, const RtpA
 }
 
 void RtpReceiver::keep_waiting(RtpCandidate& candidate, const RtpArrival& in) noexcept {
-  if (!candidate.heard || !candidates_.keep_too(candidate, in)) ++counters_.packets_refused;
+  if (candidate.heard && candidates_.keep_too(candidate, in)) return;
+  // What waited too long is no live audio.
+  counters_.packets_refused += candidate.n_kept() + 1;
+  candidates_.drop_kept(candidate);
 }
 
 bool RtpReceiver::may_take(Call& call, const Origin& origin, const RtpArrival& in) noexcept {
@@ -228,6 +231,8 @@ void RtpReceiver::accept(RtpCandidate& candidate, const Origin& origin, const Rt
   } catch (const std::exception& error) {
     reason = error.what();
   }
+  // An ended stream has its id for one more tick.
+  const bool is_expected = is_in_use && candidate.not_before_ns == 0;
   candidate.not_before_ns = second.arrival_ns + (is_in_use ? kRetryInUseNs : kRetryNs);
   if (is_in_use) {
     keep_waiting(candidate, second);
@@ -235,7 +240,7 @@ void RtpReceiver::accept(RtpCandidate& candidate, const Origin& origin, const Rt
     counters_.packets_refused += candidate.n_kept() + 1;
     candidates_.drop_kept(candidate);
   }
-  if (!stream_refusal_.is_due(second.arrival_ns)) return;
+  if (is_expected || !stream_refusal_.is_due(second.arrival_ns)) return;
   parts_.tell({SourceEvent::Level::kWarning,
                "rtp_stream_refused",
                {{"sender", origin.peer.text()},

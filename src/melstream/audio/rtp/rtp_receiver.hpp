@@ -80,7 +80,7 @@ class RtpReceiver final : public DatagramSink {
   bool has_too_many(const Origin& origin) noexcept;
   /// True, kept or counted, if the call's own sender may still be there.
   bool is_rival(const Call& call, RtpCandidate& candidate, const RtpArrival& in) noexcept;
-  /// A packet that came too early for its stream: kept for it if others are, else counted.
+  /// A packet that came too early for its stream: kept for it if others are and there is room, else all are refused.
   void keep_waiting(RtpCandidate& candidate, const RtpArrival& in) noexcept;
   void on_other_type(Call& call, const Origin& origin, const RtpArrival& in) noexcept;
   void accept(RtpCandidate& candidate, const Origin& origin, const RtpArrival& second) noexcept;
