@@ -39,6 +39,7 @@ TEST_F(RegistryTest, AnIdIsFreeOnceItsPublisherHasEnded) {
   EXPECT_EQ(told, 0);
   EXPECT_EQ(registry_->find("s"), next);
   Received received;
+  tick();
   drain(*reader, received);
   ASSERT_TRUE(received.ended.has_value());
   EXPECT_EQ(received.ended->reason, core::EndReason::kCompleted);
