@@ -1,4 +1,5 @@
-// What a TCP sender begins with, cut at a place that the first byte chooses: header line or PCM, then the header's JSON.
+// What a TCP sender begins with, cut at a place that the first byte chooses: header line or PCM, then the header's
+// JSON.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
