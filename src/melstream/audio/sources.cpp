@@ -106,7 +106,7 @@ void Sources::open(const core::SourceSpec& spec) {
     const auto entry =
         std::find_if(entries_.begin(), entries_.end(), [&](const Entry& one) { return one.spec.id == spec.id; });
     too_late = closed_ || entry == entries_.end();
-    if (!too_late) entry->source = std::move(source);
+    if (!too_late) entry->source = source;
   }
   if (!too_late) return;
   source->end(core::EndReason::kShutdown);

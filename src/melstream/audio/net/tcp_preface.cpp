@@ -55,7 +55,8 @@ void TcpPreface::decide_without_header() {
   for (const std::string_view method : kHttpMethods) {
     if (text_ == method) {
       refuse(
-          "an HTTP request, not PCM: web pages send audio to a ws:// source that allows their origin; other senders may "
+          "an HTTP request, not PCM: web pages send audio to a ws:// source that allows their origin; other senders "
+          "may "
           "begin with ");
     }
     may_be_request = may_be_request || method.substr(0, text_.size()) == text_;
