@@ -158,6 +158,7 @@ core::SourceStatus FileSource::status() const {
 std::vector<std::string> FileSource::stream_ids() const {
   if (format_.channel_mode != core::ChannelMode::kSplit) return {spec_.id};
   std::vector<std::string> ids;
+  ids.reserve(static_cast<std::size_t>(format_.n_channels));
   for (int channel = 0; channel < format_.n_channels; ++channel)
     ids.push_back(spec_.id + "." + std::to_string(channel));
   return ids;
