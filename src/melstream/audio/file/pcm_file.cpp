@@ -128,7 +128,10 @@ PcmFile::PcmFile(std::span<const std::byte> bytes, const std::string& name) : st
   state_->adopt(opened, info);
 }
 
-PcmFile::~PcmFile() { explicit_bzero(state_->samples.data(), state_->samples.size()); }
+PcmFile::~PcmFile() {
+  std::vector<std::byte>& samples = state_->samples;
+  if (!samples.empty()) explicit_bzero(samples.data(), samples.size());
+}
 
 const core::PcmFormat& PcmFile::format() const noexcept { return state_->format; }
 
