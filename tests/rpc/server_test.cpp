@@ -83,9 +83,14 @@ TEST_F(WholeServerTest, ListsStreams) {
   EXPECT_GT(server_info.frames_computed(), 0);
   EXPECT_EQ(server_info.streams_shed(), 0);
   EXPECT_EQ(server_info.frames_shed(), 0);
-  registry().counters().streams_shed = 3;
   registry().counters().frames_shed = 4711;
-  EXPECT_EQ(info().streams_shed(), 3);
+  // The tick thread says with every pass how many are shed: between two passes it is what we say.
+  bool is_shown = false;
+  for (int i = 0; i < 100 && !is_shown; ++i) {
+    registry().counters().streams_shed = 3;
+    is_shown = info().streams_shed() == 3;
+  }
+  EXPECT_TRUE(is_shown);
   EXPECT_EQ(info().frames_shed(), 4711);
   EXPECT_FALSE(server_info.draining());
 }
