@@ -40,20 +40,23 @@ class Microphone(unittest.TestCase):
         return one
 
     def play(self):
-        player = self.server.play(self.wav)
-        self.assertEqual(player.wait(harness.DEADLINE_S), 0)
+        for _ in range(3):
+            player = self.server.play(self.wav)
+            self.assertEqual(player.wait(harness.DEADLINE_S), 0)
 
     def assert_holds_speech(self, features):
         """Somewhere in it, at some place within a hop, are exactly the features of the speech."""
         silence = features[0]
         sounding = numpy.flatnonzero((features != silence).any(axis=1))
         self.assertGreater(len(sounding), 50, "nothing was captured")
-        n = min(80, len(sounding) - 10)
+        # Each time that it was played: on a loaded machine the player itself may stutter once.
+        starts = [at for i, at in enumerate(sounding) if i == 0 or at - sounding[i - 1] > 20]
+        n = 60
         for shift in range(160):
             padded = numpy.concatenate([numpy.zeros(1600 + shift, "<i2"), self.samples])
             _, expected = self.daemon.extract(harness.wav(os.path.join(self.folder, "shift.wav"), padded), "kaldi-80")
             begin = int(numpy.flatnonzero((expected != expected[0]).any(axis=1))[0])
-            if numpy.array_equal(features[sounding[0]:sounding[0] + n], expected[begin:begin + n]):
+            if any(numpy.array_equal(features[at:at + n], expected[begin:begin + n]) for at in starts):
                 return
         self.fail("what was captured is not what was played")
 
@@ -62,7 +65,7 @@ class Microphone(unittest.TestCase):
         one = self.record()
         harness.wait_until(lambda: self.source()["state"] == "live", "the device's opening")
         self.play()
-        harness.wait_until(lambda: self.daemon.streams()["desk"]["timeline_samples"] > 2 * N_SAMPLES, "the captured audio")
+        harness.wait_until(lambda: self.daemon.streams()["desk"]["timeline_samples"] > 3 * N_SAMPLES, "the captured audio")
         result = self.daemon.client("close", "desk")
         self.assertEqual(result.returncode, 0, result.stderr)
         one.finish()

@@ -24,6 +24,8 @@ TEST_F(FillsTest, BlocksCarryShareAndFlags) {
   config.set_frame(0);
   config.set_block_frames(1);
   Subscriber subscriber(features(), config);
+  v1::SubscribeResponse start;
+  ASSERT_TRUE(subscriber.receive(start));  // it has joined
   stream_->feed().finish(core::EndReason::kCompleted);
   Reading reading;
   ASSERT_TRUE(subscriber.finish(&reading).ok());
