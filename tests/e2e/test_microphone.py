@@ -49,8 +49,8 @@ class Microphone(unittest.TestCase):
         silence = features[0]
         sounding = numpy.flatnonzero((features != silence).any(axis=1))
         self.assertGreater(len(sounding), 50, "nothing was captured")
-        # Each time that it was played: on a loaded machine the player itself may stutter once.
-        starts = [at for i, at in enumerate(sounding) if i == 0 or at - sounding[i - 1] > 20]
+        # Each time that it was played: the first time the sound server may lose the head, and a player may stutter.
+        starts = [at for i, at in enumerate(sounding) if i == 0 or at - sounding[i - 1] > 1]
         n = 60
         for shift in range(160):
             padded = numpy.concatenate([numpy.zeros(1600 + shift, "<i2"), self.samples])
@@ -64,8 +64,10 @@ class Microphone(unittest.TestCase):
         harness.wait_until(lambda: self.source()["state"] == "idle", "the device's discovery")
         one = self.record()
         harness.wait_until(lambda: self.source()["state"] == "live", "the device's opening")
+        # A sound server that has just begun to capture may stutter.
+        harness.wait_until(lambda: self.daemon.streams()["desk"]["timeline_samples"] > N_SAMPLES, "captured audio")
         self.play()
-        harness.wait_until(lambda: self.daemon.streams()["desk"]["timeline_samples"] > 3 * N_SAMPLES, "the captured audio")
+        harness.wait_until(lambda: self.daemon.streams()["desk"]["timeline_samples"] > 4 * N_SAMPLES, "the captured audio")
         result = self.daemon.client("close", "desk")
         self.assertEqual(result.returncode, 0, result.stderr)
         one.finish()
