@@ -131,4 +131,9 @@ inline std::vector<std::byte> counting_bytes(std::int64_t first, std::size_t n) 
   return s16_bytes(values);
 }
 
+/// s16 samples of one value.
+inline std::vector<std::byte> constant_bytes(std::int16_t value, std::size_t n) {
+  return s16_bytes(std::vector<std::int16_t>(n, value));
+}
+
 }  // namespace melstream::test

@@ -9,8 +9,8 @@
 
 #include "melstream/audio/ingest.hpp"
 #include "melstream/audio/pcm_decode.hpp"
-#include "melstream/audio/resampler.hpp"
 
+#include "tests/audio/ingest_accounts.hpp"
 #include "tests/audio/ingest_fixture.hpp"
 
 namespace melstream::audio {
@@ -162,19 +162,7 @@ class IngestOverload : public ::testing::TestWithParam<OverloadCase> {};
 std::vector<float> resampled_alone(std::span<const std::byte> bytes, int rate_hz) {
   std::vector<float> source(bytes.size() / 2);
   decode(core::PcmEncoding::kLinear16, bytes, source);
-  if (rate_hz == 16000) return source;
-  Resampler resampler(rate_hz);
-  std::vector<float> all;
-  std::vector<float> out(4096);
-  for (std::span<const float> rest = source; !rest.empty();) {
-    const auto step = resampler.process(rest.first(std::min<std::size_t>(rest.size(), 500)), out);
-    all.insert(all.end(), out.begin(), out.begin() + static_cast<std::ptrdiff_t>(step.produced));
-    rest = rest.subspan(step.consumed);
-  }
-  for (std::size_t n = resampler.flush(out); n > 0; n = resampler.flush(out)) {
-    all.insert(all.end(), out.begin(), out.begin() + static_cast<std::ptrdiff_t>(n));
-  }
-  return all;
+  return test::resampled_alone(source, rate_hz);
 }
 
 TEST_P(IngestOverload, AccountsForEverySampleOverManyGaps) {
