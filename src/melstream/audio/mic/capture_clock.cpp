@@ -10,7 +10,6 @@ namespace {
 constexpr std::int64_t kSpellNs = 2 * core::kNsPerSecond;
 // Blocks that are all later than before by less than this are no loss: a server may change its buffering.
 constexpr std::int64_t kToleranceNs = core::kNsPerSecond / 20;
-constexpr std::uint64_t kMinPoints = 10;
 
 }  // namespace
 
@@ -48,39 +47,8 @@ std::int64_t CaptureClock::missing_before(const core::CaptureBlock& block, bool 
   }
   spell_.lateness_ns = std::min(spell_.lateness_ns, lateness);
   if (missing > 0 || reopened) forget_drift();
-  measure_drift(block);
+  drift_.observe(position_, block.capture_mono_ns);
   return missing;
-}
-
-void CaptureClock::measure_drift(const core::CaptureBlock& block) {
-  const Point point{.at_ns = block.capture_mono_ns, .lateness_ns = lateness_ns(block.capture_mono_ns)};
-  if (second_begin_ns_ != 0 && point.at_ns - second_begin_ns_ < core::kNsPerSecond) {
-    if (point.lateness_ns < second_.lateness_ns) second_ = point;
-    return;
-  }
-  if (second_begin_ns_ != 0) points_[n_points_++ % kMaxPoints] = second_;
-  second_begin_ns_ = point.at_ns;
-  second_ = point;
-}
-
-std::optional<double> CaptureClock::drift_ppm() const {
-  if (n_points_ < kMinPoints) return std::nullopt;
-  // The slope of the lateness by least squares: a clock that is fast makes it fall.
-  const std::size_t n = std::min<std::uint64_t>(n_points_, kMaxPoints);
-  double mean_x = 0;
-  double mean_y = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    mean_x += static_cast<double>(points_[i].at_ns - points_[0].at_ns) / static_cast<double>(n);
-    mean_y += static_cast<double>(points_[i].lateness_ns - points_[0].lateness_ns) / static_cast<double>(n);
-  }
-  double xy = 0;
-  double xx = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    const double x = static_cast<double>(points_[i].at_ns - points_[0].at_ns) - mean_x;
-    xy += x * (static_cast<double>(points_[i].lateness_ns - points_[0].lateness_ns) - mean_y);
-    xx += x * x;
-  }
-  return xx > 0 ? std::optional(-1e6 * xy / xx) : std::nullopt;
 }
 
 }  // namespace melstream::audio

@@ -7,18 +7,17 @@
 // servers fill their buffers then.)
 #pragma once
 
-#include <array>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 
+#include "melstream/audio/source_clock.hpp"
 #include "melstream/core/capture_ring.hpp"
 
 namespace melstream::audio {
 
 class CaptureClock {
  public:
-  explicit CaptureClock(int sample_rate_hz) : rate_(sample_rate_hz) {}
+  explicit CaptureClock(int sample_rate_hz) : rate_(sample_rate_hz), drift_(sample_rate_hz) {}
 
   /// Samples per channel that are missing before this block; take them as advanced. Never negative.
   /// @param reopened the first of a device that was opened just now.
@@ -29,12 +28,9 @@ class CaptureClock {
   /// The timeline grew, by samples or by a loss.
   void advance(std::int64_t n_samples) { position_ += n_samples; }
   /// A gap was made: the drift is measured anew.
-  void forget_drift() {
-    n_points_ = 0;
-    second_begin_ns_ = 0;
-  }
+  void forget_drift() { drift_.restart(); }
   /// Of the device's sample clock against this machine's over the last 60 s; positive: it is fast. Nothing before 10 s.
-  std::optional<double> drift_ppm() const;
+  std::optional<double> drift_ppm() const { return drift_.drift_ppm(); }
 
  private:
   struct Point {
@@ -43,21 +39,15 @@ class CaptureClock {
   };
   std::int64_t lateness_ns(std::int64_t mono_ns) const;
   std::int64_t samples_of(std::int64_t ns) const;
-  void measure_drift(const core::CaptureBlock& block);
-
-  static constexpr std::size_t kMaxPoints = 60;  // one a second
 
   const std::int64_t rate_;
   bool begun_ = false;
   std::int64_t origin_ns_ = 0;  // capture time of the first sample
   std::int64_t position_ = 0;   // samples since then, with those lost
   std::int64_t baseline_ns_ = 0;
-  bool settled_ = false;              // the device's first spell is over
-  Point spell_;                       // when it began; the least lateness since
-  Point second_;                      // of the second that is being measured: the least late block
-  std::int64_t second_begin_ns_ = 0;  // 0: none is being measured
-  std::array<Point, kMaxPoints> points_{};
-  std::uint64_t n_points_ = 0;  // since the drift was forgotten; the last kMaxPoints are kept
+  bool settled_ = false;  // the device's first spell is over
+  Point spell_;           // when it began; the least lateness since
+  SourceClock drift_;
 };
 
 }  // namespace melstream::audio
