@@ -80,8 +80,9 @@ class PeerContextFixture : public PeerFixture {
   /// Replaces the last; sessions of that must be gone.
   const audio::PeerContext& make_context(const std::string& uri) {
     audio::SourceUri parsed = audio::parse_source_uri(uri);
-    options_.emplace(core::SourceSpec{.id = "desk", .uri = uri, .labels = {{"room", "1"}}}, parsed, parsed.params);
-    context_.emplace(audio::PeerContext{*options_, parts_, totals, any_port(), 4000, 7});
+    const core::SourceSpec spec{.id = "desk", .uri = uri, .labels = {{"room", "1"}}};
+    params_ = audio::take_sender_params(spec, parsed, parsed.params, "max_connections");
+    context_.emplace(audio::PeerContext{*params_, parts_, totals, any_port(), 4000, 7});
     return *context_;
   }
   std::int64_t now() const { return clock.mono_ns(); }
@@ -95,7 +96,7 @@ class PeerContextFixture : public PeerFixture {
 
  private:
   const audio::SourceParts parts_ = parts();
-  std::optional<audio::PeerOptions> options_;
+  std::optional<audio::SenderParams> params_;
   std::optional<audio::PeerContext> context_;
 };
 

@@ -58,12 +58,13 @@ class PeerBench {
     sockaddr_in loopback{};
     loopback.sin_family = AF_INET;
     loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return {options_, parts_, totals_, audio::NetAddress(reinterpret_cast<const sockaddr&>(loopback)), 4000, 1};
+    return {params_, parts_, totals_, audio::NetAddress(reinterpret_cast<const sockaddr&>(loopback)), 4000, 1};
   }
   audio::NetLoop& net() noexcept { return net_; }
 
  private:
-  explicit PeerBench(audio::SourceUri uri) : options_({.id = "fuzz", .uri = uri.text}, uri, uri.params) {}
+  explicit PeerBench(audio::SourceUri uri)
+      : params_(audio::take_sender_params({.id = "fuzz", .uri = uri.text}, uri, uri.params, "max_connections")) {}
 
   static std::unique_ptr<core::OpenStream> open(const core::StreamRequest& request) {
     return std::make_unique<core::OpenStream>(
@@ -75,7 +76,7 @@ class PeerBench {
 
   StoppedClock clock_;
   audio::NetLoop net_;
-  const audio::PeerOptions options_;
+  const audio::SenderParams params_;
   const audio::SourceParts parts_{.open_stream = open, .clock = clock_, .tell = [](const auto&) {}, .net = net_};
   audio::PeerTotals totals_;
 };

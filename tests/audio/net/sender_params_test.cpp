@@ -1,5 +1,5 @@
 // Parameters of tcp:// and udp://, and the numbers of senders.
-#include "melstream/audio/net/sender_params.hpp"
+#include "melstream/audio/peer/sender_params.hpp"
 
 #include <string>
 
@@ -31,12 +31,12 @@ std::string complaint(const SourceKind& kind, const std::string& text) {
 
 TEST(SenderParams, HaveTheirDefaults) {
   const TcpParams tcp = parse_tcp_params(kSpec, parse_source_uri("tcp://127.0.0.1:7000"));
-  EXPECT_EQ(tcp.sender.format.sample_rate_hz, 16000);
+  EXPECT_EQ(tcp.options.format.sample_rate_hz, 16000);
   EXPECT_EQ(tcp.sender.idle_ns, 30'000'000'000);
   EXPECT_EQ(tcp.sender.max_senders, 64U);
   EXPECT_TRUE(tcp.sender.has_one_id());
-  EXPECT_EQ(tcp.header, HeaderMode::kAuto);
-  EXPECT_FALSE(tcp.fast);
+  EXPECT_EQ(tcp.options.header, HeaderMode::kAuto);
+  EXPECT_FALSE(tcp.options.fast);
 }
 
 TEST(SenderParams, AreTaken) {
@@ -44,21 +44,21 @@ TEST(SenderParams, AreTaken) {
       kSpec, parse_source_uri("tcp://127.0.0.1:7000?rate=8000&encoding=mulaw&channels=2&channel=split&conceal=hold&"
                               "stream={id}-{port}-{n}&header=required&pacing=fast&idle_timeout_s=0.5&"
                               "max_connections=3&allow_from=127.0.0.0/8"));
-  EXPECT_EQ(tcp.sender.format.n_feeds(), 2);
+  EXPECT_EQ(tcp.options.format.n_feeds(), 2);
   EXPECT_EQ(tcp.sender.conceal, core::Conceal::kHold);
   EXPECT_EQ(tcp.sender.idle_ns, 500'000'000);
   EXPECT_EQ(tcp.sender.max_senders, 3U);
   EXPECT_FALSE(tcp.sender.has_one_id());
-  EXPECT_EQ(tcp.header, HeaderMode::kRequired);
-  EXPECT_TRUE(tcp.fast);
-  const core::StreamRequest request = tcp.sender.request(2, 7000, test::any_port().with_port(4000));
+  EXPECT_EQ(tcp.options.header, HeaderMode::kRequired);
+  EXPECT_TRUE(tcp.options.fast);
+  const core::StreamRequest request = tcp.sender.request(2, 7000, test::any_port().with_port(4000), tcp.options.format);
   EXPECT_EQ(request.id, "desk-7000-2");
   EXPECT_EQ(request.labels, kSpec.labels);
 }
 
 TEST(SenderParams, ThePeerIsAnIdToo) {
-  const SenderParams udp = parse_udp_params(kSpec, parse_source_uri("udp://127.0.0.1:7000?stream=a-{peer}"));
-  EXPECT_EQ(udp.request(1, 7000, test::any_port().with_port(4000)).id, "a-127.0.0.1-4000");
+  const UdpParams udp = parse_udp_params(kSpec, parse_source_uri("udp://127.0.0.1:7000?stream=a-{peer}"));
+  EXPECT_EQ(udp.sender.request(1, 7000, test::any_port().with_port(4000), udp.format).id, "a-127.0.0.1-4000");
 }
 
 TEST(SenderParams, MistakesAreNamed) {

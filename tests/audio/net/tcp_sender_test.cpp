@@ -21,12 +21,12 @@ struct TcpSenderTest : testing::Test {
     sender.reset();
     tcp.emplace(parse_tcp_params({.id = "desk", .uri = {}, .labels = {{"room", "3"}}},
                                  parse_source_uri("tcp://127.0.0.1:7000" + params)));
-    shared = std::make_unique<TcpShared>(TcpShared{.params = *tcp, .parts = world.parts, .port = 7000});
-    sender = make();
+    totals = {};
+    sender = make(1);
   }
-  std::unique_ptr<TcpSender> make() {
-    return std::make_unique<TcpSender>(*shared, test::any_port().with_port(4000), world.clock.mono_ns(),
-                                       [this] { ++n_closed; });
+  std::unique_ptr<TcpSender> make(std::size_t number) {
+    const PeerContext context{tcp->sender, world.parts, totals, test::any_port().with_port(4000), 7000, number};
+    return std::make_unique<TcpSender>(context, tcp->options, world.clock.mono_ns(), [this] { ++n_closed; });
   }
   bool take(std::span<const std::byte> bytes) { return sender->take(bytes, world.clock.mono_ns()); }
   bool take(const std::string& text) { return take(bytes_of(text)); }
@@ -38,7 +38,7 @@ struct TcpSenderTest : testing::Test {
 
   test::NetSourceWorld world;
   std::optional<TcpParams> tcp;
-  std::unique_ptr<TcpShared> shared;
+  PeerTotals totals;
   std::unique_ptr<TcpSender> sender;
   int n_closed = 0;
 };
@@ -53,8 +53,8 @@ TEST_F(TcpSenderTest, BytesBecomeTheSamplesOfItsStreamHoweverTheyAreCut) {
     EXPECT_FALSE(sender->take_end());
     EXPECT_EQ(taken().all_samples(), test::counting_samples('{', 1000));
     EXPECT_EQ(taken().end_reason, core::EndReason::kCompleted);
-    EXPECT_EQ(shared->ended.accepted, 1000);
-    EXPECT_EQ(shared->n_bytes, 2000);
+    EXPECT_EQ(totals.samples.accepted, 1000);
+    EXPECT_EQ(totals.bytes, 2000);
   }
   EXPECT_EQ(world.events.lines()[0],
             "sender_connected peer=127.0.0.1:4000 stream=desk encoding=s16le rate=16000 channels=1");
@@ -92,7 +92,7 @@ TEST_F(TcpSenderTest, AHeaderThatLiesClosesTheConnectionWithAnExample) {
             (std::vector<std::string>{"sender_refused peer=127.0.0.1:4000 reason=header: rate 7 must be 8000 to "
                                       "192000; a right one: " +
                                       std::string(kPcmHeaderExample)}));
-  EXPECT_EQ(shared->n_refused, 1);
+  EXPECT_EQ(totals.refused, 1);
   EXPECT_TRUE(world.recorder.all().empty());
 }
 
@@ -100,7 +100,7 @@ TEST_F(TcpSenderTest, ASecondOfOneIdIsRefusedWithTheRemedy) {
   use("");
   const auto first = std::move(sender);
   first->take(bytes_of("ab"), world.clock.mono_ns());
-  sender = make();
+  sender = make(2);
   EXPECT_FALSE(take("ab"));
   EXPECT_EQ(world.events.count("reason=stream 'desk' is live; for several senders at once give each an id of its own: "
                                "stream={id}-{n}"),
@@ -108,19 +108,13 @@ TEST_F(TcpSenderTest, ASecondOfOneIdIsRefusedWithTheRemedy) {
   EXPECT_NE(first->session(), nullptr);
 }
 
-TEST_F(TcpSenderTest, SeveralHaveTheNumbersThatAreFree) {
+TEST_F(TcpSenderTest, SeveralHaveTheNumbersOfTheirConnections) {
   use("?stream={id}-{n}");
-  auto first = std::move(sender);
-  first->take(bytes_of("ab"), world.clock.mono_ns());
-  const auto second = make();
+  sender->take(bytes_of("ab"), world.clock.mono_ns());
+  const auto second = make(2);
   second->take(bytes_of("ab"), world.clock.mono_ns());
-  EXPECT_EQ(first->session()->id(), "desk-1");
+  EXPECT_EQ(sender->session()->id(), "desk-1");
   EXPECT_EQ(second->session()->id(), "desk-2");
-  first->take_end();
-  first.reset();
-  const auto third = make();
-  third->take(bytes_of("ab"), world.clock.mono_ns());
-  EXPECT_EQ(third->session()->id(), "desk-1");
 }
 
 TEST_F(TcpSenderTest, OneThatSendsNothingIsClosedAfterTenSeconds) {
@@ -175,13 +169,13 @@ TEST_F(TcpSenderTest, ALoneBraceIsPcm) {
   EXPECT_TRUE(take("{"));
   EXPECT_EQ(sender->session(), nullptr);
   EXPECT_FALSE(sender->take_end());
-  EXPECT_EQ(shared->ended.accepted, 1);
+  EXPECT_EQ(totals.samples.accepted, 1);
 }
 
 TEST_F(TcpSenderTest, ALookAtThePortIsNoFault) {
   use("");
   EXPECT_FALSE(sender->take_end());
-  EXPECT_EQ(shared->n_refused, 0);
+  EXPECT_EQ(totals.refused, 0);
   EXPECT_EQ(world.events.lines(),
             std::vector<std::string>{"sender_gone peer=127.0.0.1:4000 reason=closed without sending anything"});
 }

@@ -94,9 +94,10 @@ TEST_F(TcpSourceTest, ConnectionsBeyondTheLimitAreClosedAndCounted) {
   ASSERT_TRUE(eventually([&] { return count("samples_accepted") == 1; }));
   first = {};
   ASSERT_NE(ended("desk-1"), nullptr);
-  const OwnedFd third = connect();
+  const OwnedFd third = connect();  // with the number that is free again
   test::send_all(third, "cd");
   EXPECT_TRUE(eventually([&] { return count("samples_accepted") == 2; }));
+  EXPECT_EQ(source->status().streams, std::vector<std::string>{"desk-1"});
 }
 
 TEST_F(TcpSourceTest, AConnectionThatIsRefusedHarmsNoOther) {

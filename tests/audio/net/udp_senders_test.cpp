@@ -37,7 +37,7 @@ struct UdpSendersTest : testing::Test {
   const test::Taken& taken(const std::string& id = "desk") { return world.recorder.find(id)->taken[0]; }
 
   test::NetSourceWorld world;
-  std::optional<SenderParams> params;
+  std::optional<UdpParams> params;
   std::unique_ptr<UdpSenders> senders;
 };
 

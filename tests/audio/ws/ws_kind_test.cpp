@@ -257,7 +257,7 @@ TEST_F(WsSources, TooManyPeersAreRefused) {
   one.start();
   test::TcpPeer two(port_);
   EXPECT_EQ(two.receive_all(), "");
-  EXPECT_TRUE(fixture_.has_event("max_connections=1 are open"));
+  EXPECT_TRUE(fixture_.has_event("1 connections are open (max_connections)"));
 }
 
 TEST_F(WsSources, RefusedPeersCountAsLongAsTheyStayConnected) {

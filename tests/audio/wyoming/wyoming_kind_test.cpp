@@ -100,7 +100,7 @@ TEST_F(WyomingSources, TooManyPeersAreRefused) {
   ASSERT_TRUE(test::eventually([&] { return count("connections") == 2; }));
   test::TcpPeer three(port_);
   EXPECT_EQ(three.receive_all(), "");
-  EXPECT_TRUE(fixture_.has_event("reason=max_connections=2 are open"));
+  EXPECT_TRUE(fixture_.has_event("reason=2 connections are open (max_connections)"));
   one.close();
   EXPECT_TRUE(test::eventually([&] {
     test::TcpPeer four(port_);

@@ -6,44 +6,38 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 
-#include "melstream/audio/net/sender_params.hpp"
 #include "melstream/audio/net/tcp_preface.hpp"
-#include "melstream/audio/net_address.hpp"
 #include "melstream/audio/pcm_session.hpp"
-#include "melstream/audio/source.hpp"
+#include "melstream/audio/peer/peer_context.hpp"
+#include "melstream/audio/peer/sender_params.hpp"
+#include "melstream/core/pcm.hpp"
 
 namespace melstream::audio {
 
-struct TcpParams {
-  SenderParams sender;
+/// How a connection is read.
+struct TcpOptions {
+  core::PcmFormat format;  ///< unless a header says another
   HeaderMode header = HeaderMode::kAuto;
   bool fast = false;  ///< the connection is read as its stream has room
+};
+
+struct TcpParams {
+  SenderParams sender;
+  TcpOptions options;
 };
 
 /// Throws core::Error(kInvalidArgument, "uri").
 TcpParams parse_tcp_params(const core::SourceSpec& spec, const SourceUri& uri);
 
-/// What the connections of one source share.
-struct TcpShared {
-  const TcpParams& params;
-  const SourceParts& parts;
-  std::uint16_t port = 0;
-  SenderNumbers numbers;
-  std::int64_t n_refused = 0;  ///< connections
-  std::int64_t n_bytes = 0;
-  core::IngestCounters ended;  ///< of sessions that are gone
-};
-
 class TcpSender {
  public:
   static constexpr std::size_t kMaxRead = std::size_t{64} << 10;
 
-  /// @param shared outlives it. @param close closes the connection, when the stream is taken over.
-  TcpSender(TcpShared& shared, const NetAddress& peer, std::int64_t now_ns, std::function<void()> close);
+  /// @param close closes the connection, when the stream is taken over.
+  TcpSender(const PeerContext& context, const TcpOptions& options, std::int64_t now_ns, std::function<void()> close);
   TcpSender(const TcpSender&) = delete;
   TcpSender& operator=(const TcpSender&) = delete;
   ~TcpSender();
@@ -65,16 +59,14 @@ class TcpSender {
 
  private:
   void begin(std::span<const std::byte>& bytes);
-  void open(core::StreamRequest request);
-  void refuse(const std::string& why);
+  void open(PeerContext::StreamWish wish);
 
-  TcpShared& shared_;
-  const NetAddress peer_;
+  const PeerContext context_;
+  const TcpOptions options_;
   const std::function<void()> close_;
   TcpPreface preface_;
   const std::int64_t begun_ns_;
-  std::int64_t heard_ns_;   ///< last byte
-  std::size_t number_ = 0;  ///< 0: none
+  std::int64_t heard_ns_;  ///< last byte
   std::unique_ptr<PcmSession> session_;
 };
 

@@ -14,9 +14,9 @@ constexpr std::int64_t kOpenAgainNs = core::kNsPerSecond;
 
 }  // namespace
 
-SenderParams parse_udp_params(const core::SourceSpec& spec, const SourceUri& uri) {
+UdpParams parse_udp_params(const core::SourceSpec& spec, const SourceUri& uri) {
   UriParams params = uri.params;
-  SenderParams sender = take_sender_params(spec, uri, params, "max_senders");
+  UdpParams udp{.sender = take_sender_params(spec, uri, params, "max_senders"), .format = take_format(params)};
   if (const auto sequence = params.text("sequence"); sequence && *sequence != "none") {
     throw core::Error(core::ErrorCode::kInvalidArgument,
                       "sequence=" + *sequence +
@@ -25,11 +25,12 @@ SenderParams parse_udp_params(const core::SourceSpec& spec, const SourceUri& uri
                       "uri");
   }
   params.require_all_taken();
-  return sender;
+  return udp;
 }
 
-UdpSenders::UdpSenders(const SenderParams& params, const SourceParts& parts, std::uint16_t port)
-    : params_(params),
+UdpSenders::UdpSenders(const UdpParams& params, const SourceParts& parts, std::uint16_t port)
+    : params_(params.sender),
+      format_(params.format),
       parts_(parts),
       port_(port),
       sample_bytes_(core::bytes_per_sample(params.format.encoding) *
@@ -90,7 +91,7 @@ UdpSenders::Sender* UdpSenders::open(const Datagram& datagram) {
   }
   const std::size_t number = numbers_.take();
   try {
-    const core::StreamRequest request = params_.request(number, port_, datagram.peer);
+    const core::StreamRequest request = params_.request(number, port_, datagram.peer, format_);
     auto session = std::make_unique<PcmSession>(request, parts_, [this, peer = datagram.peer] {
       const auto sender = senders_.find(peer);
       if (sender != senders_.end()) end(sender, core::EndReason::kTakenOver, "another sender took its stream over");

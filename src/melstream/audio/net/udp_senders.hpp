@@ -13,21 +13,26 @@
 #include <unordered_map>
 
 #include "melstream/audio/datagram_sockets.hpp"
-#include "melstream/audio/net/sender_events.hpp"
-#include "melstream/audio/net/sender_params.hpp"
 #include "melstream/audio/pcm_session.hpp"
+#include "melstream/audio/peer/sender_events.hpp"
+#include "melstream/audio/peer/sender_params.hpp"
 #include "melstream/audio/seldom.hpp"
 #include "melstream/audio/source.hpp"
 
 namespace melstream::audio {
 
+struct UdpParams {
+  SenderParams sender;
+  core::PcmFormat format;
+};
+
 /// Throws core::Error(kInvalidArgument, "uri").
-SenderParams parse_udp_params(const core::SourceSpec& spec, const SourceUri& uri);
+UdpParams parse_udp_params(const core::SourceSpec& spec, const SourceUri& uri);
 
 class UdpSenders final : public DatagramSink {
  public:
   /// @param params, @param parts outlive it. @param port where senders send to.
-  UdpSenders(const SenderParams& params, const SourceParts& parts, std::uint16_t port);
+  UdpSenders(const UdpParams& params, const SourceParts& parts, std::uint16_t port);
   UdpSenders(const UdpSenders&) = delete;
   UdpSenders& operator=(const UdpSenders&) = delete;
   ~UdpSenders() override;
@@ -55,6 +60,7 @@ class UdpSenders final : public DatagramSink {
   Senders::iterator end(Senders::iterator sender, core::EndReason reason, const std::string& why);
 
   const SenderParams& params_;
+  const core::PcmFormat format_;
   const SourceParts& parts_;
   const std::uint16_t port_;
   const std::size_t sample_bytes_;

@@ -17,7 +17,7 @@ constexpr int kReceiveBytes = 1 << 20;            // 30 s of 16 kHz s16, or what
 
 /// Lives on ms-net.
 struct UdpServer {
-  UdpServer(const SenderParams& params, const SourceParts& parts, OwnedFd fd)
+  UdpServer(const UdpParams& params, const SourceParts& parts, OwnedFd fd)
       : address(local_address(fd.get())), senders(params, parts, address.port()) {
     sockets = std::make_unique<DatagramSockets>(parts.net, parts.clock, senders, kMaxDatagramBytes);
     sockets->add(std::move(fd));
@@ -40,8 +40,9 @@ class UdpSource final : public Source {
  public:
   UdpSource(const core::SourceSpec& spec, const SourceUri& uri, const SourceParts& parts)
       : params_(parse_udp_params(spec, uri)), parts_(parts) {
-    OwnedFd fd = make_datagram_socket(bind_address(params_.bind, Transport::kDatagram, parts.allow_insecure_bind),
-                                      params_.bind.scheme, kReceiveBytes);
+    OwnedFd fd =
+        make_datagram_socket(bind_address(params_.sender.bind, Transport::kDatagram, parts.allow_insecure_bind),
+                             params_.sender.bind.scheme, kReceiveBytes);
     parts_.net.call([&] { server_ = std::make_unique<UdpServer>(params_, parts_, std::move(fd)); });
   }
   UdpSource(const UdpSource&) = delete;
@@ -64,7 +65,7 @@ class UdpSource final : public Source {
   }
 
  private:
-  const SenderParams params_;
+  const UdpParams params_;
   const SourceParts parts_;
   std::unique_ptr<UdpServer> server_;  ///< lives on ms-net
 };

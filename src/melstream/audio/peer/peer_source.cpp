@@ -4,93 +4,53 @@
 #include <cerrno>
 #include <chrono>
 #include <exception>
+#include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include "melstream/audio/net/sender_events.hpp"
 #include "melstream/audio/net_loop.hpp"
+#include "melstream/audio/seldom.hpp"
 
 namespace melstream::audio {
 namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::chrono::milliseconds kBeat{250};
+constexpr std::chrono::milliseconds kBeat{100};
 constexpr std::chrono::milliseconds kOutOfFdsPause{100};
 constexpr int kAcceptsAtOnce = 32;  // then the others get their turn
 
-constexpr double kMostIdleSeconds = 86400;
-
-constexpr std::string_view text_of(core::EndReason reason) noexcept {
-  switch (reason) {
-    case core::EndReason::kCompleted:
-      return "it said that it was done";
-    case core::EndReason::kSourceLost:
-      return "lost";
-    case core::EndReason::kTakenOver:
-      return "another publisher took the stream over";
-    case core::EndReason::kShutdown:
-      return "the daemon shuts down";
-  }
-  return "";
+/// So that a peer that vanished without a word is noticed, even with idle_timeout_s=0.
+void set_keepalive(int fd) noexcept {
+  const auto set = [fd](int level, int name, int value) { setsockopt(fd, level, name, &value, sizeof(value)); };
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 20);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 10);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 10'000);  // ms
 }
 
 }  // namespace
 
-PeerOptions::PeerOptions(const core::SourceSpec& the_spec, const SourceUri& uri, UriParams& params)
-    : spec(the_spec),
-      bind(take_bind(uri, params)),
-      stream(params.text("stream").value_or("{id}"), {"id", "port", "peer", "n"}),
-      max_connections(static_cast<int>(params.integer("max_connections", 64, 1, 4096))),
-      idle_timeout_ns(static_cast<std::int64_t>(params.number("idle_timeout_s", 30, 0, kMostIdleSeconds) *
-                                                static_cast<double>(core::kNsPerSecond))),
-      conceal(take_conceal(params)) {}
-
-std::unique_ptr<PcmSession> PeerContext::open(const StreamWish& wish, std::function<void()> on_takeover) const {
-  core::StreamRequest request;
-  request.id = wish.id.value_or(options.stream.id(
-      {{"id", options.spec.id}, {"port", std::to_string(port)}, {"peer", peer.text()}, {"n", std::to_string(number)}}));
-  request.labels = options.spec.labels;
-  request.labels.insert(wish.labels.begin(), wish.labels.end());
-  request.format = wish.format;
-  request.conceal = options.conceal;
-  try {
-    auto session = std::make_unique<PcmSession>(request, parts, std::move(on_takeover));
-    tell_connected(parts, peer, request);
-    return session;
-  } catch (const core::Error& error) {
-    const bool one_id = !wish.id && !options.stream.uses("n") && !options.stream.uses("peer");
-    throw core::Error(error.code(), refusal_text(error, one_id), error.field());
-  }
-}
-
-void PeerContext::close(std::unique_ptr<PcmSession> session, core::EndReason reason) const {
-  if (session == nullptr) return;
-  session->end(reason);
-  add_counters(totals.samples, session->counters());
-  tell_gone(parts, peer, *session, reason, std::string(text_of(reason)));
-}
-
-void PeerContext::refuse(const std::string& reason) const {
-  ++totals.refused;
-  tell_refused(parts, peer, reason);
-}
-
 struct PeerSource::State : std::enable_shared_from_this<State> {
-  State(PeerOptions the_options, const SourceParts& the_parts, Connect the_connect)
-      : options(std::move(the_options)),
+  State(SenderParams the_params, const SourceParts& the_parts, PeerProtocol the_protocol)
+      : params(std::move(the_params)),
         parts(the_parts),
-        connect(std::move(the_connect)),
+        protocol(std::move(the_protocol)),
         listener(parts.net.context()),
         pause(parts.net.context()),
         beat(parts.net.context()) {
     OwnedFd fd =
-        make_listener(bind_address(options.bind, Transport::kStream, parts.allow_insecure_bind), options.bind.scheme);
+        make_listener(bind_address(params.bind, Transport::kStream, parts.allow_insecure_bind), params.bind.scheme);
     address = local_address(fd.get());
     listener.assign(fd.release());
   }
@@ -98,14 +58,15 @@ struct PeerSource::State : std::enable_shared_from_this<State> {
   void wait_for_peer();
   void accept_all();
   void take(OwnedFd fd, const NetAddress& peer);
+  void refuse(const PeerContext& context, const std::string& reason);
   void wait_for_beat();
   void forget_gone();
   void stop(core::EndReason reason);
   core::SourceStatus status() const;
 
-  const PeerOptions options;
+  const SenderParams params;
   const SourceParts parts;
-  const Connect connect;
+  const PeerProtocol protocol;
   NetAddress address;
   // ms-net, all below.
   asio::posix::stream_descriptor listener;
@@ -118,6 +79,8 @@ struct PeerSource::State : std::enable_shared_from_this<State> {
   };
   std::vector<Numbered> connections;
   SenderNumbers numbers;
+  Seldom refusal;  // of those who get no connection
+  Seldom accept_failure;
   bool stopped = false;
 };
 
@@ -138,7 +101,11 @@ void PeerSource::State::accept_all() {
       take(std::move(fd), NetAddress(reinterpret_cast<const sockaddr&>(peer)));
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       // The connection stays in the kernel's queue, so waiting for the listener would spin.
-      parts.tell({SourceEvent::Level::kWarning, "out_of_descriptors", {{"remedy", "raise LimitNOFILE"}}});
+      if (const int error = errno; accept_failure.is_due(parts.clock.mono_ns())) {
+        parts.tell({.level = SourceEvent::Level::kWarning,
+                    .name = "accept_failed",
+                    .fields = {{"reason", std::generic_category().message(error) + "; raise LimitNOFILE"}}});
+      }
       pause.expires_after(kOutOfFdsPause);
       pause.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
         if (!error && !self->stopped) self->wait_for_peer();
@@ -154,20 +121,26 @@ void PeerSource::State::accept_all() {
 
 void PeerSource::State::take(OwnedFd fd, const NetAddress& peer) {
   ++totals.connections;
-  PeerContext context{options, parts, totals, peer, address.port()};
+  PeerContext context{params, parts, totals, peer, address.port()};
   forget_gone();
-  if (!options.bind.allow_from.contains(peer)) return context.refuse("its address is not in allow_from");
-  if (connections.size() >= static_cast<std::size_t>(options.max_connections)) {
-    return context.refuse("max_connections=" + std::to_string(options.max_connections) + " are open");
+  if (!params.bind.allow_from.contains(peer)) return refuse(context, "not in allow_from");
+  if (connections.size() >= params.max_senders) {
+    return refuse(context, std::to_string(params.max_senders) + " connections are open (max_connections)");
   }
+  set_keepalive(fd.get());
   context.number = numbers.take();
   try {
-    connections.push_back({connect(std::move(fd), context), context.number});
+    connections.push_back({protocol.connect(std::move(fd), context), context.number});
   } catch (const std::exception& error) {  // of the system: it has no memory for one more
     numbers.give_back(context.number);
     return context.refuse(error.what());
   }
   if (connections.size() == 1) wait_for_beat();
+}
+
+void PeerSource::State::refuse(const PeerContext& context, const std::string& reason) {
+  if (refusal.is_due(parts.clock.mono_ns())) return context.refuse(reason);
+  ++totals.refused;
 }
 
 void PeerSource::State::wait_for_beat() {
@@ -199,7 +172,7 @@ void PeerSource::State::stop(core::EndReason reason) {
 }
 
 core::SourceStatus PeerSource::State::status() const {
-  core::SourceStatus status{.spec = options.spec};
+  core::SourceStatus status{.spec = params.spec};
   PeerTotals now = totals;
   for (const auto& [connection, number] : connections) {
     if (connection->session() == nullptr) continue;
@@ -213,17 +186,18 @@ core::SourceStatus PeerSource::State::status() const {
   } else {
     status.detail = "listening on " + address.text() + ", " + std::to_string(connections.size()) + " connections";
   }
-  status.counters = {{"connections", now.connections},
-                     {"connections_refused", now.refused},
-                     {"messages", now.messages},
-                     {"messages_ignored", now.ignored},
-                     {"bytes", now.bytes}};
+  std::sort(status.streams.begin(), status.streams.end());
+  status.counters = {{"connections", now.connections}, {"connections_refused", now.refused}, {"bytes", now.bytes}};
+  if (protocol.has_messages) {
+    status.counters.push_back({"messages", now.messages});
+    status.counters.push_back({"messages_ignored", now.ignored});
+  }
   append_counters(now.samples, status.counters);
   return status;
 }
 
-PeerSource::PeerSource(PeerOptions options, const SourceParts& parts, Connect connect)
-    : state_(std::make_shared<State>(std::move(options), parts, std::move(connect))) {
+PeerSource::PeerSource(SenderParams params, const SourceParts& parts, PeerProtocol protocol)
+    : state_(std::make_shared<State>(std::move(params), parts, std::move(protocol))) {
   parts.net.call([this] { state_->wait_for_peer(); });
 }
 

@@ -9,7 +9,7 @@
 
 namespace melstream::audio {
 
-/// What a URI says beyond PeerOptions.
+/// What a URI says beyond SenderParams.
 struct WsOptions {
   WsAdmission admission;
   core::PcmFormat format;  ///< where the peer's text message does not say it

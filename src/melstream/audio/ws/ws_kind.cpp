@@ -11,12 +11,13 @@ namespace {
 struct WsUri {
   WsUri(const core::SourceSpec& spec, const SourceUri& uri) : WsUri(spec, uri, uri.params) {}
 
-  PeerOptions peers;
+  SenderParams peers;
   WsOptions options;
 
  private:
   WsUri(const core::SourceSpec& spec, const SourceUri& uri, UriParams params)
-      : peers(spec, uri, params), options{WsAdmission(uri, params), take_format(params)} {
+      : peers(take_sender_params(spec, uri, params, "max_connections")),
+        options{WsAdmission(uri, params), take_format(params)} {
     params.require_all_taken();
   }
 };
@@ -25,10 +26,10 @@ void check(const core::SourceSpec& spec, const SourceUri& uri) { WsUri(spec, uri
 
 std::unique_ptr<Source> make(const core::SourceSpec& spec, const SourceUri& uri, const SourceParts& parts) {
   WsUri wanted(spec, uri);
-  return std::make_unique<PeerSource>(std::move(wanted.peers), parts,
-                                      [options = std::move(wanted.options)](OwnedFd fd, const PeerContext& context) {
-                                        return start_ws_connection(std::move(fd), context, options);
-                                      });
+  const auto connect = [options = std::move(wanted.options)](OwnedFd fd, const PeerContext& context) {
+    return start_ws_connection(std::move(fd), context, options);
+  };
+  return std::make_unique<PeerSource>(std::move(wanted.peers), parts, PeerProtocol{connect, /*has_messages=*/true});
 }
 
 }  // namespace

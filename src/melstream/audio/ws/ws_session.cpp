@@ -106,7 +106,7 @@ void WsSession::tick(std::int64_t now_ns) {
   const std::int64_t silent_ns = now_ns - heard_ns_;
   if (stream_ == nullptr) {
     if (silent_ns >= kFormatNs) refuse(WsCode::kPolicy, "no format within 10 s: " + example());
-  } else if (const std::int64_t limit_ns = context_.options.idle_timeout_ns; limit_ns > 0 && silent_ns >= limit_ns) {
+  } else if (const std::int64_t limit_ns = context_.params.idle_ns; limit_ns > 0 && silent_ns >= limit_ns) {
     refuse(WsCode::kPolicy, "no audio for " + seconds_text(limit_ns) + " s (idle_timeout_s of the source's URI)");
   }
 }

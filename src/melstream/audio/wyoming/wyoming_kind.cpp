@@ -125,11 +125,12 @@ void WyomingConnection::on_read(const Error& error, std::size_t n) {
 struct WyomingUri {
   WyomingUri(const core::SourceSpec& spec, const SourceUri& uri) : WyomingUri(spec, uri, uri.params) {}
 
-  PeerOptions options;
+  SenderParams peers;
   core::PcmFormat channels;
 
  private:
-  WyomingUri(const core::SourceSpec& spec, const SourceUri& uri, UriParams params) : options(spec, uri, params) {
+  WyomingUri(const core::SourceSpec& spec, const SourceUri& uri, UriParams params)
+      : peers(take_sender_params(spec, uri, params, "max_connections")) {
     take_channel(params, channels);
     params.require_all_taken();
   }
@@ -139,12 +140,12 @@ void check(const core::SourceSpec& spec, const SourceUri& uri) { WyomingUri(spec
 
 std::unique_ptr<Source> make(const core::SourceSpec& spec, const SourceUri& uri, const SourceParts& parts) {
   const WyomingUri wanted(spec, uri);
-  return std::make_unique<PeerSource>(
-      wanted.options, parts, [channels = wanted.channels](OwnedFd fd, const PeerContext& context) {
-        auto connection = std::make_shared<WyomingConnection>(std::move(fd), context, channels);
-        connection->go_on();
-        return connection;
-      });
+  const auto connect = [channels = wanted.channels](OwnedFd fd, const PeerContext& context) {
+    auto connection = std::make_shared<WyomingConnection>(std::move(fd), context, channels);
+    connection->go_on();
+    return connection;
+  };
+  return std::make_unique<PeerSource>(wanted.peers, parts, PeerProtocol{connect, /*has_messages=*/true});
 }
 
 }  // namespace

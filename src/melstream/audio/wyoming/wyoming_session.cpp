@@ -123,7 +123,7 @@ void WyomingSession::tick(std::int64_t now_ns) {
   const std::int64_t silent_ns = now_ns - heard_ns_;
   if (!heard_event_ && silent_ns >= kFirstEventNs) {
     refuse_peer("no event within 10 s", "idle");
-  } else if (const std::int64_t limit_ns = context_.options.idle_timeout_ns;
+  } else if (const std::int64_t limit_ns = context_.params.idle_ns;
              heard_event_ && limit_ns > 0 && silent_ns >= limit_ns) {
     const std::string limit = " for " + seconds_text(limit_ns) + " s (idle_timeout_s of the source's URI)";
     if (stream_ != nullptr) return refuse_peer("no audio" + limit, "idle");

@@ -1,4 +1,5 @@
-// What the URIs of tcp:// and udp:// have in common: the format, the id, when a sender counts as gone. Pure.
+// What the URIs of kinds have in common that others send to: ids of streams, when a sender counts as gone, how many
+// there may be. Pure.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +17,6 @@ namespace melstream::audio {
 
 struct SenderParams {
   core::SourceSpec spec;
-  core::PcmFormat format;
   core::Conceal conceal = core::Conceal::kNone;
   IdTemplate id;
   BindSpec bind;
@@ -26,11 +26,12 @@ struct SenderParams {
   /// One id for all: a second sender cannot be live beside the first.
   bool has_one_id() const;
   /// The stream of a sender. @param n the smallest free number from 1, @param port where it sends to.
-  core::StreamRequest request(std::size_t n, std::uint16_t port, const NetAddress& peer) const;
+  core::StreamRequest request(std::size_t n, std::uint16_t port, const NetAddress& peer,
+                              const core::PcmFormat& format) const;
 };
 
-/// Takes all of them. @param max_name the parameter that bounds the number of senders. Throws
-/// core::Error(kInvalidArgument, "uri").
+/// Takes allow_from, stream, idle_timeout_s, conceal and max_name. @param max_name the parameter that bounds the number
+/// of senders. Throws core::Error(kInvalidArgument, "uri").
 SenderParams take_sender_params(const core::SourceSpec& spec, const SourceUri& uri, UriParams& params,
                                 std::string_view max_name);
 

@@ -1,4 +1,4 @@
-#include "melstream/audio/net/sender_params.hpp"
+#include "melstream/audio/peer/sender_params.hpp"
 
 #include <algorithm>
 #include <array>
@@ -17,7 +17,8 @@ const std::vector<std::string_view> kPlaceholders = {"id", "port", "peer", "n"};
 
 bool SenderParams::has_one_id() const { return !id.uses("n") && !id.uses("peer"); }
 
-core::StreamRequest SenderParams::request(std::size_t n, std::uint16_t port, const NetAddress& peer) const {
+core::StreamRequest SenderParams::request(std::size_t n, std::uint16_t port, const NetAddress& peer,
+                                          const core::PcmFormat& format) const {
   return {
       .id = id.id({{"id", spec.id}, {"n", std::to_string(n)}, {"port", std::to_string(port)}, {"peer", peer.text()}}),
       .labels = spec.labels,
@@ -29,7 +30,6 @@ SenderParams take_sender_params(const core::SourceSpec& spec, const SourceUri& u
                                 std::string_view max_name) {
   const double idle_s = params.number("idle_timeout_s", 30, 0, kMostIdleSeconds);
   return {.spec = spec,
-          .format = take_format(params),
           .conceal = take_conceal(params),
           .id = IdTemplate(params.text("stream").value_or("{id}"), kPlaceholders),
           .bind = take_bind(uri, params),

@@ -1,4 +1,4 @@
-#include "melstream/audio/net/sender_events.hpp"
+#include "melstream/audio/peer/sender_events.hpp"
 
 #include "melstream/audio/source_uri.hpp"
 
