@@ -201,20 +201,20 @@ TEST_F(RtpSendersTest, ARefusalThatRepeatsIsToldOnceInTenSeconds) {
   EXPECT_EQ(told_.back().fields.back().second, "9");
 }
 
-TEST_F(RtpSendersTest, WhatCameWhileItsIdWasStillInUseIsNotLost) {
+TEST_F(RtpSendersTest, AStreamWhoseIdIsInUseIsRefusedAndToldUntilItIsFree) {
   make(kL16);
   core::StreamRequest request;
   request.id = "desk";
   auto other = recorder_.opener()(request);
   hear_packets(0, 4);
+  EXPECT_EQ(n_told("rtp_stream_refused"), 1);
+  EXPECT_EQ(count("packets_refused"), 4);
   other->ingest().finish(core::EndReason::kCompleted);
   other.reset();
-  hear_packets(4, 30);
+  hear_packets(4, 80);
   EXPECT_EQ(recorder_.all().size(), 2U);
-  EXPECT_EQ(counters().accepted, 30 * kN);
-  EXPECT_EQ(count("packets_refused"), 0);
-  EXPECT_EQ(n_told("rtp_stream_refused"), 0);
-  expect_in_place(taken());
+  EXPECT_EQ(count("packets_refused") + counters().accepted / kN, 80);
+  EXPECT_EQ(counters().dropped, 0);
 }
 
 TEST_F(RtpSendersTest, AStreamWhoseIdWasInUseForLongBeginsWithWhatIsLive) {
@@ -226,13 +226,13 @@ TEST_F(RtpSendersTest, AStreamWhoseIdWasInUseForLongBeginsWithWhatIsLive) {
   EXPECT_EQ(n_told("rtp_stream_refused"), 1);
   other->ingest().finish(core::EndReason::kCompleted);
   other.reset();
-  hear_packets(400, 410);
+  hear_packets(400, 460);
   const auto origin = static_cast<std::int64_t>(taken().segments.front().samples.front() * 32768.0F);
   expect_in_place(taken(), origin);
   EXPECT_EQ(counters().dropped, 0);
   EXPECT_GE(counters().accepted, 5 * kN);
   EXPECT_LE(counters().accepted, 60 * kN);
-  EXPECT_EQ(count("packets_refused") + counters().accepted / kN, 410);
+  EXPECT_EQ(count("packets_refused") + counters().accepted / kN, 460);
 }
 
 TEST_F(RtpSendersTest, OnlyAllowedNetworksAreHeard) {

@@ -1,6 +1,7 @@
 #include "melstream/audio/rtp/rtp_candidates.hpp"
 
 #include <algorithm>
+#include <random>
 
 #include "melstream/core/units.hpp"
 
@@ -11,11 +12,15 @@ constexpr std::int64_t kForgottenNs = 2 * core::kNsPerSecond;
 
 }  // namespace
 
-RtpCandidates::RtpCandidates() : pool_(kWays * kSets), pool_of_more_(kMoreSlots), candidates_(kWays * kSets) {}
+RtpCandidates::RtpCandidates()
+    : key_(std::uint64_t{std::random_device{}()} << 32 | std::random_device{}()),
+      pool_(kWays * kSets),
+      pool_of_more_(kMoreSlots),
+      candidates_(kWays * kSets) {}
 
 RtpCandidate& RtpCandidates::at(std::size_t socket, const NetAddress& peer, std::uint32_t ssrc,
                                 std::int64_t now_mono_ns) noexcept {
-  const std::uint64_t mixed = (peer.hash() ^ (std::uint64_t{ssrc} << 16) ^ socket) * 0x9E3779B97F4A7C15U;
+  const std::uint64_t mixed = (peer.hash() ^ (std::uint64_t{ssrc} << 16) ^ socket ^ key_) * 0x9E3779B97F4A7C15U;
   const std::size_t set = static_cast<std::size_t>(mixed >> 32) % kSets;
   RtpCandidate* oldest = &candidates_[set * kWays];
   for (std::size_t i = 0; i < kWays; ++i) {

@@ -1,6 +1,6 @@
 // Senders that are not believed yet: RFC 3550 appendix A.1 asks for two packets in sequence. What the first of them
-// brought is kept, and what follows if their stream is not free yet. A table of fixed size, so that a flood of made-up
-// senders costs nothing but itself: a newcomer takes the place of whoever of eight was silent longest.
+// brought is kept, and what follows while the sender before them may still be there. A table of fixed size, so that a
+// flood of made-up senders costs nothing but itself: a newcomer takes the place of whoever of eight was silent longest.
 #pragma once
 
 #include <cstddef>
@@ -51,6 +51,7 @@ class RtpCandidates {
   static constexpr std::int32_t kMoreSlots = 1024;
   static constexpr std::size_t kMoreOfOne = 48;  // nearly a second in packets of 20 ms, for which rings have room
 
+  const std::uint64_t key_;  ///< of the hash: nobody outside can aim at one place
   PacketPool pool_;
   PacketPool pool_of_more_;
   std::vector<RtpCandidate> candidates_;

@@ -1,7 +1,6 @@
 #include "melstream/audio/rtp/rtp_receiver.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <exception>
 #include <utility>
 
@@ -18,8 +17,7 @@ constexpr std::int64_t kNsPerMs = 1'000'000;
 constexpr std::int64_t kSilentNs = core::kNsPerSecond;
 // An SSRC that was silent so long, and longer than packets may be late, has given way to another one of its address.
 constexpr std::int64_t kGaveWayNs = 100 * kNsPerMs;
-// When opening is tried again: an id that is still in use is free after a tick, other reasons take longer.
-constexpr std::int64_t kRetryInUseNs = 100 * kNsPerMs;
+// When opening is tried again.
 constexpr std::int64_t kRetryNs = core::kNsPerSecond;
 
 constexpr std::int32_t kSlotsOfPort = 128;
@@ -31,31 +29,6 @@ std::int32_t n_slots(const RtpOptions& options) {
       std::min(options.ports.size() * std::size_t{kSlotsOfPort}, static_cast<std::size_t>(kMaxSlots)));
 }
 
-std::string hex(std::uint32_t ssrc) {
-  std::array<char, 9> text{};
-  std::snprintf(text.data(), text.size(), "%08x", ssrc);
-  return text.data();
-}
-
-/// "L16/16000/1", as pt= has it.
-std::string text_of(const PayloadType& type) {
-  return type.name + "/" + std::to_string(type.rate_hz) + "/" + std::to_string(type.n_channels);
-}
-
-std::string_view text_of(core::EndReason reason) noexcept {
-  switch (reason) {
-    case core::EndReason::kCompleted:
-      return "completed";
-    case core::EndReason::kSourceLost:
-      return "idle";
-    case core::EndReason::kTakenOver:
-      return "taken_over";
-    case core::EndReason::kShutdown:
-      return "shutdown";
-  }
-  return "";
-}
-
 }  // namespace
 
 RtpReceiver::RtpReceiver(const RtpOptions& options, std::vector<std::uint16_t> ports, const SourceParts& parts,
@@ -63,6 +36,7 @@ RtpReceiver::RtpReceiver(const RtpOptions& options, std::vector<std::uint16_t> p
     : options_(options),
       ports_(std::move(ports)),
       parts_(parts),
+      events_(parts, options_.target),
       on_waiting_(std::move(on_waiting)),
       pool_(n_slots(options)),
       shared_{pool_, counters_, scratch_, options.jitter_min_ns, options.jitter_max_ns},
@@ -107,13 +81,7 @@ void RtpReceiver::on_datagram(std::size_t socket, const Datagram& datagram) noex
 }
 
 void RtpReceiver::on_kernel_drops(std::size_t socket, std::int64_t n) noexcept {
-  if (counters_.kernel_drops == 0) {
-    parts_.tell({SourceEvent::Level::kWarning,
-                 "rtp_kernel_drops",
-                 {{"packets", std::to_string(n)},
-                  {"port", std::to_string(ports_[socket])},
-                  {"remedy", "raise net.core.rmem_max and rcvbuf=, or give the daemon more processor time"}}});
-  }
+  if (counters_.kernel_drops == 0) events_.kernel_drops(n, ports_[socket]);
   counters_.kernel_drops += n;
   n_dropped_[socket] += n;
 }
@@ -131,15 +99,7 @@ void RtpReceiver::on_other_type(Call& call, const Origin& origin, const RtpArriv
   if (RtpCandidates::is_confirmed(candidate, in)) return accept(candidate, origin, in);
   candidates_.keep(candidate, in);
   ++counters_.packets_wrong_type;
-  if (!std::exchange(call.is_type_told, true)) {
-    parts_.tell({SourceEvent::Level::kWarning,
-                 "rtp_wrong_type",
-                 {{"stream", call.id},
-                  {"sender", call.peer.text()},
-                  {"stream_type", text_of(call.stream->type())},
-                  {"type", text_of(*in.type)},
-                  {"pt", std::to_string(in.packet.payload_type)}}});
-  }
+  if (!std::exchange(call.is_type_told, true)) events_.wrong_type(sender_of(call), call.stream->type(), in);
   call.stream->on_packet(in);
   note_waiting(call);
 }
@@ -149,7 +109,10 @@ void RtpReceiver::on_stranger(const Origin& origin, const RtpArrival& in) noexce
   Call* const call = find(key_of(origin.socket, in.packet.ssrc));
   if (call != nullptr ? !may_take(*call, origin, in) : has_too_many(origin)) return;
   RtpCandidate& candidate = candidates_.at(origin.socket, origin.peer, in.packet.ssrc, in.arrival_ns);
-  if (in.arrival_ns < candidate.not_before_ns) return keep_waiting(candidate, in);
+  if (in.arrival_ns < candidate.not_before_ns) {
+    ++counters_.packets_refused;
+    return;
+  }
   if (call != nullptr && is_rival(*call, candidate, in)) return;
   if (!RtpCandidates::is_confirmed(candidate, in)) return candidates_.keep(candidate, in);
   accept(candidate, origin, in);
@@ -161,16 +124,7 @@ bool RtpReceiver::is_rival(const Call& call, RtpCandidate& candidate, const RtpA
     // The call's sender was heard since.
     counters_.ssrc_rivals += candidate.n_kept();
     candidates_.drop_kept(candidate);
-    if (rival_.is_due(in.arrival_ns)) {
-      parts_.tell({SourceEvent::Level::kWarning,
-                   "rtp_ssrc_rival",
-                   {{"stream", call.id},
-                    {"sender", call.peer.text()},
-                    {"ssrc", hex(call.ssrc)},
-                    {"rival", hex(in.packet.ssrc)},
-                    {"remedy", "two senders share an address, and only the first is heard: add demux=ssrc"},
-                    {"left_out", std::to_string(rival_.n_left_out())}}});
-    }
+    events_.rival(sender_of(call), in);
   }
   if (in.arrival_ns - last_ns > std::max(options_.jitter_max_ns, kGaveWayNs)) return false;
   if (!RtpCandidates::is_confirmed(candidate, in)) {
@@ -181,28 +135,13 @@ bool RtpReceiver::is_rival(const Call& call, RtpCandidate& candidate, const RtpA
   return true;
 }
 
-void RtpReceiver::keep_waiting(RtpCandidate& candidate, const RtpArrival& in) noexcept {
-  if (candidate.heard && candidates_.keep_too(candidate, in)) return;
-  // What waited too long is no live audio.
-  counters_.packets_refused += candidate.n_kept() + 1;
-  candidates_.drop_kept(candidate);
-}
-
 bool RtpReceiver::may_take(Call& call, const Origin& origin, const RtpArrival& in) noexcept {
   const bool same_host = call.peer.with_port(0) == origin.peer.with_port(0);
   const bool is_silent = in.arrival_ns - call.stream->last_arrival_ns() >= kSilentNs;
   if (call.peer == origin.peer || (same_host && is_silent)) return true;
   const bool collides = call.ssrc == in.packet.ssrc;
   ++(collides ? counters_.ssrc_collisions : counters_.packets_refused);
-  if (std::exchange(call.is_told, true)) return false;
-  parts_.tell({SourceEvent::Level::kWarning,
-               collides ? "rtp_ssrc_collision" : "rtp_sender_refused",
-               {{"stream", call.id},
-                {"sender", call.peer.text()},
-                {"refused", origin.peer.text()},
-                {"ssrc", hex(in.packet.ssrc)},
-                {"remedy", collides ? "only the first sender of an SSRC is heard: give the other one its own"
-                                    : "the port has one stream: add demux=ssrc, or send to another port"}}});
+  if (!std::exchange(call.is_told, true)) events_.other_sender(sender_of(call), origin.peer, in.packet.ssrc);
   return false;
 }
 
@@ -222,38 +161,22 @@ void RtpReceiver::accept(RtpCandidate& candidate, const Origin& origin, const Rt
   }
   if (call != nullptr) return change(*call, candidate, origin, second);
   std::string reason;
-  bool is_in_use = false;
   try {
     return open(candidate, origin, second);
-  } catch (const core::Error& error) {
-    reason = error.what();
-    is_in_use = error.code() == core::ErrorCode::kAlreadyExists;
   } catch (const std::exception& error) {
     reason = error.what();
   }
-  // An ended stream has its id for one more tick.
-  const bool is_expected = is_in_use && candidate.not_before_ns == 0;
-  candidate.not_before_ns = second.arrival_ns + (is_in_use ? kRetryInUseNs : kRetryNs);
-  if (is_in_use) {
-    keep_waiting(candidate, second);
-  } else {
-    counters_.packets_refused += candidate.n_kept() + 1;
-    candidates_.drop_kept(candidate);
-  }
-  if (is_expected || !stream_refusal_.is_due(second.arrival_ns)) return;
-  parts_.tell({SourceEvent::Level::kWarning,
-               "rtp_stream_refused",
-               {{"sender", origin.peer.text()},
-                {"ssrc", hex(second.packet.ssrc)},
-                {"reason", reason},
-                {"left_out", std::to_string(stream_refusal_.n_left_out())}}});
+  candidate.not_before_ns = second.arrival_ns + kRetryNs;
+  counters_.packets_refused += candidate.n_kept() + 1;
+  candidates_.drop_kept(candidate);
+  events_.stream_refused(origin.peer, second, reason);
 }
 
 core::StreamRequest RtpReceiver::request(const Origin& origin, const RtpArrival& in,
                                          std::shared_ptr<std::atomic<bool>> flag) const {
   core::StreamRequest request;
   request.id = options_.stream.id({{"id", options_.id},
-                                   {"ssrc", hex(in.packet.ssrc)},
+                                   {"ssrc", ssrc_text(in.packet.ssrc)},
                                    {"port", std::to_string(ports_[origin.socket])},
                                    {"peer", origin.peer.text()}});
   request.labels = options_.labels;
@@ -281,14 +204,7 @@ void RtpReceiver::open(RtpCandidate& candidate, const Origin& origin, const RtpA
   waiting_.reserve(calls_.size() + 1);
   ++n_of_host_[origin.peer.with_port(0)];
   Call& kept = calls_.emplace(key, std::move(call)).first->second;
-  parts_.tell({SourceEvent::Level::kInfo,
-               "rtp_stream_opened",
-               {{"stream", id},
-                {"sender", kept.peer.text()},
-                {"ssrc", hex(kept.ssrc)},
-                {"encoding", kept.stream->type().name},
-                {"rate", std::to_string(kept.stream->type().rate_hz)},
-                {"channels", std::to_string(kept.stream->type().n_channels)}}});
+  events_.opened(sender_of(kept), kept.stream->type());
   hear_kept(kept, candidate, second);
 }
 
@@ -306,9 +222,7 @@ void RtpReceiver::change(Call& call, RtpCandidate& candidate, const Origin& orig
   call.is_told = false;
   call.stream->change_sender(candidate.first);
   hear_kept(call, candidate, second);
-  parts_.tell({SourceEvent::Level::kInfo,
-               "rtp_sender_changed",
-               {{"stream", call.id}, {"sender", call.peer.text()}, {"ssrc", hex(call.ssrc)}}});
+  events_.sender_changed(sender_of(call));
 }
 
 bool RtpReceiver::count_type(const Origin& origin, const RtpArrival& in) noexcept {
@@ -328,41 +242,20 @@ bool RtpReceiver::count_type(const Origin& origin, const RtpArrival& in) noexcep
     case PayloadType::Kind::kUnknown:
     case PayloadType::Kind::kUnsupported:
       ++counters_.packets_unknown_type;
-      if (!std::exchange(is_type_told_[in.packet.payload_type], true)) tell_type(origin, in);
+      events_.unknown_type(origin.peer, in);
       return false;
   }
   return false;
 }
 
-void RtpReceiver::tell_type(const Origin& origin, const RtpArrival& in) {
-  const std::string number = std::to_string(in.packet.payload_type);
-  SourceEvent event{SourceEvent::Level::kWarning, "rtp_unknown_type", {{"sender", origin.peer.text()}, {"pt", number}}};
-  if (in.type->kind == PayloadType::Kind::kUnsupported) {
-    event.name = "rtp_unsupported_encoding";
-    event.fields.emplace_back("encoding", in.type->name);
-    event.fields.emplace_back("remedy", conversion_advice(options_.target));
-  } else {
-    event.fields.emplace_back("remedy",
-                              "declare it as the sender's SDP says: pt=" + number + ":L16/16000/1 (or PCMU, PCMA, " +
-                                  "L24, CN, telephone-event); other encodings: " + conversion_advice(options_.target));
-  }
-  parts_.tell(event);
-}
-
 void RtpReceiver::count_malformed(const Origin& origin, std::string_view reason) noexcept {
   ++counters_.packets_malformed;
-  if (std::exchange(is_malformed_told_, true)) return;
-  parts_.tell({SourceEvent::Level::kWarning,
-               "rtp_malformed",
-               {{"sender", origin.peer.text()}, {"reason", std::string(reason)}}});
+  events_.malformed(origin.peer, reason);
 }
 
 void RtpReceiver::refuse(const Origin& origin, std::string_view reason) noexcept {
   ++counters_.packets_refused;
-  if (std::exchange(is_refused_told_, true)) return;
-  parts_.tell({SourceEvent::Level::kWarning,
-               "rtp_sender_refused",
-               {{"refused", origin.peer.text()}, {"reason", std::string(reason)}}});
+  events_.refused(origin.peer, reason);
 }
 
 void RtpReceiver::note_waiting(Call& call) noexcept {
@@ -405,11 +298,7 @@ void RtpReceiver::close(std::uint64_t key, core::EndReason reason, std::string_v
   Call& call = found->second;
   call.stream->finish(reason);
   add(ended_, call.stream->counters());
-  parts_.tell({SourceEvent::Level::kInfo,
-               "rtp_stream_ended",
-               {{"stream", call.id},
-                {"sender", call.peer.text()},
-                {"reason", std::string(why.empty() ? text_of(reason) : why)}}});
+  events_.ended(sender_of(call), why.empty() ? rtp_reason(reason) : why);
   const auto host = n_of_host_.find(call.peer.with_port(0));
   if (--host->second == 0) n_of_host_.erase(host);
   waiting_.erase(std::remove(waiting_.begin(), waiting_.end(), &call), waiting_.end());

@@ -21,9 +21,9 @@
 #include "melstream/audio/rtp/packet_pool.hpp"
 #include "melstream/audio/rtp/rtp_candidates.hpp"
 #include "melstream/audio/rtp/rtp_counters.hpp"
+#include "melstream/audio/rtp/rtp_events.hpp"
 #include "melstream/audio/rtp/rtp_options.hpp"
 #include "melstream/audio/rtp/rtp_stream.hpp"
-#include "melstream/audio/seldom.hpp"
 #include "melstream/audio/source.hpp"
 
 namespace melstream::audio {
@@ -71,6 +71,7 @@ class RtpReceiver final : public DatagramSink {
     const NetAddress& peer;
   };
 
+  static RtpSender sender_of(const Call& call) noexcept { return {call.id, call.peer, call.ssrc}; }
   std::uint64_t key_of(std::size_t socket, std::uint32_t ssrc) const noexcept;
   Call* find(std::uint64_t key) noexcept;
   void on_call(Call& call, const Origin& origin, const RtpArrival& in) noexcept;
@@ -80,8 +81,6 @@ class RtpReceiver final : public DatagramSink {
   bool has_too_many(const Origin& origin) noexcept;
   /// True, kept or counted, if the call's own sender may still be there.
   bool is_rival(const Call& call, RtpCandidate& candidate, const RtpArrival& in) noexcept;
-  /// A packet that came too early for its stream: kept for it if others are and there is room, else all are refused.
-  void keep_waiting(RtpCandidate& candidate, const RtpArrival& in) noexcept;
   void on_other_type(Call& call, const Origin& origin, const RtpArrival& in) noexcept;
   void accept(RtpCandidate& candidate, const Origin& origin, const RtpArrival& second) noexcept;
   /// The call's stream goes on with what the candidate brought.
@@ -94,7 +93,6 @@ class RtpReceiver final : public DatagramSink {
   bool count_type(const Origin& origin, const RtpArrival& in) noexcept;
   void count_malformed(const Origin& origin, std::string_view reason) noexcept;
   void refuse(const Origin& origin, std::string_view reason) noexcept;
-  void tell_type(const Origin& origin, const RtpArrival& in);
   void note_waiting(Call& call) noexcept;
   core::StreamRequest request(const Origin& origin, const RtpArrival& in,
                               std::shared_ptr<std::atomic<bool>> flag) const;
@@ -102,6 +100,7 @@ class RtpReceiver final : public DatagramSink {
   const RtpOptions options_;
   const std::vector<std::uint16_t> ports_;
   const SourceParts& parts_;
+  RtpEvents events_;
   const std::function<void()> on_waiting_;
   RtpCounters counters_;
   core::IngestCounters ended_;  ///< of streams that ended
@@ -113,11 +112,6 @@ class RtpReceiver final : public DatagramSink {
   std::unordered_map<std::uint64_t, Call> calls_;
   std::unordered_map<NetAddress, int, NetAddressHash> n_of_host_;  ///< streams; its ports are 0
   std::vector<Call*> waiting_;
-  std::array<bool, 128> is_type_told_{};
-  bool is_malformed_told_ = false;
-  bool is_refused_told_ = false;
-  Seldom stream_refusal_;
-  Seldom rival_;
 };
 
 }  // namespace melstream::audio
