@@ -109,6 +109,24 @@ std::optional<core::SourceSpec> read_source(const TomlValue& source, Complaints&
   return spec;
 }
 
+bool is_datagram(const audio::SourceUri& uri) noexcept { return uri.scheme == "udp" || uri.scheme == "rtp"; }
+
+/// Of two sockets that would be bound to one port: the first source would open, the second not.
+void check_ports(const core::SourceSpec& spec, const std::vector<core::SourceSpec>& before, const TomlValue& source,
+                 Complaints& complaints) {
+  const audio::SourceUri uri = audio::parse_source_uri(spec.uri);
+  if (!uri.has_authority || uri.first_port == 0) return;
+  for (const core::SourceSpec& other : before) {
+    const audio::SourceUri there = audio::parse_source_uri(other.uri);
+    const bool overlaps = there.has_authority && there.host == uri.host && is_datagram(there) == is_datagram(uri) &&
+                          there.first_port <= uri.last_port && uri.first_port <= there.last_port;
+    if (!overlaps) continue;
+    complaints.push_back({source.find("uri")->value.at,
+                          "source '" + spec.id + "': source '" + other.id + "' has that port already; choose another"});
+    return;
+  }
+}
+
 /// The rules of binding as far as they can be told without asking the resolver; the start has the last word.
 void check_reach(const core::SourceSpec& spec, const TomlValue& source, bool allow_insecure_bind,
                  Complaints& complaints) {
@@ -121,13 +139,12 @@ void check_reach(const core::SourceSpec& spec, const TomlValue& source, bool all
   } catch (const core::Error&) {
     return;  // a name
   }
-  const bool is_datagram = uri.scheme == "udp" || uri.scheme == "rtp";
   const Position at = source.find("uri")->value.at;
   if (!allow_insecure_bind) {
     complaints.push_back({at, "source '" + spec.id + "': " + address +
                                   " can be reached from other machines, without encryption or authentication: use "
                                   "127.0.0.1 or [::1], or set server.allow_insecure_bind = true"});
-  } else if (is_datagram && !uri.params.text("allow_from")) {
+  } else if (is_datagram(uri) && !uri.params.text("allow_from")) {
     complaints.push_back(
         {at, "source '" + spec.id + "': " + address +
                  " can be reached from other machines, and datagrams prove nothing of their sender: say "
@@ -143,6 +160,7 @@ std::vector<core::SourceSpec> read_sources(const TomlValue& root, bool allow_ins
     std::optional<core::SourceSpec> spec = read_source(*table, complaints);
     if (!spec) continue;
     check_reach(*spec, *table, allow_insecure_bind, complaints);
+    check_ports(*spec, specs, *table, complaints);
     const bool is_taken =
         std::any_of(specs.begin(), specs.end(), [&](const core::SourceSpec& one) { return one.id == spec->id; });
     if (is_taken) {

@@ -253,6 +253,19 @@ TEST(ConfigError, SourcesThatOthersReachAreRefusedAsTheStartWould) {
   EXPECT_EQ(errors_of(allowed + "allow_from = \"10.0.0.0/8\"\n"), "");
 }
 
+TEST(ConfigError, TwoSourcesCannotHaveOnePort) {
+  const auto both = [](const std::string& one, const std::string& two) {
+    return errors_of("[[source]]\nid = \"a\"\nuri = \"" + one + "\"\n[[source]]\nid = \"b\"\nuri = \"" + two + "\"\n");
+  };
+  EXPECT_NE(both("tcp://127.0.0.1:7000", "ws://127.0.0.1:7000/a")
+                .find(":6:7: error: source 'b': source 'a' has that port already"),
+            std::string::npos);
+  EXPECT_NE(both("rtp://127.0.0.1:20000-20010", "udp://127.0.0.1:20004"), "");
+  EXPECT_EQ(both("tcp://127.0.0.1:7000", "udp://127.0.0.1:7000"), "");
+  EXPECT_EQ(both("tcp://127.0.0.1:7000", "tcp://127.0.0.1:7001"), "");
+  EXPECT_EQ(both("tcp://127.0.0.1:0", "tcp://127.0.0.1:0"), "");
+}
+
 TEST(ConfigError, CharacterOutsideOfQuotesHasItsPlace) {
   EXPECT_EQ(errors_of("[server]\nsocket = \u00e4\n"),
             "m.toml:2:10: error: a character beyond ASCII outside of quotes: put quotes around the text\n"

@@ -45,7 +45,12 @@ def audio(clip):
 
 def pcm16(clip):
     """The samples of a golden 16 kHz mono clip, as bytes of 16-bit PCM."""
-    with open(audio(clip), "rb") as file:
+    return wav_bytes(audio(clip))
+
+
+def wav_bytes(path):
+    """The audio of a WAV file, as it lies in it."""
+    with open(path, "rb") as file:
         content = file.read()
     at = content.index(b"data")
     size = struct.unpack("<I", content[at + 4:at + 8])[0]
@@ -55,11 +60,8 @@ def pcm16(clip):
 def wav_samples(path):
     """The 16-bit mono samples of a WAV file, and its rate."""
     with open(path, "rb") as file:
-        content = file.read()
-    rate = struct.unpack("<I", content[24:28])[0]
-    at = content.index(b"data")
-    size = struct.unpack("<I", content[at + 4:at + 8])[0]
-    return numpy.frombuffer(content[at + 8:at + 8 + size], "<i2"), rate
+        rate = struct.unpack("<I", file.read(28)[24:])[0]
+    return numpy.frombuffer(wav_bytes(path), "<i2"), rate
 
 
 def wav(path, samples, rate=RATE, channels=1, data_bytes=None):

@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import unittest
 
 import numpy
@@ -131,27 +132,34 @@ def can_make_namespaces():
     return probe.returncode == 0
 
 
-class FirewallLoss(unittest.TestCase):
-    """The kernel drops packets at random, and counts them."""
+class Firewall(unittest.TestCase):
+    """The kernel drops packets, and counts them, in a network namespace of the test's own."""
 
-    def nft(self, rule):
-        return recording.run(["ip", "netns", "exec", self.name, "nft", rule]).stdout.decode()
-
-    def test_gap_counts_equal_what_was_dropped(self):
+    def setUp(self):
         if not can_make_namespaces():
             self.skipTest("no root, no nft, or a kernel without network namespaces: the seeded proxy shows the same")
         self.name = "melstream-%d" % os.getpid()
+        self.inside = ["ip", "netns", "exec", self.name]
         recording.run(["ip", "netns", "add", self.name])
         self.addCleanup(recording.run, ["ip", "netns", "del", self.name])
-        recording.run(["ip", "netns", "exec", self.name, "ip", "link", "set", "lo", "up"])
+        recording.run([*self.inside, "ip", "link", "set", "lo", "up"])
         self.nft("add table inet t; add chain inet t c { type filter hook input priority 0; }")
-        daemon = harness.Daemon('[features]\nalways = ["kaldi-80"]\n[[source]]\nid = "calls"\nuri = "rtp://127.0.0.1:5004"\n'
-                                'idle_timeout_s = 1\n', wrapper=["ip", "netns", "exec", self.name])
+
+    def nft(self, rule):
+        return recording.run([*self.inside, "nft", rule]).stdout.decode()
+
+    def daemon_with(self, uri, **keys):
+        config = '[features]\nalways = ["kaldi-80"]\n[[source]]\nid = "calls"\nuri = "%s"\n' % uri
+        daemon = harness.Daemon(config + "".join("%s = %s\n" % one for one in keys.items()), wrapper=self.inside)
         self.addCleanup(daemon.close)
         one = recording.Recording(daemon, "calls", "kaldi-80")
         self.addCleanup(one.close)
+        return daemon, one
+
+    def test_gap_counts_equal_what_was_dropped(self):
+        _, one = self.daemon_with("rtp://127.0.0.1:5004", idle_timeout_s=1)
         sender = os.path.join(os.path.dirname(os.path.abspath(__file__)), "send_rtp.py")
-        send = ["ip", "netns", "exec", self.name, "python3", sender, "5004"]
+        send = [*self.inside, sys.executable, sender, "5004"]
         recording.run([*send, "5"])
         self.nft("add rule inet t c udp dport 5004 numgen random mod 100 < 5 counter drop")
         recording.run([*send, "1000", "5"])
@@ -163,3 +171,15 @@ class FirewallLoss(unittest.TestCase):
         self.assertGreater(dropped, 10)
         self.assertEqual(one.lost_source_samples(), 160 * dropped)
 
+    def test_a_tcp_sender_that_vanishes(self):
+        """Its packets stop in mid connection, and no FIN ever comes."""
+        daemon, one = self.daemon_with("tcp://127.0.0.1:7000", idle_timeout_s=2)
+        sender = subprocess.Popen([*self.inside, "socat", "-u", "EXEC:yes", "TCP:127.0.0.1:7000"], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(sender.wait)
+        self.addCleanup(sender.kill)
+        harness.wait_until(lambda: "calls" in daemon.streams(), "the stream")
+        self.nft("add rule inet t c tcp dport 7000 drop")
+        one.finish()
+        self.assertEqual(one.end["reason"], "SOURCE_LOST")
+        self.assertIn("idle_timeout_s", daemon.log_text())

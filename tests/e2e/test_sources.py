@@ -195,6 +195,41 @@ class BadInput(harness.WitnessedTest):
         streams = self.daemon.streams()
         return streams if all(streams.get(name, {}).get("state") == "ended" for name in names) else None
 
+    def test_packets_that_are_not_what_they_should_be(self):
+        """Beside a call, from its own address and from another: wrong types, cut and oversized packets, RTCP. The call's
+        features stay those of its file."""
+        port = network.free_udp_port()
+        self.open("rtp://127.0.0.1:%d?idle_timeout_s=1" % port, "call")
+        one = recording.Recording(self.daemon, "call", "whisper-80")
+        self.addCleanup(one.close)
+        audio = harness.wav_bytes(harness.audio("espeak_8k_mulaw"))
+        packets = [audio[at:at + 160] for at in range(0, len(audio), 160)]
+        pace = network.Pace(0.005)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as owner, socket.socket(socket.AF_INET,
+                                                                                      socket.SOCK_DGRAM) as other:
+            for number, payload in enumerate(packets):
+                owner.sendto(network.rtp_packet(number, 160 * number, payload), ("127.0.0.1", port))
+                whole = network.rtp_packet(number, 160 * number, payload)
+                for junk in (whole[:number % 12], network.rtp_packet(number, 0, bytes(60000), 0, 7),
+                             network.rtp_packet(number, 0, bytes(160), 9, 8), network.rtp_packet(number, 0, bytes(160), 101, 9),
+                             b"\x81\xc8\x00\x06" + bytes(24)):
+                    other.sendto(junk, ("127.0.0.1", port))
+                owner.sendto(b"\x80", ("127.0.0.1", port))
+                pace.wait()
+        one.finish()
+        counters = self.counters("call")
+        n = len(packets)
+        self.assertEqual(counters["packets_malformed"], 3 * n)  # cut, oversized, a byte
+        self.assertEqual(counters["packets_unknown_type"], 2 * n)
+        self.assertEqual(counters["packets_rtcp"], n)
+        self.assertEqual((counters["packets_lost"], counters["samples_accepted"]), (0, len(audio)))
+        self.assertEqual(one.holes, [])
+        _, expected = self.daemon.extract(harness.audio("espeak_8k_mulaw"), "whisper-80")
+        numpy.testing.assert_array_equal(one.features(), expected)
+        log = self.daemon.log_text()
+        for words in ("rtp_malformed", "rtp_unknown_type", "pt=101", "rtp_unsupported_encoding", "encoding=G722", "ffmpeg"):
+            self.assertIn(words, log)
+
     def test_a_second_sender_with_the_same_ssrc(self):
         port = network.free_udp_port()
         self.open("rtp://127.0.0.1:%d?idle_timeout_s=1" % port, "owned")
