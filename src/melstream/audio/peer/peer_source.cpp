@@ -155,10 +155,10 @@ void PeerSource::State::wait_for_beat() {
 }
 
 void PeerSource::State::forget_gone() {
-  const auto gone = std::stable_partition(connections.begin(), connections.end(),
-                                          [](const Numbered& one) { return !one.connection->is_gone(); });
-  for (auto one = gone; one != connections.end(); ++one) numbers.give_back(one->number);
-  connections.erase(gone, connections.end());
+  for (const auto& [connection, number] : connections) {
+    if (connection->is_gone()) numbers.give_back(number);
+  }
+  std::erase_if(connections, [](const Numbered& one) { return one.connection->is_gone(); });
 }
 
 void PeerSource::State::stop(core::EndReason reason) {
