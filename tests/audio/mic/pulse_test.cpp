@@ -142,6 +142,8 @@ class PulseMicTest : public testing::Test {
     const auto begin = steady_clock::now();
     ASSERT_TRUE(wait_for(3 * bound, "device_back")) << source.status().detail;
     const auto healed_ms = std::chrono::duration_cast<milliseconds>(steady_clock::now() - begin).count();
+    // The segment begins with its first samples.
+    ASSERT_TRUE(wait_until(bound, [&] { return taken("m").segments.size() > 1; }));
     ASSERT_EQ(taken("m").segments.size(), 2u);
     EXPECT_EQ(taken("m").segments[1].start.reason, core::GapReason::kDeviceLost);
     EXPECT_EQ(taken("m").segments[1].start.lost_source_samples, counter(source, "samples_missing"));
