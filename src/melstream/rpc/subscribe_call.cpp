@@ -25,6 +25,8 @@ pipeline::StartAt start_at(const v1::SubscribeConfig& config) {
       return {.kind = Kind::kSecondsBack, .seconds_back = config.seconds_back()};
     case v1::SubscribeConfig::kFrame:
       return {.kind = Kind::kFrame, .frame = config.frame()};
+    case v1::SubscribeConfig::kResumeToken:
+      throw core::Error(core::ErrorCode::kInvalidArgument, "not served by this build", "resume_token");
     case v1::SubscribeConfig::kLive:
     case v1::SubscribeConfig::START_NOT_SET:
       break;

@@ -28,7 +28,8 @@ SubscribeQueue::~SubscribeQueue() { stop(); }
 
 void SubscribeQueue::stop() {
   if (!thread_.joinable()) return;
-  queue_->Shutdown();
+  stopping_.store(true, std::memory_order_release);
+  wake();
   thread_.join();
 }
 
@@ -59,8 +60,10 @@ void SubscribeQueue::run() {
 
 void SubscribeQueue::handle(void* tag, bool ok) {
   if (tag == &alarm_) {
-    alarm_set_.store(false, std::memory_order_release);
+    alarm_set_.exchange(false, std::memory_order_acq_rel);  // what was stored before wake() is seen from here on
     woken_ = true;
+    // Here and not in stop(): asking for a call on a queue that another thread has shut down ends the process.
+    if (stopping_.load(std::memory_order_acquire) && !std::exchange(shut_down_, true)) queue_->Shutdown();
     return;
   }
   const auto& [call, step] = *static_cast<SubscribeCall::Tag*>(tag);
@@ -78,7 +81,9 @@ void SubscribeQueue::handle(void* tag, bool ok) {
   remove_call(*call);
 }
 
-void SubscribeQueue::add_call() { calls_.push_back(std::make_unique<SubscribeCall>(environment_, service_, *queue_)); }
+void SubscribeQueue::add_call() {
+  if (!shut_down_) calls_.push_back(std::make_unique<SubscribeCall>(environment_, service_, *queue_));
+}
 
 void SubscribeQueue::remove_call(SubscribeCall& call) {
   const auto found = std::find_if(calls_.begin(), calls_.end(), [&](const auto& one) { return one.get() == &call; });

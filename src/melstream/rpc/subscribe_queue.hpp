@@ -53,6 +53,8 @@ class SubscribeQueue {
   grpc::Alarm alarm_;
   // Set by wake(), cleared when the alarm comes out of the queue: at most one is under way.
   std::atomic<bool> alarm_set_{false};
+  // Writer: stop(); reader: ms-subscribe, after the alarm that stop() sets.
+  std::atomic<bool> stopping_{false};
   // Writer: ms-subscribe (under idle_mutex_); readers: any.
   std::atomic<int> n_calls_{0};
   // Writer: ms-subscribe; readers: any.
@@ -62,6 +64,7 @@ class SubscribeQueue {
   // ms-subscribe:
   std::vector<std::unique_ptr<SubscribeCall>> calls_;  ///< those that wait for a client too
   bool woken_ = false;
+  bool shut_down_ = false;
   std::thread thread_;  // last: it uses all above
 };
 
