@@ -23,7 +23,10 @@ class TextWriter final : public ResponseWriter {
   explicit TextWriter(bool many) : many_(many) {}
 
   void write(const v1::SubscribeResponse& response, std::span<const float>, std::int64_t now_ns) override {
-    const std::string text = line(response, now_ns);
+    std::string text = line(response, now_ns);
+    if (response.has_heartbeat() && response.heartbeat().waiting_for_stream()) {
+      text = many_ ? "waiting for streams" : "waiting for the stream";
+    }
     if (text.empty()) return;
     // A start names its stream anyway.
     const bool name = many_ && !response.has_start() && !response.has_heartbeat();
@@ -67,7 +70,7 @@ class TextWriter final : public ResponseWriter {
       return "failure " + std::string(status_code_name(response.failure().code())) + ": " +
              response.failure().message();
     }
-    return response.heartbeat().waiting_for_stream() ? "waiting for the stream" : "";
+    return {};
   }
 
   bool many_;

@@ -1,6 +1,7 @@
 #include "client/subscriber.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <utility>
@@ -16,10 +17,17 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-// What a completion is about, as gRPC's tag.
-enum Operation : std::intptr_t { kTimeout, kStart, kRead, kWrite, kFinish };
+/// What a completion is about.
+enum Operation { kTimeout, kStart, kRead, kWrite, kFinish };
 
-void* tag(Operation operation) noexcept { return reinterpret_cast<void*>(static_cast<std::intptr_t>(operation)); }
+/// gRPC's tags are pointers: into this.
+constexpr std::array<char, kFinish + 1> kPlaces{};
+
+void* tag(Operation operation) noexcept { return const_cast<char*>(&kPlaces[operation]); }
+
+Operation operation_of(const void* which) noexcept {
+  return static_cast<Operation>(static_cast<const char*>(which) - kPlaces.data());
+}
 
 }  // namespace
 
@@ -41,7 +49,7 @@ struct Subscriber::Call {
     const auto deadline =
         std::chrono::system_clock::now() + std::chrono::duration_cast<std::chrono::system_clock::duration>(longest);
     if (queue.AsyncNext(&which, &event.ok, deadline) != grpc::CompletionQueue::GOT_EVENT) return {};
-    event.operation = static_cast<Operation>(reinterpret_cast<std::intptr_t>(which));
+    event.operation = operation_of(which);
     --n_under_way;
     if (event.operation == kRead) reading = false;
     if (event.operation == kWrite) writing = false;
