@@ -70,6 +70,7 @@ class Instance:
     how: str = None  # kill, drain
     exit_code: int = None
     may_time_out: bool = False  # a subscriber was stopped while it drained
+    totals: dict = None  # the numbers of its log's last line but one, if it came so far
 
 
 @dataclasses.dataclass
@@ -141,12 +142,25 @@ def all_tracks(history):
     return [track for session in history.sessions for track in tracks_of(session)[0]]
 
 
-def frame_crcs(block):
+# As the client names them, and as they are named here.
+NAMES = {"frame_count": "n_frames", "capture_time_ns": "capture_ns", "received_time_ns": "received_ns", "frame_crc32": "crc"}
+
+
+def normalized(response):
+    """A line of the client without its values: those are told apart by their CRC."""
+    one = {NAMES.get(key, key): value for key, value in response.items()}
+    values = one.pop("values", None)
+    if one["type"] == "block" and values is not None:
+        crcs = value_crcs(values)
+        if one.setdefault("crc", crcs) != crcs:
+            raise AssertionError("the client's CRCs at frame %d are not those of its values" % one["first_frame"])
+    return one
+
+
+def value_crcs(rows):
     """One number a frame, of its float32 bytes."""
-    if "crc" in block:
-        return list(block["crc"])
     return [zlib.crc32(struct.pack("<%df" % len(row), *(float("nan") if v is None else v for v in row)))
-            for row in block["values"]]
+            for row in rows]
 
 
 def read_lines(path):
@@ -158,6 +172,16 @@ def read_lines(path):
         for line in file.read().split(b"\n")[:-1]:
             lines.append(json.loads(line))
     return lines
+
+
+def logged_totals(path):
+    """The line `totals` of a daemon's log."""
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            words = line.split()
+            if len(words) > 2 and words[2] == "totals":
+                return {key: int(value) for key, value in (word.split("=") for word in words[3:])}
+    return None
 
 
 def load(folder):
@@ -182,11 +206,9 @@ def load(folder):
     history.sessions = list(sessions.values())
     history.instances = list(instances.values())
     for session in history.sessions:
-        session.responses = read_lines(os.path.join(folder, session.name + ".jsonl"))
-        for one in session.responses:
-            if one["type"] == "block":
-                one["crc"] = frame_crcs(one)
-                one.pop("values", None)
+        session.responses = [normalized(one) for one in read_lines(os.path.join(folder, session.name + ".jsonl"))]
+    for instance in history.instances:
+        instance.totals = logged_totals(os.path.join(folder, "daemon.%d.log" % instance.number))
     history.polls = read_lines(os.path.join(folder, "server.jsonl"))
     match_epochs(history)
     return history

@@ -12,8 +12,10 @@ class Options:
         self.crc = "--crc" in text
         self.reconnect = "--reconnect" in text
         self.acknowledges = "--no-ack" in text
+        commands = subprocess.run([client, "--help"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        self.lists_subscribers = "subscribers" in commands.stdout
 
-    def subscribe(self, plan, tokens, address):
+    def subscribe(self, plan, tokens, address, token_file):
         """The command line of `melstream subscribe`."""
         command = [self.client, "subscribe"]
         streams = plan["streams"]
@@ -29,12 +31,15 @@ class Options:
         single = not isinstance(streams, str) and len(streams) == 1
         if single:
             command.append("--wait")
-        for token in tokens:
-            command += ["--resume", token["token"]]
-        if not tokens or not single:
-            command += ["--start", plan["start"]]
+        command += ["--start", plan["start"]]
+        if self.resume and (plan["resume"] == "file" or (tokens and not single)):
+            command += ["--resume-file", token_file]
+        elif tokens:
+            command += ["--resume", tokens[0]["token"]]
         if self.crc:
             command.append("--crc")
+            if not plan.get("values"):
+                command.append("--no-values")
         if self.reconnect and plan.get("reconnect"):
             command.append("--reconnect")
         if self.acknowledges and plan.get("no_ack"):

@@ -10,6 +10,7 @@ import time
 
 import chaos_proxy
 import harness
+import history
 import network
 import pcm
 
@@ -95,10 +96,11 @@ class Server:
 
 
 class Poller:
-    """Asks the daemon again and again: GetServerInfo, ListStreams, ListSources."""
+    """Asks the daemon again and again: GetServerInfo, ListStreams, ListSources, ListSubscriptions."""
 
-    def __init__(self, record, server, every_s):
+    def __init__(self, record, server, every_s, lists_subscribers):
         self.server = server
+        self.commands = ("info", "streams", "sources") + (("subscribers",) if lists_subscribers else ())
         self.every_s = every_s
         self.lock = threading.Lock()
         self.file = open(os.path.join(record.folder, "server.jsonl"), "w", encoding="utf-8")
@@ -113,7 +115,7 @@ class Poller:
     def ask(self):
         """From any thread. Nothing is written of a daemon that is not there."""
         answer = {"t_ns": now_ns(), "instance": self.server.number}
-        for name in ("info", "streams", "sources"):
+        for name in self.commands:
             if self.server.alive():
                 result = self.server.call(name, "--json")
                 if result.returncode == 0:
@@ -327,7 +329,7 @@ class Subscription:
     """One `melstream subscribe`."""
 
     def __init__(self, run, subscriber, number, tokens):
-        plan = subscriber.plan
+        self.plan = plan = subscriber.plan
         self.run = run
         self.name = "%s.%d" % (plan["id"], number)
         self.path = os.path.join(run.record.folder, self.name + ".jsonl")
@@ -343,7 +345,7 @@ class Subscription:
                    "start": plan["start"], "policy": plan["policy"], "via": plan["via"], "resumes": resumes,
                    "reconnect": plan.get("reconnect", False)}
         self.note(subscriber=plan["id"], request=request, began_ns=now_ns())
-        command = run.options.subscribe(plan, tokens, run.address(plan["via"]))
+        command = run.options.subscribe(plan, tokens, run.address(plan["via"]), self.token_file(tokens))
         with open(self.errors, "wb") as errors:
             if plan["out"] == "pipe":
                 self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
@@ -356,6 +358,14 @@ class Subscription:
 
     def note(self, **fields):
         self.run.record.note("session", name=self.name, **fields)
+
+    def token_file(self, tokens):
+        """Of the subscriber's subscriptions; what the client wrote into it stays, unless we know better."""
+        path = os.path.join(self.run.record.folder, self.name.rpartition(".")[0] + ".tokens")
+        if self.plan["resume"] != "file" and tokens:
+            with open(path, "w", encoding="utf-8") as file:
+                json.dump({token["stream"]: token["token"] for token in tokens}, file)
+        return path
 
     def read(self):
         """What takes the lines from the pipe, unless it is told not to."""
@@ -408,21 +418,35 @@ class Subscription:
             self.note(ended_ns=now_ns(), exit_code=None if code == -9 else code, error=file.read())
 
     def tokens(self):
-        """The last of each stream that has not ended."""
-        last = {}
+        """Where each stream can be resumed that has not ended: by its last response, or, of a client that keeps its tokens in
+        a file, by those in it."""
+        last, by_text = {}, {}
         with open(self.path, "rb") as file:
             for line in file.read().split(b"\n")[:-1]:
-                one = json.loads(line)
+                one = history.normalized(json.loads(line))
                 if one["type"] == "end":
                     last.pop(one["stream"], None)
                 elif one.get("resume_token"):
-                    if one["type"] in ("block", "gap"):
-                        next_frame = one["first_frame"] + one["n_frames"]
-                    else:
-                        next_frame = one["first_frame"] if one["type"] == "start" else one["next_frame"]
-                    last[one["stream"]] = {"stream": one["stream"], "epoch": one["epoch"], "next_frame": next_frame,
-                                           "token": one["resume_token"]}
-        return list(last.values())
+                    last[one["stream"]] = self.token(one)
+                    by_text[one["resume_token"]] = last[one["stream"]]
+        if self.plan["resume"] != "file":
+            return list(last.values())
+        return [by_text[text] for text in self.file_tokens() if text in by_text]
+
+    def token(self, one):
+        if one["type"] in ("block", "gap"):
+            next_frame = one["first_frame"] + one["n_frames"]
+        else:
+            next_frame = one["first_frame"] if one["type"] == "start" else one["next_frame"]
+        return {"stream": one["stream"], "epoch": one["epoch"], "next_frame": next_frame, "token": one["resume_token"]}
+
+    def file_tokens(self):
+        path = self.token_file([])
+        if not os.path.exists(path):
+            return []
+        with open(path, encoding="utf-8") as file:
+            text = file.read().strip()
+        return list(json.loads(text).values()) if text.startswith("{") else [text] if text else []
 
 
 class Subscriber:

@@ -2,16 +2,19 @@
 """Histories: a daemon under faults, what everybody saw of it, and whether that is what was promised (docs/delivery.md).
 
   tests/history/run.py --bin build/dev/bin --seconds 60 [--seed S] [--jobs N]
+  tests/history/run.py --bin build/dev/bin --count 4          so many seeds, however long they take
   tests/history/run.py --bin build/dev/bin --plan FILE        one plan again, such as a kept plan.json
   tests/history/run.py --check FOLDER --bin build/dev/bin     only judges a run that was kept
 
-Runs the plans of regressions/, then one of each seed from S on until the time is up. A history that breaks a promise is kept;
-its folder is printed. The last line is `N passed, N failed`. Exit status: 0 all passed, 1 one failed, 2 the programs are not
-there.
+Tests the checks themselves, runs the plans of regressions/, then one of each seed from S on until the time is up. A history
+that breaks a promise is kept; its folder is printed. The last line is `N passed, N failed`. Exit status: 0 all passed, 1 one
+failed, 2 the programs are not there.
 """
 import argparse
+import collections
 import concurrent.futures
 import glob
+import io
 import json
 import os
 import shutil
@@ -19,6 +22,7 @@ import sys
 import threading
 import time
 import traceback
+import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -30,6 +34,7 @@ import options as client_options  # noqa: E402
 import reference  # noqa: E402
 import scenario  # noqa: E402
 import scenario_run  # noqa: E402
+import test_validator  # noqa: E402
 import validator  # noqa: E402
 
 MAX_SENTENCES = 12
@@ -45,9 +50,20 @@ class Runner:
         self.lock = threading.Lock()
         self.n_passed = 0
         self.n_failed = 0
+        self.seen = collections.Counter()
 
     def close(self):
         self.oracle.close()
+
+    def test_the_checks(self):
+        """A check that cannot fail would make all of this worthless."""
+        said = io.StringIO()
+        tests = unittest.defaultTestLoader.loadTestsFromModule(test_validator)
+        result = unittest.TextTestRunner(stream=said, verbosity=0).run(tests)
+        n_failed = len(result.failures) + len(result.errors)
+        self.n_failed += n_failed
+        self.n_passed += result.testsRun - n_failed
+        print(said.getvalue() if n_failed else "ok   test_validator (%d tests)" % result.testsRun, flush=True)
 
     def one(self, name, plan):
         folder = os.path.join(self.keep, name)
@@ -66,6 +82,7 @@ class Runner:
         # One at a time: the other daemon's files have one name.
         with self.lock:
             expected = reference.compute(history, self.oracle)
+            self.seen.update(validator.seen(history))
         wrong = validator.check_all(history, expected)
         n_checked, n_all = validator.checked_frames(history, expected)
         n_tracks = len(model.all_tracks(history))
@@ -98,12 +115,14 @@ def plans(arguments, runner):
             yield "regression-" + os.path.splitext(os.path.basename(path))[0], json.load(file)
     seed = arguments.seed
     while True:
+        if arguments.count is not None and seed >= arguments.seed + arguments.count:
+            return
         yield "seed-%d" % seed, scenario.make(seed, arguments.length, runner.options.many)
         seed += 1
 
 
 def run_all(arguments, runner):
-    end_s = time.monotonic() + arguments.seconds
+    end_s = time.monotonic() + (arguments.seconds if arguments.count is None else float("inf"))
     todo = plans(arguments, runner)
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         running = set()
@@ -121,6 +140,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", required=True, help="folder of melstreamd and melstream")
     parser.add_argument("--seconds", type=float, default=60.0, help="no run begins later than that")
+    parser.add_argument("--count", type=int, help="of seeds, instead of a time")
     parser.add_argument("--length", type=float, default=8.0, help="seconds of one run")
     parser.add_argument("--seed", type=int, default=1, help="of the first run; each next one takes the next")
     parser.add_argument("--jobs", type=int, default=3, help="runs beside each other")
@@ -140,9 +160,12 @@ def main():
                 print("%s: %s" % (invariant, sentence))
             print("%s: %d broken" % (note, len(wrong)))
             return 1 if wrong else 0
+        if not arguments.plan:
+            runner.test_the_checks()
         run_all(arguments, runner)
     finally:
         runner.close()
+    print("seen: " + ", ".join("%d %s" % (n, what) for what, n in sorted(runner.seen.items())))
     print("%d passed, %d failed" % (runner.n_passed, runner.n_failed))
     return 1 if runner.n_failed else 0
 

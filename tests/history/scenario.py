@@ -5,7 +5,7 @@ import random
 FRONT_ENDS = ("whisper-80", "whisper-80", "kaldi-80", "nemo-80", "paraformer-560")
 ROOMS = ("kitchen", "hall")
 FAULTS = ("kill_daemon", "drain_daemon", "kill_subscriber", "stop_subscriber", "do_not_read", "cut", "stall", "kill_publisher",
-          "take_over", "end_publisher")
+          "take_over", "end_publisher", "stop_daemon")
 
 
 def make(seed, seconds, many):
@@ -14,9 +14,11 @@ def make(seed, seconds, many):
     history_s = rand.choice((2, 3, 4)) if seconds < 12 else rand.choice((3, 5, 8))
     publishers = [make_publisher(rand, number, seconds) for number in range(rand.randint(2, 3))]
     plan = {"seed": seed, "seconds": seconds, "history_s": history_s,
-            "always": rand.choice(([], ["whisper-80"], ["whisper-80", "kaldi-80"])),
-            "publishers": publishers, "subscribers": [], "faults": []}
+            "always": [], "publishers": publishers, "subscribers": [], "faults": []}
     front_ends = rand.sample(sorted(set(FRONT_ENDS)), 2)
+    # Else a front end is computed from a moment after its first subscription on, and nobody is told of all segments.
+    if rand.random() < 0.8:
+        plan["always"] = front_ends
     # One that is told of everything, for each stream and front end, so that all segments are known.
     for front_end in front_ends:
         if many:
@@ -54,14 +56,16 @@ def make_subscriber(rand, name, streams, front_end, witness=False):
             "block": rand.choice((1, 4, 4, 10, 50)), "max_delay_ms": rand.choice((20, 50, 200)), "policy": "drop_oldest",
             "start": "frame:0", "via": "unix", "out": "file", "at": 0.0, "again": 0.4, "resume": False, "witness": witness}
     if streams == "all" or isinstance(streams, str) or len(streams) > 1:
-        plan["start"] = "live" if witness else rand.choice(("live", "back:1.5"))
+        # A witness begins with the first frame also of what was opened a moment before it came.
+        plan["start"] = "back:1.8" if witness else rand.choice(("live", "back:1.5"))
     elif not witness:
         plan["start"] = rand.choice(("live", "back:1.5", "frame:0", "frame:150"))
     if witness:
         return plan
     plan.update(element_type=rand.choice(("f32", "f32", "f16")), via=rand.choice(("unix", "tcp", "proxy")),
-                out=rand.choice(("file", "pipe")), at=round(rand.uniform(0.0, 3.0), 2), resume=rand.random() < 0.7,
-                again=round(rand.uniform(0.1, 1.5), 2), no_ack=rand.random() < 0.3, reconnect=rand.random() < 0.25)
+                out=rand.choice(("file", "pipe")), at=round(rand.uniform(0.0, 3.0), 2), resume=rand.choice((False, "token", "token", "file")),
+                again=round(rand.uniform(0.1, 1.5), 2), no_ack=rand.random() < 0.3, reconnect=rand.random() < 0.25,
+                values=rand.random() < 0.1)
     if front_end != "paraformer-560":
         plan["smoothing"] = rand.choice(("none", "none", "none", "box3x3", "box3x3-valid"))
     if rand.random() < 0.2:
@@ -85,8 +89,8 @@ def make_faults(rand, plan):
             fault["target"] = rand.choice(targets[fault["do"]])
         if fault["do"] in ("stop_subscriber", "do_not_read"):
             fault["seconds"] = round(rand.uniform(0.5, plan["history_s"] + 2.0), 2)
-        if fault["do"] == "stall":
-            fault["seconds"] = round(rand.uniform(0.3, 2.0), 2)
+        if fault["do"] in ("stall", "stop_daemon"):
+            fault["seconds"] = round(rand.uniform(0.3, 1.8), 2)
         if fault["do"] in ("kill_daemon", "drain_daemon"):
             fault["seconds"] = round(rand.uniform(0.1, 0.8), 2)
         faults.append(fault)

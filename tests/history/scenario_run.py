@@ -3,6 +3,7 @@ the folder afterwards."""
 import json
 import os
 import shutil
+import signal
 import tempfile
 import time
 
@@ -33,7 +34,7 @@ class Run:
         self.server = parties.Server(self.record, bin_folder, self.scratch, config, sources)
         self.proxy = tcp_proxy.TcpProxy(("127.0.0.1", self.server.port))
         self.ingest_proxy = tcp_proxy.TcpProxy(("127.0.0.1", self.ingest_port))
-        self.poller = parties.Poller(self.record, self.server, plan.get("poll_s", 0.4))
+        self.poller = parties.Poller(self.record, self.server, plan.get("poll_s", 0.4), options.lists_subscribers)
         self.publishers = {one["id"]: parties.Publisher(self, one) for one in plan["publishers"]}
         self.subscribers = {one["id"]: parties.Subscriber(self, one) for one in plan["subscribers"]}
         self.later = []  # (when, what): the second half of faults
@@ -91,6 +92,13 @@ class Run:
             self.end_senders()
             self.server.drain(any(one.current and one.current.stopped for one in self.subscribers.values()))
             self.after(fault, t_s, self.server.start)
+
+    def do_stop_daemon(self, fault, _):
+        """A machine that stands still: what comes meanwhile may be more than the ring holds."""
+        if self.server.alive():
+            self.server.process.send_signal(signal.SIGSTOP)
+            time.sleep(fault["seconds"])
+            self.server.process.send_signal(signal.SIGCONT)
 
     def end_senders(self):
         """Datagrams go nowhere while there is no daemon: their sender's next life begins with the next daemon."""

@@ -7,6 +7,8 @@ import sys
 import unittest
 import zlib
 
+import numpy
+
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import framing  # noqa: E402
@@ -48,7 +50,8 @@ def end(next_frame, reason="COMPLETED", epoch=EPOCH, stream="a"):
 
 
 def failure(next_frame, message, epoch=EPOCH, stream="a"):
-    return {"type": "failure", "stream": stream, "epoch": epoch, "next_frame": next_frame, "code": 9, "message": message}
+    return {"type": "failure", "stream": stream, "epoch": epoch, "next_frame": next_frame, "message": message,
+            "code": "RESOURCE_EXHAUSTED" if message.startswith("too slow") else "FAILED_PRECONDITION"}
 
 
 def session(name, responses, **fields):
@@ -82,12 +85,14 @@ def good():
     sessions = [session("w.0", whole), session("s.0", late), session("r.0", cut, killed=True, exit_code=None),
                 session("r.1", resumed, request={"resumes": [token]})]
     info = {"queued_bytes": 10, "queued_bytes_peak": 20, "queued_bytes_limit": 30}
-    counters = {"samples_offered": 8000, "samples_accepted": 7600, "samples_dropped": 400, "packets": 20, "packets_late": 0}
+    counters = {"samples_offered": 8000, "samples_accepted": 7600, "samples_dropped": 400, "packets": 20,
+                "packets_late": 0, "packets_lost": 1}
     polls = [{"t_ns": RECEIVED, "instance": 0, "info": info, "streams": [
         {"stream": "a", "epoch": EPOCH, "state": "live", "timeline_samples": 4000, "gap_samples": 400, "labels": {}}],
               "sources": [{"id": "a", "labels": {"life": "a.0"}, "counters": counters}]}]
     network = [{"life": "a.0", "packet_samples": 400, "sent": 20, "n_dropped": 1}]
-    instances = [model.Instance(0, RECEIVED - S, RECEIVED + 30 * S, "drain", 0)]
+    delivered = {"frames_delivered": 47 + 42 + 12 + 35, "frames_gapped": 3 + 6 + 3}
+    instances = [model.Instance(0, RECEIVED - S, RECEIVED + 30 * S, "drain", 0, totals=delivered)]
     return model.History(lives, sessions, instances, polls, [], 4.0, network)
 
 
@@ -101,6 +106,7 @@ def two_lives():
     history = good()
     token = {"stream": "a", "epoch": EPOCH, "next_frame": 12}
     history.lives.append(model.Life("a.1", "a", epoch="88", began_ns=RECEIVED + 10 * S))
+    history.instances[0].totals = None
     history.sessions.append(session("r.2", [], exit_code=1, error="melstream: EPOCH_CHANGED: gone (FAILED_PRECONDITION)",
                                     request={"resumes": [token]}, began_ns=RECEIVED + 20 * S))
     return history
@@ -109,9 +115,11 @@ def two_lives():
 def many():
     """A subscription to two streams at once, whose call is interrupted at the end of the run."""
     history = good()
+    history.instances[0].totals = None
     both = [start(), start(0, "5", "b"), block(0, 12), block(0, 4, epoch="5", stream="b"), block(12, 8),
             gap(20, 3, "NET_LOSS", 3600, 400), failure(4, "too slow", "5", "b"), block(23, 27, 3600), end(50)]
-    history.sessions.append(session("m.0", both, interrupted=True, request={"many": True, "streams": "all"}))
+    history.sessions.append(session("m.0", both, interrupted=True, request={
+        "many": True, "streams": "all", "policy": "disconnect"}))
     return history
 
 
@@ -167,7 +175,16 @@ class I1(Checks):
     def test_what_the_network_lost_is_counted(self):
         def change(history):
             history.network[0]["n_dropped"] = 2
-        self.broken(validator.check_i1, "were counted", change)
+        self.broken(validator.check_i1, "2 packets were lost on the way, 1 were counted", change)
+
+    def test_what_the_network_lost_is_dropped(self):
+        def change(history):
+            history.network[0]["packet_samples"] = 320
+        self.broken(validator.check_i1, "320 samples were lost on the way, 400 were dropped", change)
+        history = good()
+        change(history)
+        history.faults.append({"do": "stop_daemon", "t_ns": RECEIVED})
+        self.assert_holds(validator.check_i1, history)
 
     def test_what_the_network_lost_is_told(self):
         def change(history):
@@ -333,10 +350,12 @@ class I6(Checks):
             history.sessions[3].responses = [start(0, "88"), block(0, 4, epoch="88")]
         self.broken(validator.check_i6, "was sent epoch 88", change)
 
-    def test_data_beside_a_refusal(self):
-        def change(history):
-            history.sessions[-1].responses = [start(0, "88"), block(0, 4, epoch="88")]
-        self.broken(validator.check_i6, "was sent epoch 88", change, two_lives)
+    def test_the_client_begins_anew_when_refused(self):
+        history = two_lives()
+        history.sessions[-1].responses = [start(0, "88"), block(0, 4, epoch="88")]
+        self.assert_holds(validator.check_i6, history)
+        history.sessions[-1].error = ""
+        self.assert_broken(validator.check_i6, history, "was sent epoch 88")
 
     def test_many_go_on_with_the_new_life(self):
         history = two_lives()
@@ -356,6 +375,15 @@ class I6(Checks):
         def change(history):
             history.sessions[3].responses = []
         self.broken(validator.check_i6, "nothing came of the token", change)
+
+
+    def test_reconnecting_goes_on_where_it_was(self):
+        def change(history):
+            history.sessions[0].responses[3:3] = [start(19)]
+        self.broken(validator.check_i6, "goes on at frame 19, it was at 20", change)
+        history = good()
+        history.sessions[0].responses[3:3] = [start(20)]
+        self.assert_holds(validator.check_i6, history)
 
 
 class I7(Checks):
@@ -380,6 +408,11 @@ class I8(Checks):
 
     def test_over_the_peak(self):
         self.broken(validator.check_i8, "the peak is told as 20", self.change_info(queued_bytes=21))
+
+    def test_one_subscription(self):
+        def change(history):
+            history.polls[0]["subscribers"] = [{"queued_bytes": 16}, {"queued_bytes": 15}]
+        self.broken(validator.check_i8, "subscriptions have 31 bytes queued", change)
 
     def test_no_limit(self):
         self.broken(validator.check_i8, "no limit", self.change_info(queued_bytes_limit=0))
@@ -432,6 +465,22 @@ class I10(Checks):
             history.sessions[0].error = ""
         self.broken(validator.check_i10, "said nothing", change)
 
+    def test_failures_are_explained(self):
+        def change(history):
+            history.sessions[-1].request["policy"] = "drop_oldest"
+            history.sessions[-1].responses[6].update(code="RESOURCE_EXHAUSTED")
+        self.broken(validator.check_i10, "failed for no reason", change, many)
+
+    def test_totals_of_many(self):
+        def change(history):
+            history.sessions[-1].error = "melstream: 2 streams (1 ended), 51 frames, 1 gaps (3 frames)"
+            history.sessions[-1].interrupted = False
+        history = many()
+        change(history)
+        self.assert_holds(validator.check_i10, history)
+        history.sessions[-1].error = "melstream: 2 streams (1 ended), 50 frames, 1 gaps (3 frames)"
+        self.assert_broken(validator.check_i10, history, "it got 51 frames")
+
     def test_printed_totals(self):
         def change(history):
             history.sessions[0].error = "melstream: 46 frames, 1 gaps (3 frames)"
@@ -450,6 +499,22 @@ class I10(Checks):
         change(history)
         history.instances[0].may_time_out = True
         self.assert_holds(validator.check_i10, history)
+
+    def test_the_log_says_more(self):
+        """The reader that was killed may have missed some."""
+        history = good()
+        history.instances[0].totals["frames_delivered"] += 4
+        self.assert_holds(validator.check_i10, history)
+        del history.sessions[2:]
+        history.instances[0].totals = {"frames_delivered": 47 + 42, "frames_gapped": 9}
+        self.assert_holds(validator.check_i10, history)
+        history.instances[0].totals["frames_delivered"] += 4
+        self.assert_broken(validator.check_i10, history, "logged frames_delivered 93, its readers got 89")
+
+    def test_the_log_says_less(self):
+        def change(history):
+            history.instances[0].totals["frames_gapped"] -= 1
+        self.broken(validator.check_i10, "logged frames_gapped 11", change)
 
     def test_list_and_totals(self):
         def change(history):
@@ -492,10 +557,14 @@ class Histories(unittest.TestCase):
             os.unlink(path)
 
     def test_crcs_of_values(self):
-        values = {"values": [[0.5, -1.0], [0.0, 3.0]]}
-        import numpy  # pylint: disable=import-outside-toplevel
-        expected = [zlib.crc32(numpy.array(row, "<f4").tobytes()) for row in values["values"]]
-        self.assertEqual(model.frame_crcs(values), expected)
+        rows = [[0.5, -1.0], [0.0, 3.0]]
+        line = {"type": "block", "first_frame": 7, "frame_count": 2, "capture_time_ns": 1, "received_time_ns": 2, "values": rows}
+        crcs = [zlib.crc32(numpy.array(row, "<f4").tobytes()) for row in rows]
+        expected = {"type": "block", "first_frame": 7, "n_frames": 2, "capture_ns": 1, "received_ns": 2, "crc": crcs}
+        self.assertEqual(model.normalized(line), expected)
+        self.assertEqual(model.normalized({**line, "frame_crc32": crcs}), expected)
+        with self.assertRaises(AssertionError):
+            model.normalized({**line, "frame_crc32": [crcs[0], crcs[0]]})
 
     def test_a_second_start_breaks_a_track(self):
         tracks, strays = model.tracks_of(session("x.0", [start(), block(0, 4), start(4), block(4, 4), end(8)]))

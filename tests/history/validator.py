@@ -1,6 +1,7 @@
 """The invariants I1 to I11 of the design, each a function from a history (history.py) to the list of what breaks it: a
 sentence each, none if it holds. Nothing here starts or reads anything."""
 import collections
+import re
 
 import framing
 import history as model
@@ -99,23 +100,27 @@ def totals_wrong(who, n):
 
 
 def network_wrong(history):
-    """Each packet that never went out is in the counters and in the gaps; nothing else is."""
+    """Each packet that never went out is in the counters; all that is missing is in the gaps; nothing else is."""
     wrong = []
     for one in history.network:
         life = next(life for life in history.lives if life.name == one["life"])
         counters = last_counters(history, life)
-        if counters is None or counters["packets_late"] > 0 or counters.get("kernel_drops", 0) > 0:
-            continue  # the machine added losses of its own
+        if counters is None:
+            continue
         # What was lost at either end is nobody's: no packet came before, or after it.
-        n = one["packet_samples"] * one["n_dropped"]
-        if counters["samples_dropped"] != n:
-            wrong.append("life %s: %d samples were lost on the way, %d were counted" % (life.name, n,
-                                                                                      counters["samples_dropped"]))
-        for track in model.all_tracks(history):
-            if track.epoch == life.epoch and is_whole(track):
-                told = sum(loss[2] for loss in audio_losses(track))
-                if told != n:
-                    wrong.append("%s: %d samples were lost on the way, %d were told" % (track, n, told))
+        machine_lost = counters["packets_late"] > 0 or counters.get("kernel_drops", 0) > 0
+        if not machine_lost and counters["packets_lost"] != one["n_dropped"]:
+            wrong.append("life %s: %d packets were lost on the way, %d were counted" % (life.name, one["n_dropped"],
+                                                                                     counters["packets_lost"]))
+        n_lost = counters["packets_lost"] * one["packet_samples"]
+        stood_still = any(fault["do"] == "stop_daemon" for fault in history.faults)
+        if counters["samples_dropped"] < n_lost or (counters["samples_dropped"] > n_lost and not stood_still):
+            wrong.append("life %s: %d samples were lost on the way, %d were dropped" % (life.name, n_lost,
+                                                                                     counters["samples_dropped"]))
+        for track in history_tracks_of(history, life.epoch):
+            told = sum(loss[2] for loss in audio_losses(track))
+            if is_whole(track) and told != counters["samples_dropped"]:
+                wrong.append("%s: %d samples were dropped, %d were told" % (track, counters["samples_dropped"], told))
     return wrong
 
 
@@ -271,7 +276,7 @@ def check_i5(history):
 def check_i6(history):
     """Resuming: the same frame has the same bytes however often and to whom it is sent; a token leads right behind the
     response that it came with, or to a gap from there on, or is refused; never to another life."""
-    return repeated_frames_wrong(history) + resumes_wrong(history)
+    return repeated_frames_wrong(history) + resumes_wrong(history) + reconnects_wrong(history)
 
 
 def repeated_frames_wrong(history):
@@ -325,12 +330,27 @@ def resumed_place_wrong(history, session, resume, track):
     return wrong
 
 
+def reconnects_wrong(history):
+    """A client that reconnected goes on with each stream where it was: each frame comes once."""
+    wrong = []
+    for session in history.sessions:
+        came_to = {}
+        for track in model.tracks_of(session)[0]:
+            key = (track.stream, track.epoch)
+            due = came_to.get(key)
+            if due is not None and track.start["first_frame"] != due:
+                wrong.append("%s: goes on at frame %d, it was at %d" % (track, track.start["first_frame"], due))
+            n_told = sum(one["n_frames"] for one in track.items if one["type"] in ("block", "gap"))
+            came_to[key] = track.start["first_frame"] + n_told
+    return wrong
+
+
 def refused_resume_wrong(history, session, resume, other, strays):
     """The token's life is not what came: it must have been refused, and for a reason."""
     wrong = []
     told = "EPOCH_CHANGED" in session.error or any(
         one["type"] == "failure" and one["stream"] == resume["stream"] and "EPOCH_CHANGED" in one["message"] for one in strays)
-    if other is not None and not (session.request.get("many") and told):
+    if other is not None and not told:
         wrong.append("%s: resumed epoch %s of %s and was sent epoch %s" % (session.name, resume["epoch"], resume["stream"],
                                                                      other.epoch))
     if not told:
@@ -393,6 +413,9 @@ def check_i8(history):
             wrong.append("%d bytes were queued, the limit is %d" % (info["queued_bytes_peak"], info["queued_bytes_limit"]))
         if info["queued_bytes"] > info["queued_bytes_peak"]:
             wrong.append("%d bytes are queued, the peak is told as %d" % (info["queued_bytes"], info["queued_bytes_peak"]))
+        n_queued = sum(one["queued_bytes"] for one in poll.get("subscribers") or [])
+        if n_queued > info["queued_bytes_limit"] > 0:
+            wrong.append("the subscriptions have %d bytes queued, the limit is %d" % (n_queued, info["queued_bytes_limit"]))
     return wrong
 
 
@@ -425,7 +448,29 @@ def check_i10(history):
         good = (-9,) if instance.how == "kill" else (0, 75) if instance.may_time_out else (0,)
         if instance.exit_code not in good:
             wrong.append("daemon %d (%s) ended with %s" % (instance.number, instance.how or "not told to", instance.exit_code))
+        wrong += logged_totals_wrong(history, instance)
     return wrong + totals_disagree(history)
+
+
+def logged_totals_wrong(history, instance):
+    """The daemon's last line against what all its readers got: less if one was cut off, else exactly that."""
+    if not instance.totals:
+        return []
+    tracks = [track for track in model.all_tracks(history) if instance_of(history, track) == instance.number]
+    exact = all(track.end is not None for track in tracks) and not any(
+        instance_of(history, track) is None for track in model.all_tracks(history))
+    wrong = []
+    for key, n in (("frames_delivered", sum(block["n_frames"] for track in tracks for block in track.blocks())),
+                   ("frames_gapped", sum(gap["n_frames"] for track in tracks for gap in track.gaps()))):
+        logged = instance.totals[key]
+        if logged < n or (exact and logged > n):
+            wrong.append("daemon %d logged %s %d, its readers got %d" % (instance.number, key, logged, n))
+    return wrong
+
+
+def instance_of(history, track):
+    life = history.life_of(track.epoch)
+    return life.instance if life else None
 
 
 def end_wrong(history, session):
@@ -436,7 +481,7 @@ def end_wrong(history, session):
     if session.exit_code < 0 or "terminate called" in session.error or "please report" in session.error:
         return ["%s: ended with %d: %s" % (session.name, session.exit_code, session.error.strip())]
     tracks, strays = model.tracks_of(session)
-    wrong = printed_totals_wrong(session, tracks)
+    wrong = printed_totals_wrong(session, tracks) + failures_wrong(session)
     many = session.request.get("many")
     open_tracks = [track for track in tracks if track.end is None and track.failure is None and not track.broken]
     ended_well = not open_tracks and (many or tracks or any(one["type"] == "end" for one in strays))
@@ -457,6 +502,10 @@ def explained(history, session, tracks):
     """An error is what it says, or something was done to the session."""
     if any(track.end is not None and track.end["reason"] != "COMPLETED" for track in tracks):
         return True
+    if any(one["type"] == "failure" for one in session.responses):
+        return True  # failures_wrong() asks why
+    if "RESOURCE_EXHAUSTED" in session.error and "too slow" in session.error:
+        return session.request.get("policy") == "disconnect" and session.hampered
     if "EPOCH_CHANGED" in session.error:
         return bool(session.request.get("resumes")) or session.request.get("reconnect", False)
     if "NOT_FOUND" in session.error or "no stream" in session.error:
@@ -464,17 +513,28 @@ def explained(history, session, tracks):
     return cut_short(history, session)
 
 
+def failures_wrong(session):
+    """One of many streams is given up only if it was to be: too slow by the reader's own policy, or no longer there."""
+    wrong = []
+    for one in session.responses:
+        if one["type"] != "failure":
+            continue
+        slow = one["code"] == "RESOURCE_EXHAUSTED" and session.request.get("policy") == "disconnect"
+        gone = "EPOCH_CHANGED" in one["message"] and (session.request.get("resumes") or session.request.get("reconnect"))
+        if not slow and not gone:
+            wrong.append("%s: stream %s failed for no reason: %s" % (session.name, one["stream"], one["message"]))
+    return wrong
+
+
 def printed_totals_wrong(session, tracks):
     """`melstream: N frames, N gaps (N frames), ...` is what its lines say."""
-    said = next((line for line in session.error.splitlines() if line.startswith("melstream: ") and " frames, " in line
-                 and " gaps" in line), None)
+    said = re.search(r"^melstream: .*?(\d+) frames, (\d+) gaps.*$", session.error, re.MULTILINE)
     if said is None:
         return []
     n_frames = sum(block["n_frames"] for track in tracks for block in track.blocks())
     n_gaps = sum(len(track.gaps()) for track in tracks)
-    words = said.split()
-    if (int(words[1]), int(words[3])) != (n_frames, n_gaps):
-        return ["%s: it got %d frames and %d gaps, and says: %s" % (session.name, n_frames, n_gaps, said)]
+    if (int(said.group(1)), int(said.group(2))) != (n_frames, n_gaps):
+        return ["%s: it got %d frames and %d gaps, and says: %s" % (session.name, n_frames, n_gaps, said.group(0))]
     return []
 
 
@@ -529,6 +589,26 @@ def checked_frames(history, reference):
             n_all += block["n_frames"]
             n_checked += sum(block["first_sample"] + i * stride in expected for i in range(block["n_frames"]))
     return n_checked, n_all
+
+
+def seen(history):
+    """How often what occurred: a check of what never happened proves nothing."""
+    n = collections.Counter()
+    for fault in history.faults:
+        n["faults " + fault["do"]] += 1
+    for session in history.sessions:
+        tracks, strays = model.tracks_of(session)
+        resumes = session.request.get("resumes", [])
+        n["sessions"] += 1
+        n["tokens resumed"] += len(resumes)
+        n["tokens refused"] += sum(one["type"] == "failure" for one in strays) + ("EPOCH_CHANGED" in session.error)
+        for track in tracks:
+            for gap in track.gaps():
+                n["gaps " + gap["reason"]] += 1
+            n["discontinuities"] += sum(one["type"] == "discontinuity" for one in track.items)
+            n["ends " + track.end["reason"] if track.end else "tracks without an end"] += 1
+    n["networks with losses known"] += len(history.network)
+    return n
 
 
 CHECKS = {"I1": check_i1, "I2": check_i2, "I3": check_i3, "I4": check_i4, "I5": check_i5, "I6": check_i6, "I7": check_i7,
