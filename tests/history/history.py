@@ -81,6 +81,7 @@ class History:
     polls: list = dataclasses.field(default_factory=list)  # {"t_ns", "instance", "info", "streams", "sources"}
     faults: list = dataclasses.field(default_factory=list)  # {"t_ns", "do", "target", "until_ns"}
     history_s: float = 4.0
+    always: list = dataclasses.field(default_factory=list)  # front ends that are computed for every stream
     network: list = dataclasses.field(default_factory=list)  # of an RTP life: {"life", "packet_samples", "sent", "dropped"}
 
     def life_of(self, epoch):
@@ -192,6 +193,7 @@ def load(folder):
         kind = event.pop("event")
         if kind == "run":
             history.history_s = event["history_s"]
+            history.always = event["always"]
         elif kind == "life":
             lives.setdefault(event["name"], Life(event["name"], event.get("stream", ""))).__dict__.update(event)
         elif kind == "session":

@@ -142,8 +142,9 @@ class Life:
         self.stream = plan["id"]
         self.seed = run.plan["seed"] * 1000003 + sum(plan["id"].encode()) * 1009 + number
         self.n_samples = n_samples
+        self.instance = run.server.number
         self.note(stream=self.stream, kind=plan["kind"], pcm_seed=self.seed, n_sent=n_samples,
-                  instance=run.server.number, began_ns=now_ns())
+                  instance=self.instance, began_ns=now_ns())
 
     def note(self, **fields):
         self.run.record.note("life", name=self.name, **fields)
@@ -276,10 +277,11 @@ class RtpLife(SenderLife):
             lost_last -= 1
         n_dropped = sum(number < lost_last for number in proxy.dropped)
         arrived = len(proxy.received) == n_sent and not proxy.waiting
-        if self.opened and self.run.server.alive() and arrived and self.plan.get("conceal", "none") == "none":
+        same_daemon = self.run.server.alive() and self.run.server.number == self.instance
+        if self.opened and same_daemon and arrived and self.plan.get("conceal", "none") == "none":
             self.run.poller.ask()
             self.run.record.note("network", life=self.name, packet_samples=self.n_packet, sent=n_sent, n_dropped=n_dropped)
-        if self.run.server.alive():
+        if same_daemon:
             self.run.server.call("close", self.stream)
         self.note(ended_ns=now_ns(), n_sent=n_sent * self.n_packet)
 

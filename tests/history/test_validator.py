@@ -93,7 +93,7 @@ def good():
     network = [{"life": "a.0", "packet_samples": 400, "sent": 20, "n_dropped": 1}]
     delivered = {"frames_delivered": 47 + 42 + 12 + 35, "frames_gapped": 3 + 6 + 3}
     instances = [model.Instance(0, RECEIVED - S, RECEIVED + 30 * S, "drain", 0, totals=delivered)]
-    return model.History(lives, sessions, instances, polls, [], 4.0, network)
+    return model.History(lives=lives, sessions=sessions, instances=instances, polls=polls, network=network)
 
 
 def good_reference():
@@ -458,6 +458,14 @@ class I10(Checks):
         change(history)
         history.instances[0].stop_ns = RECEIVED + 9 * S
         self.assertFalse([one for one in validator.check_i10(history) if "for no reason" in one])
+
+    def test_a_front_end_that_nobody_asked_for(self):
+        history = good()
+        history.sessions[1].exit_code = 1
+        history.sessions[1].error = "melstream: stream 'a' has ended, and front end 'whisper-80' was not computed while it lived"
+        self.assertFalse([one for one in validator.check_i10(history) if "for no reason" in one])
+        history.always = ["whisper-80"]
+        self.assert_broken(validator.check_i10, history, "for no reason")
 
     def test_an_error_without_words(self):
         def change(history):

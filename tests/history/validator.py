@@ -504,6 +504,8 @@ def explained(history, session, tracks):
         return True
     if any(one["type"] == "failure" for one in session.responses):
         return True  # failures_wrong() asks why
+    if "was not computed while it lived" in session.error:
+        return session.features()[:2] not in [(front_end, "none") for front_end in history.always]
     if "RESOURCE_EXHAUSTED" in session.error and "too slow" in session.error:
         return session.request.get("policy") == "disconnect" and session.hampered
     if "EPOCH_CHANGED" in session.error:
