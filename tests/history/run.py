@@ -18,6 +18,7 @@ import io
 import json
 import os
 import shutil
+import statistics
 import sys
 import threading
 import time
@@ -51,6 +52,7 @@ class Runner:
         self.n_passed = 0
         self.n_failed = 0
         self.seen = collections.Counter()
+        self.latencies = {True: [], False: []}  # by whether other readers were stopped
 
     def close(self):
         self.oracle.close()
@@ -83,11 +85,21 @@ class Runner:
         with self.lock:
             expected = reference.compute(history, self.oracle)
             self.seen.update(validator.seen(history))
+            stopped, latencies = validator.latencies(history)
+            self.latencies[stopped] += latencies
         wrong = validator.check_all(history, expected)
         n_checked, n_all = validator.checked_frames(history, expected)
         n_tracks = len(model.all_tracks(history))
         return wrong, "%d lives, %d sessions, %d tracks, %d frames, %d of them recomputed" % (
             len(history.lives), len(history.sessions), n_tracks, n_all, n_checked)
+
+    def summary(self):
+        """What occurred, and I7's ratio: for information, since other work on the machine decides it too."""
+        print("seen: " + ", ".join("%d %s" % (n, what) for what, n in sorted(self.seen.items()) if n))
+        if self.latencies[True] and self.latencies[False]:
+            with_stopped, without = (statistics.median(self.latencies[key]) for key in (True, False))
+            print("added latency, median of the p99 of readers left alone: %.1f ms beside stopped ones, %.1f ms without, "
+                  "ratio %.2f" % (with_stopped, without, with_stopped / without))
 
     def report(self, name, folder, wrong, note):
         with self.lock:
@@ -165,7 +177,7 @@ def main():
         run_all(arguments, runner)
     finally:
         runner.close()
-    print("seen: " + ", ".join("%d %s" % (n, what) for what, n in sorted(runner.seen.items())))
+    runner.summary()
     print("%d passed, %d failed" % (runner.n_passed, runner.n_failed))
     return 1 if runner.n_failed else 0
 

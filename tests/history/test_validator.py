@@ -399,6 +399,14 @@ class I7(Checks):
         self.assert_holds(validator.check_i7, history)
 
 
+    def test_latencies_are_reported(self):
+        history = good()
+        history.sessions[0].error += "melstream: 47 frames, 1 gaps, added latency p50 11.0 ms p99 21.5 ms\n"
+        self.assertEqual(validator.latencies(history), (False, [21.5]))
+        history.sessions[0].hampered = True
+        self.assertEqual(validator.latencies(history), (True, []))
+
+
 class I8(Checks):
     def change_info(self, **fields):
         return lambda history: history.polls[0]["info"].update(fields)

@@ -593,6 +593,14 @@ def checked_frames(history, reference):
     return n_checked, n_all
 
 
+def latencies(history):
+    """(whether some reader was stopped, [added latency in ms, p99 of each session that was left alone])"""
+    stopped = any(session.hampered for session in history.sessions)
+    said = [re.search(r"added latency p50 [0-9.]+ ms p99 ([0-9.]+) ms", session.error) for session in history.sessions
+            if not session.hampered and not session.killed]
+    return stopped, [float(one.group(1)) for one in said if one]
+
+
 def seen(history):
     """How often what occurred: a check of what never happened proves nothing."""
     n = collections.Counter()
@@ -620,4 +628,5 @@ CHECKS = {"I1": check_i1, "I2": check_i2, "I3": check_i3, "I4": check_i4, "I5": 
 def check_all(history, reference):
     """[(invariant, sentence)]"""
     wrong = [(name, sentence) for name, check in CHECKS.items() for sentence in check(history)]
-    return wrong + [("I11", sentence) for sentence in check_i11(history, reference)]
+    wrong += [("I11", sentence) for sentence in check_i11(history, reference)]
+    return list(dict.fromkeys(wrong))
