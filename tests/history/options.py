@@ -40,6 +40,8 @@ class Options:
             command.append("--crc")
             if not plan.get("values"):
                 command.append("--no-values")
+        if plan.get("frames") is not None:
+            command += ["--frames", str(plan["frames"])]
         if self.reconnect and plan.get("reconnect"):
             command.append("--reconnect")
         if self.acknowledges and plan.get("no_ack"):

@@ -345,7 +345,7 @@ class Subscription:
         request = {"front_end": plan["front_end"], "smoothing": plan["smoothing"], "element_type": plan["element_type"],
                    "many": bool(many) or len(plan["streams"]) > 1, "streams": plan["streams"], "wait": True,
                    "start": plan["start"], "policy": plan["policy"], "via": plan["via"], "resumes": resumes,
-                   "reconnect": plan.get("reconnect", False)}
+                   "reconnect": plan.get("reconnect", False), "frames": plan.get("frames")}
         self.note(subscriber=plan["id"], request=request, began_ns=now_ns())
         command = run.options.subscribe(plan, tokens, run.address(plan["via"]), self.token_file(tokens))
         with open(self.errors, "wb") as errors:

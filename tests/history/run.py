@@ -52,7 +52,7 @@ class Runner:
         self.n_passed = 0
         self.n_failed = 0
         self.seen = collections.Counter()
-        self.latencies = {True: [], False: []}  # by whether other readers were stopped
+        self.latencies = {"before": [], "beside": []}
 
     def close(self):
         self.oracle.close()
@@ -85,8 +85,8 @@ class Runner:
         with self.lock:
             expected = reference.compute(history, self.oracle)
             self.seen.update(validator.seen(history))
-            stopped, latencies = validator.latencies(history)
-            self.latencies[stopped] += latencies
+            for when, measured in validator.latencies(history).items():
+                self.latencies[when] += measured
         wrong = validator.check_all(history, expected)
         n_checked, n_all = validator.checked_frames(history, expected)
         n_tracks = len(model.all_tracks(history))
@@ -96,10 +96,10 @@ class Runner:
     def summary(self):
         """What occurred, and I7's ratio: for information, since other work on the machine decides it too."""
         print("seen: " + ", ".join("%d %s" % (n, what) for what, n in sorted(self.seen.items()) if n))
-        if self.latencies[True] and self.latencies[False]:
-            with_stopped, without = (statistics.median(self.latencies[key]) for key in (True, False))
-            print("added latency, median of the p99 of readers left alone: %.1f ms beside stopped ones, %.1f ms without, "
-                  "ratio %.2f" % (with_stopped, without, with_stopped / without))
+        if all(self.latencies.values()):
+            before, beside = (statistics.median(self.latencies[when]) for when in ("before", "beside"))
+            print("added latency p99 of a reader: %.1f ms, beside stopped readers %.1f ms, ratio %.2f (medians of %d and %d)" % (
+                before, beside, beside / before, len(self.latencies["before"]), len(self.latencies["beside"])))
 
     def report(self, name, folder, wrong, note):
         with self.lock:

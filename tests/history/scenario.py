@@ -11,6 +11,8 @@ FAULTS = ("kill_daemon", "drain_daemon", "kill_subscriber", "stop_subscriber", "
 def make(seed, seconds, many):
     """many: whether subscriptions to many streams may be made."""
     rand = random.Random(seed)
+    if seed % 10 == 0:
+        return make_isolation(rand, seed, seconds)
     history_s = rand.choice((2, 3, 4)) if seconds < 12 else rand.choice((3, 5, 8))
     publishers = [make_publisher(rand, number, seconds) for number in range(rand.randint(2, 3))]
     plan = {"seed": seed, "seconds": seconds, "history_s": history_s,
@@ -33,6 +35,25 @@ def make(seed, seconds, many):
             choices += ["all", "room=" + rand.choice(ROOMS), rand.sample(ids, 2)]
         plan["subscribers"].append(make_subscriber(rand, "s%d" % number, rand.choice(choices), rand.choice(front_ends)))
     plan["faults"] = make_faults(rand, plan)
+    return plan
+
+
+def make_isolation(rand, seed, seconds):
+    """Readers that are measured, the second half of the time beside others that were stopped."""
+    stream = {"id": "push0", "kind": "push", "labels": {}, "at": 0.1, "seconds": seconds, "again": 0.3, "chunk": 160}
+    plan = {"seed": seed, "seconds": seconds, "history_s": 2, "always": ["whisper-80"], "publishers": [stream],
+            "subscribers": [], "faults": []}
+    half = seconds / 2
+    for when, at in (("before", 0.5), ("beside", half + 0.3)):
+        for number in range(3):
+            one = make_subscriber(rand, "%s-%d" % (when, number), ["push0"], "whisper-80", witness=True)
+            one.update(start="live", at=at, again=None, block=4, max_delay_ms=50, frames=int((half - 1.2) * 100))
+            plan["subscribers"].append(one)
+    for number in range(4):
+        one = make_subscriber(rand, "stopped-%d" % number, ["push0"], "whisper-80")
+        one.update(start="live", at=0.3, via="unix", policy="drop_oldest")
+        plan["subscribers"].append(one)
+        plan["faults"].append({"at": half, "do": "stop_subscriber", "target": one["id"], "seconds": half})
     return plan
 
 

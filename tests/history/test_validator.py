@@ -401,10 +401,10 @@ class I7(Checks):
 
     def test_latencies_are_reported(self):
         history = good()
-        history.sessions[0].error += "melstream: 47 frames, 1 gaps, added latency p50 11.0 ms p99 21.5 ms\n"
-        self.assertEqual(validator.latencies(history), (False, [21.5]))
-        history.sessions[0].hampered = True
-        self.assertEqual(validator.latencies(history), (True, []))
+        for name, p99 in (("before-0.0", "21.5"), ("beside-0.0", "22.5"), ("s.9", "99.0")):
+            history.sessions.append(session(name, []))
+            history.sessions[-1].error = "melstream: 47 frames, 1 gaps, added latency p50 11.0 ms p99 %s ms" % p99
+        self.assertEqual(validator.latencies(history), {"before": [21.5], "beside": [22.5]})
 
 
 class I8(Checks):
@@ -446,6 +446,16 @@ class I9(Checks):
 class I10(Checks):
     def test_no_end(self):
         self.broken(validator.check_i10, "ended with 0, without an end", lambda history: history.sessions[0].responses.pop())
+
+    def test_enough_frames(self):
+        def change(history):
+            history.sessions[0].request["frames"] = 46
+        history = good()
+        history.sessions[0].responses.pop()
+        history.sessions[0].request["frames"] = 47
+        self.assert_holds(validator.check_i10, history)
+        change(history)
+        self.assert_broken(validator.check_i10, history, "ended with 0, without an end")
 
     def test_hangs(self):
         def change(history):

@@ -484,7 +484,9 @@ def end_wrong(history, session):
     wrong = printed_totals_wrong(session, tracks) + failures_wrong(session)
     many = session.request.get("many")
     open_tracks = [track for track in tracks if track.end is None and track.failure is None and not track.broken]
-    ended_well = not open_tracks and (many or tracks or any(one["type"] == "end" for one in strays))
+    n_frames = sum(block["n_frames"] for track in tracks for block in track.blocks())
+    had_enough = session.request.get("frames") is not None and n_frames == session.request["frames"]
+    ended_well = had_enough or not open_tracks and (many or tracks or any(one["type"] == "end" for one in strays))
     if session.interrupted:
         return wrong
     if session.exit_code == 0:
@@ -594,11 +596,15 @@ def checked_frames(history, reference):
 
 
 def latencies(history):
-    """(whether some reader was stopped, [added latency in ms, p99 of each session that was left alone])"""
-    stopped = any(session.hampered for session in history.sessions)
-    said = [re.search(r"added latency p50 [0-9.]+ ms p99 ([0-9.]+) ms", session.error) for session in history.sessions
-            if not session.hampered and not session.killed]
-    return stopped, [float(one.group(1)) for one in said if one]
+    """{"before": [...], "beside": [...]}: added latency in ms, p99 of each reader that was measured before others were stopped,
+    and beside stopped ones."""
+    measured = {"before": [], "beside": []}
+    for session in history.sessions:
+        said = re.search(r"added latency p50 [0-9.]+ ms p99 ([0-9.]+) ms", session.error)
+        when = session.name.partition("-")[0]
+        if said and when in measured:
+            measured[when].append(float(said.group(1)))
+    return measured
 
 
 def seen(history):
