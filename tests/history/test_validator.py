@@ -566,6 +566,14 @@ class I11(Checks):
             one["first_sample"] += 160
         self.assert_broken(validator.check_i11, history, "frame 0 at sample 160", good_reference())
 
+    def test_what_was_made_up_is_nobodys(self):
+        history = good()
+        history.sessions[0].responses[1]["crc"][0] ^= 1
+        self.assert_broken(validator.check_i11, history, "frame 0 at sample 0", good_reference())
+        history.sessions[0].responses[1]["concealed_share"] = 0.1
+        self.assert_holds(validator.check_i11, history, good_reference())
+        self.assertEqual(validator.checked_frames(history, good_reference())[0], 35 + 42 + 12 + 35)
+
     def test_counts_what_it_checks(self):
         history = good()
         self.assertEqual(validator.checked_frames(history, good_reference()), (47 + 42 + 12 + 35, 47 + 42 + 12 + 35))
