@@ -19,6 +19,7 @@ class Life:
     stream: str
     instance: int = 0  # which daemon process, from 0
     kind: str = "push"  # push, rtp, tcp
+    pace: str = "realtime"  # fast: a file that waits for readers with the policy block
     pcm_seed: int = 0
     n_sent: int = 0  # samples that may have reached the daemon: [0, n_sent) of the seed, less those lost
     lost: list = dataclasses.field(default_factory=list)  # [begin, end) that certainly did not, at the source's rate
@@ -125,6 +126,11 @@ def tracks_of(session):
                 current[key].broken = True
             current[key] = Track(session, one)
             tracks.append(current[key])
+        elif kind == "failure" and "EPOCH_CHANGED" in one["message"]:
+            # Of a token: the call before was lost.
+            if key in current:
+                current.pop(key).broken = True
+            strays.append(one)
         elif kind in PLACED and key in current:
             track = current[key]
             track.items.append(one)

@@ -2,6 +2,7 @@
 what it saw into the run's folder."""
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -15,6 +16,19 @@ import network
 import pcm
 
 RATE = 16000
+
+
+def steady_port():
+    """A port of loopback that is free now, and will be when its daemon is started again: none that the kernel gives to
+    whoever connects."""
+    while True:
+        port = random.randrange(12000, 32000)
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as one:
+            try:
+                one.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def now_ns():
@@ -44,7 +58,7 @@ class Server:
     def __init__(self, record, bin_folder, socket_folder, config, sources=""):
         self.record = record
         self.bin_folder = bin_folder
-        self.port = network.free_port()
+        self.port = steady_port()
         self.tcp = "127.0.0.1:%d" % self.port
         self.unix = os.path.join(socket_folder, "s")
         self.config = os.path.join(record.folder, "melstream.toml")
@@ -143,7 +157,7 @@ class Life:
         self.seed = run.plan["seed"] * 1000003 + sum(plan["id"].encode()) * 1009 + number
         self.n_samples = n_samples
         self.instance = run.server.number
-        self.note(stream=self.stream, kind=plan["kind"], pcm_seed=self.seed, n_sent=n_samples,
+        self.note(stream=self.stream, kind=plan["kind"], pace=plan.get("pace", "realtime"), pcm_seed=self.seed, n_sent=n_samples,
                   instance=self.instance, began_ns=now_ns())
 
     def note(self, **fields):
@@ -162,7 +176,7 @@ class PushLife(Life):
     def __init__(self, run, plan, number, n_samples, takeover):
         super().__init__(run, plan, number, n_samples)
         self.path = harness.wav(os.path.join(run.scratch, self.name + ".wav"), self.content())
-        command = [run.program("melstream"), "push", self.path, "--stream", self.stream, "--pace", "realtime",
+        command = [run.program("melstream"), "push", self.path, "--stream", self.stream, "--pace", plan.get("pace", "realtime"),
                    "--chunk-samples", str(plan.get("chunk", 320)), "--json", "--server", "unix:" + run.server.unix]
         for key, value in self.labels().items():
             command += ["--label", "%s=%s" % (key, value)]
@@ -309,7 +323,8 @@ class Publisher:
             self.begin(t_s)
 
     def begin(self, t_s):
-        n_samples = int(RATE * min(self.plan["seconds"], self.run.plan["seconds"] - t_s + 1))
+        left_s = self.run.plan["seconds"] - t_s + 1 if self.plan.get("pace") != "fast" else float("inf")
+        n_samples = int(RATE * min(self.plan["seconds"], left_s))
         if n_samples >= RATE // 2:
             if self.plan["kind"] == "push":
                 life = PushLife(self.run, self.plan, self.number, n_samples, self.take_over)

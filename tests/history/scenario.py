@@ -4,8 +4,8 @@ import random
 
 FRONT_ENDS = ("whisper-80", "whisper-80", "kaldi-80", "nemo-80", "paraformer-560")
 ROOMS = ("kitchen", "hall")
-FAULTS = ("kill_daemon", "drain_daemon", "kill_subscriber", "stop_subscriber", "do_not_read", "cut", "stall", "kill_publisher",
-          "take_over", "end_publisher", "stop_daemon")
+FAULTS = ("kill_daemon", "drain_daemon", "kill_subscriber", "kill_subscriber", "kill_subscriber", "stop_subscriber", "do_not_read",
+          "cut", "stall", "kill_publisher", "take_over", "end_publisher", "stop_daemon")
 
 
 def make(seed, seconds, many):
@@ -34,8 +34,19 @@ def make(seed, seconds, many):
         if many:
             choices += ["all", "room=" + rand.choice(ROOMS), rand.sample(ids, 2)]
         plan["subscribers"].append(make_subscriber(rand, "s%d" % number, rand.choice(choices), rand.choice(front_ends)))
+    if rand.random() < 0.25:
+        add_file(rand, plan, front_ends[0])
     plan["faults"] = make_faults(rand, plan)
     return plan
+
+
+def add_file(rand, plan, front_end):
+    """A file at full speed, which waits for one reader, and for no other."""
+    plan["publishers"].append({"id": "file", "kind": "push", "pace": "fast", "labels": {}, "at": 0.5, "again": 2.5,
+                               "seconds": rand.choice((20, 60)), "chunk": rand.choice((160, 1600))})
+    reader = make_subscriber(rand, "block", ["file"], front_end)
+    reader.update(start="frame:0", policy="block", at=0.0, again=0.3, resume=False, reconnect=False)
+    plan["subscribers"].append(reader)
 
 
 def make_isolation(rand, seed, seconds):
@@ -85,7 +96,7 @@ def make_subscriber(rand, name, streams, front_end, witness=False):
         return plan
     plan.update(element_type=rand.choice(("f32", "f32", "f16")), via=rand.choice(("unix", "tcp", "proxy")),
                 out=rand.choice(("file", "pipe")), at=round(rand.uniform(0.0, 3.0), 2), resume=rand.choice((False, "token", "token", "file")),
-                again=round(rand.uniform(0.1, 1.5), 2), no_ack=rand.random() < 0.3, reconnect=rand.random() < 0.25,
+                again=rand.choice((0.1, 0.5, 1.0, 4.0)), no_ack=rand.random() < 0.3, reconnect=rand.random() < 0.25,
                 values=rand.random() < 0.1)
     if front_end != "paraformer-560":
         plan["smoothing"] = rand.choice(("none", "none", "none", "box3x3", "box3x3-valid"))

@@ -8,7 +8,6 @@ import tempfile
 import time
 
 import harness
-import network
 import parties
 import tcp_proxy
 
@@ -28,7 +27,7 @@ class Run:
         with open(os.path.join(folder, "plan.json"), "w", encoding="utf-8") as file:
             json.dump(plan, file, indent=1)
         self.record.note("run", history_s=plan["history_s"], always=plan["always"], seed=plan["seed"])
-        self.ingest_port = network.free_port()
+        self.ingest_port = parties.steady_port()
         sources = '[[source]]\nid = "ingest"\nuri = "tcp://127.0.0.1:%d"\n' % self.ingest_port
         config = '[stream]\nhistory_s = %d\n[features]\nalways = %s\n' % (plan["history_s"], json.dumps(plan["always"]))
         self.server = parties.Server(self.record, bin_folder, self.scratch, config, sources)

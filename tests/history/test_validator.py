@@ -399,6 +399,15 @@ class I7(Checks):
         self.assert_holds(validator.check_i7, history)
 
 
+    def test_a_file_waits_for_those_who_block(self):
+        history = good()
+        history.sessions[1].responses[1]["reason"] = "SUBSCRIBER_SLOW"
+        history.lives[0].pace = "fast"
+        self.assert_holds(validator.check_i7, history)
+        history.sessions[1].request["policy"] = "block"
+        history.sessions[1].hampered = True
+        self.assert_broken(validator.check_i7, history, "as if it were slow")
+
     def test_latencies_are_reported(self):
         history = good()
         for name, p99 in (("before-0.0", "21.5"), ("beside-0.0", "22.5"), ("s.9", "99.0")):
@@ -605,6 +614,12 @@ class Histories(unittest.TestCase):
         self.assertEqual(len(tracks), 2)
         self.assertTrue(tracks[0].broken)
         self.assertEqual(strays, [])
+
+    def test_a_refused_token_breaks_a_track(self):
+        lines = [start(), block(0, 4), failure(0, "EPOCH_CHANGED: gone"), start(0, "88"), end(0, epoch="88")]
+        tracks, strays = model.tracks_of(session("x.0", lines))
+        self.assertEqual([track.broken for track in tracks], [True, False])
+        self.assertEqual(strays, [lines[2]])
 
     def test_good_is_not_shared(self):
         self.assertEqual(copy.deepcopy(good()).sessions[0].responses, good().sessions[0].responses)

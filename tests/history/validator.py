@@ -388,10 +388,14 @@ def cut_short(history, session):
 
 
 def check_i7(history):
-    """Others' slowness harms nobody: who was never stopped and always read has no gap for being slow."""
+    """Others' slowness harms nobody: who was never stopped and always read has no gap for being slow, and whom the stream
+    waits for never has one."""
     wrong = []
     for track in model.all_tracks(history):
-        if track.session.hampered or track.session.killed:
+        session, life = track.session, history.life_of(track.epoch)
+        waited_for = session.request.get("policy") == "block"
+        may_be_slow = session.hampered or session.killed or (life is not None and life.pace == "fast")
+        if may_be_slow and not waited_for:
             continue
         for gap in track.gaps():
             if gap["reason"] == "SUBSCRIBER_SLOW":
