@@ -20,6 +20,7 @@ class Life:
     instance: int = 0  # which daemon process, from 0
     kind: str = "push"  # push, rtp, tcp
     pace: str = "realtime"  # fast: a file that waits for readers with the policy block
+    labels: dict = dataclasses.field(default_factory=dict)
     pcm_seed: int = 0
     n_sent: int = 0  # samples that may have reached the daemon: [0, n_sent) of the seed, less those lost
     lost: list = dataclasses.field(default_factory=list)  # [begin, end) that certainly did not, at the source's rate

@@ -158,7 +158,7 @@ class Life:
         self.n_samples = n_samples
         self.instance = run.server.number
         self.note(stream=self.stream, kind=plan["kind"], pace=plan.get("pace", "realtime"), pcm_seed=self.seed, n_sent=n_samples,
-                  instance=self.instance, began_ns=now_ns())
+                  labels=self.labels(), instance=self.instance, began_ns=now_ns())
 
     def note(self, **fields):
         self.run.record.note("life", name=self.name, **fields)

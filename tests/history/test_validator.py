@@ -262,6 +262,22 @@ class I3(Checks):
         self.broken(validator.check_i3, "ended as", change)
 
 
+    def test_a_life_is_told_to_who_follows_many(self):
+        def change(history):
+            history.lives.append(model.Life("c.0", "c", epoch="9", labels={"room": "hall"}, began_ns=RECEIVED + 4 * S))
+        self.broken(validator.check_i3, "nothing was told of life c.0", change, many)
+        for streams, is_told in ((["a", "b"], True), (["a", "c"], False), ("room=hall", False), ("room=lab", True)):
+            with self.subTest(streams=streams):
+                history = many()
+                change(history)
+                history.sessions[-1].request["streams"] = streams
+                self.assertEqual(validator.check_i3(history) == [], is_told)
+        history = many()
+        change(history)
+        history.sessions[-1].began_ns = RECEIVED + 5 * S
+        self.assert_holds(validator.check_i3, history)
+
+
 class I4(Checks):
     def test_a_hole(self):
         self.broken(validator.check_i4, "frame 12 was due", lambda history: history.sessions[0].responses.pop(2))

@@ -221,7 +221,44 @@ def check_i3(history):
                                                                         track.end["next_frame"]))
         if end.end["reason"] != track.end["reason"]:
             wrong.append("%s ended as %s, %s as %s" % (end, end.end["reason"], track, track.end["reason"]))
+    return wrong + untold_lives(history)
+
+
+def untold_lives(history):
+    """Who follows many streams is told of each that is opened meanwhile, however short it lives."""
+    wrong = []
+    for session in history.sessions:
+        if not session.request.get("many"):
+            continue
+        told = {one["epoch"] for one in session.responses if one["type"] in ("start", "failure")}
+        for life in history.lives:
+            if life.epoch is None or life.epoch in told or not selects(session.request["streams"], life):
+                continue
+            if was_there(history, session, life):
+                wrong.append("%s: nothing was told of life %s (%s, epoch %s)" % (session.name, life.name, life.stream,
+                                                                           life.epoch))
     return wrong
+
+
+def selects(streams, life):
+    if streams == "all":
+        return True
+    if isinstance(streams, list):
+        return life.stream in streams
+    key, value = streams.split("=")
+    return life.labels.get(key) == value
+
+
+def was_there(history, session, life):
+    """Whether the session surely subscribed before that life was opened, and went on until it must have been told of it."""
+    instance = history.instances[life.instance]
+    begin, end = life.began_ns - SLACK_S * S_TO_NS, life.began_ns + 2 * SLACK_S * S_TO_NS
+    if instance.began_ns > begin or (instance.stop_ns or float("inf")) < end:
+        return False
+    lost = [fault for fault in history.faults if fault["do"] in ("cut", "stall") and session.request.get("via") == "proxy"]
+    if any(session.began_ns <= fault["t_ns"] for fault in lost):
+        return False
+    return session.began_ns < begin and (session.ended_ns or 0) > end
 
 
 def check_i4(history):
