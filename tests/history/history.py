@@ -102,6 +102,7 @@ class Track:
         self.end = None
         self.failure = None
         self.broken = False  # another start of the same stream followed without an end: the call was made anew
+        self.interleaved = False  # something of it came after the start of the stream's next life
 
     def __str__(self):
         return "%s: %s, epoch %s" % (self.session.name, self.stream, self.epoch)
@@ -118,14 +119,19 @@ class Track:
 
 def tracks_of(session):
     """The tracks of a session, and what belongs to none (heartbeats, failures before a start, strays)."""
-    tracks, strays, current = [], [], {}
+    tracks, strays, current, newest = [], [], {}, {}
     for one in session.responses:
         kind = one["type"]
-        key = one.get("stream")
+        stream = one.get("stream")
+        key = (stream, one.get("epoch"))
         if kind == "start":
             if key in current:
                 current[key].broken = True
-            current[key] = Track(session, one)
+            if session.request.get("reconnect"):
+                # The call was lost, and what it was told with it.
+                for other in [other for other in current if other[0] == stream]:
+                    current[other].broken = True
+            newest[stream] = current[key] = Track(session, one)
             tracks.append(current[key])
         elif kind == "failure" and "EPOCH_CHANGED" in one["message"]:
             # Of a token: the call before was lost.
@@ -135,6 +141,7 @@ def tracks_of(session):
         elif kind in PLACED and key in current:
             track = current[key]
             track.items.append(one)
+            track.interleaved |= track is not newest[stream]
             if kind == "end":
                 track.end = one
                 del current[key]

@@ -314,7 +314,12 @@ class I4(Checks):
     def test_another_life(self):
         def change(history):
             history.sessions[0].responses[2]["epoch"] = "78"
-        self.broken(validator.check_i4, "of epoch 78", change)
+        self.broken(validator.check_i4, "a block of a before a start", change)
+
+    def test_two_lives_at_once(self):
+        def change(history):
+            history.sessions[-1].responses[4:4] = [start(0, "88")]
+        self.broken(validator.check_i4, "goes on after the next life", change, many)
 
     def test_one_of_many(self):
         def change(history):
@@ -630,6 +635,12 @@ class Histories(unittest.TestCase):
         self.assertEqual(len(tracks), 2)
         self.assertTrue(tracks[0].broken)
         self.assertEqual(strays, [])
+
+    def test_a_reconnect_breaks_a_track(self):
+        lines = [start(), block(0, 4), start(0, "88"), end(0, epoch="88")]
+        for reconnect, broken in ((True, [True, False]), (False, [False, False])):
+            tracks, _ = model.tracks_of(session("x.0", lines, request={"reconnect": reconnect}))
+            self.assertEqual([track.broken for track in tracks], broken)
 
     def test_a_refused_token_breaks_a_track(self):
         lines = [start(), block(0, 4), failure(0, "EPOCH_CHANGED: gone"), start(0, "88"), end(0, epoch="88")]
