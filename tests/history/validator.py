@@ -514,13 +514,18 @@ def instance_of(history, track):
     return life.instance if life else None
 
 
+def last_words(session):
+    lines = session.error.strip().splitlines()
+    return lines[-1] if lines else ""
+
+
 def end_wrong(history, session):
     if session.killed:
         return []
     if session.exit_code is None:
         return ["%s: did not end" % session.name]
     if session.exit_code < 0 or "terminate called" in session.error or "please report" in session.error:
-        return ["%s: ended with %d: %s" % (session.name, session.exit_code, session.error.strip())]
+        return ["%s: ended with %d: %s" % (session.name, session.exit_code, last_words(session))]
     tracks, strays = model.tracks_of(session)
     wrong = printed_totals_wrong(session, tracks) + failures_wrong(session)
     many = session.request.get("many")
@@ -537,7 +542,7 @@ def end_wrong(history, session):
     if not session.error.strip():
         return wrong + ["%s: ended with %d, and said nothing" % (session.name, session.exit_code)]
     if not explained(history, session, tracks):
-        wrong.append("%s: ended with %d for no reason: %s" % (session.name, session.exit_code, session.error.strip()))
+        wrong.append("%s: ended with %d for no reason: %s" % (session.name, session.exit_code, last_words(session)))
     return wrong
 
 
