@@ -351,6 +351,7 @@ class Subscription:
         self.name = "%s.%d" % (plan["id"], number)
         self.path = os.path.join(run.record.folder, self.name + ".jsonl")
         self.errors = os.path.join(run.record.folder, self.name + ".err")
+        self.known_tokens = subscriber.known_tokens
         self.reading = threading.Event()
         self.reading.set()
         self.stopped = False
@@ -437,7 +438,7 @@ class Subscription:
     def tokens(self):
         """Where each stream can be resumed that has not ended: by its last response, or, of a client that keeps its tokens in
         a file, by those in it."""
-        last, by_text = {}, {}
+        last = {}
         with open(self.path, "rb") as file:
             for line in file.read().split(b"\n")[:-1]:
                 one = history.normalized(json.loads(line))
@@ -445,10 +446,10 @@ class Subscription:
                     last.pop(one["stream"], None)
                 elif one.get("resume_token"):
                     last[one["stream"]] = self.token(one)
-                    by_text[one["resume_token"]] = last[one["stream"]]
+                    self.known_tokens[one["resume_token"]] = last[one["stream"]]
         if self.plan["resume"] != "file":
             return list(last.values())
-        return [by_text[text] for text in self.file_tokens() if text in by_text]
+        return [self.known_tokens[text] for text in self.file_tokens()]
 
     def token(self, one):
         if one["type"] in ("block", "gap"):
@@ -476,6 +477,7 @@ class Subscriber:
         self.current = None
         self.next_s = plan["at"]
         self.tokens = []
+        self.known_tokens = {}  # what each token stands for that any of its subscriptions was told
 
     def step(self, t_s):
         if self.current is not None and self.current.over():

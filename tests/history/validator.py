@@ -359,7 +359,9 @@ def resumed_place_wrong(history, session, resume, track):
     # What is still held may not be told as gone: the first frame after the gap is as old as the history reaches.
     following = next((one for one in track.items if one["type"] == "block"), None)
     live = life is not None and (life.ended_ns is None or life.ended_ns > session.began_ns)
-    if following is not None and live:
+    # Other front ends are computed only while somebody reads them.
+    kept = session.features()[:2] in [(front_end, "none") for front_end in history.always]
+    if following is not None and live and kept:
         age_s = (session.began_ns - following["received_ns"]) / S_TO_NS
         if age_s < history.history_s - SLACK_S:
             wrong.append("%s: frames up to %d were told as evicted, but the next one is %.1f s old and %.1f s are kept" % (
