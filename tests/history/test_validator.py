@@ -532,6 +532,14 @@ class I10(Checks):
             history.sessions[-1].responses[6].update(code="RESOURCE_EXHAUSTED")
         self.broken(validator.check_i10, "failed for no reason", change, many)
 
+    def test_a_front_end_that_was_forgotten_may_fail(self):
+        history = many()
+        history.sessions[-1].request["policy"] = "drop_oldest"
+        history.sessions[-1].responses[6].update(message="front end 'whisper-80' was not computed while it lived")
+        self.assert_holds(validator.check_i10, history)
+        history.always = ["whisper-80"]
+        self.assert_broken(validator.check_i10, history, "failed for no reason")
+
     def test_totals_of_many(self):
         def change(history):
             history.sessions[-1].error = "melstream: 2 streams (1 ended), 51 frames, 1 gaps (3 frames)"

@@ -388,6 +388,9 @@ def refused_resume_wrong(history, session, resume, other, strays):
     """The token's life is not what came: it must have been refused, and for a reason."""
     wrong = []
     told = "EPOCH_CHANGED" in session.error or any(
+        one["type"] == "failure" and one["stream"] == resume["stream"] and one["epoch"] in (resume["epoch"], "0")
+        for one in strays)
+    changed = "EPOCH_CHANGED" in session.error or any(
         one["type"] == "failure" and one["stream"] == resume["stream"] and "EPOCH_CHANGED" in one["message"] for one in strays)
     if other is not None and not told:
         wrong.append("%s: resumed epoch %s of %s and was sent epoch %s" % (session.name, resume["epoch"], resume["stream"],
@@ -397,7 +400,7 @@ def refused_resume_wrong(history, session, resume, other, strays):
             wrong.append("%s: nothing came of the token of %s, epoch %s" % (session.name, resume["stream"], resume["epoch"]))
         return wrong
     life = history.life_of(resume["epoch"])
-    if life is not None and life_is_held(history, life, session.began_ns):
+    if changed and life is not None and life_is_held(history, life, session.began_ns):
         wrong.append("%s: EPOCH_CHANGED for epoch %s of %s, which the daemon still has" % (session.name, resume["epoch"],
                                                                                      resume["stream"]))
     return wrong
@@ -529,7 +532,7 @@ def end_wrong(history, session):
     if session.exit_code < 0 or "terminate called" in session.error or "please report" in session.error:
         return ["%s: ended with %d: %s" % (session.name, session.exit_code, last_words(session))]
     tracks, strays = model.tracks_of(session)
-    wrong = printed_totals_wrong(session, tracks) + failures_wrong(session)
+    wrong = printed_totals_wrong(session, tracks) + failures_wrong(history, session)
     many = session.request.get("many")
     open_tracks = [track for track in tracks if track.end is None and track.failure is None and not track.broken]
     n_frames = sum(block["n_frames"] for track in tracks for block in track.blocks())
@@ -555,7 +558,7 @@ def explained(history, session, tracks):
     if any(one["type"] == "failure" for one in session.responses):
         return True  # failures_wrong() asks why
     if "was not computed while it lived" in session.error:
-        return session.features()[:2] not in [(front_end, "none") for front_end in history.always]
+        return not_computed(history, session, session.error)
     if "RESOURCE_EXHAUSTED" in session.error and "too slow" in session.error:
         return session.request.get("policy") == "disconnect" and session.hampered
     if "EPOCH_CHANGED" in session.error:
@@ -565,7 +568,13 @@ def explained(history, session, tracks):
     return cut_short(history, session)
 
 
-def failures_wrong(session):
+def not_computed(history, session, message):
+    """An ended stream whose front end nobody had asked for, or nobody had read for as long as it is kept."""
+    return "was not computed while it lived" in message and session.features()[:2] not in [
+        (front_end, "none") for front_end in history.always]
+
+
+def failures_wrong(history, session):
     """One of many streams is given up only if it was to be: too slow by the reader's own policy, or no longer there."""
     wrong = []
     for one in session.responses:
@@ -573,7 +582,7 @@ def failures_wrong(session):
             continue
         slow = one["code"] == "RESOURCE_EXHAUSTED" and session.request.get("policy") == "disconnect"
         gone = "EPOCH_CHANGED" in one["message"] and (session.request.get("resumes") or session.request.get("reconnect"))
-        if not slow and not gone:
+        if not slow and not gone and not not_computed(history, session, one["message"]):
             wrong.append("%s: stream %s failed for no reason: %s" % (session.name, one["stream"], one["message"]))
     return wrong
 
