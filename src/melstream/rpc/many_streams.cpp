@@ -17,7 +17,10 @@ constexpr float kNoMax = -std::numeric_limits<float>::infinity();
 }  // namespace
 
 ManyStreams::ManyStreams(const ReaderParts& parts, const FeatureChoice& features, const v1::SubscribeConfig& config)
-    : parts_(parts), features_(features), options_(to_options(config, features)), selection_(config.streams()) {
+    : parts_(parts),
+      features_(features),
+      options_(to_options(config, features)),
+      newcomers_(parts.environment.registry(), StreamSelection(config.streams())) {
   pipeline::validate(options_);
   for (const std::string& token : config.resume_tokens()) resume(token);
 }
@@ -28,7 +31,7 @@ void ManyStreams::resume(const std::string& token) {
     point = parts_.tokens.open(token, features_);
     auto stream = parts_.environment.registry().find(point.stream, point.epoch);
     if (!stream) throw pipeline::EpochChanged();
-    if (known_.count(point.epoch) != 0) {
+    if (newcomers_.knows(point.epoch)) {
       throw core::Error(core::ErrorCode::kInvalidArgument,
                         "two tokens of stream '" + point.stream + "'; pass the newest", "resume_tokens");
     }
@@ -40,35 +43,19 @@ void ManyStreams::resume(const std::string& token) {
   }
 }
 
-void ManyStreams::look_for_streams() {
-  pipeline::Registry& registry = parts_.environment.registry();
-  const std::uint64_t generation = registry.generation();
-  if (generation == seen_generation_) return;
-  seen_generation_ = generation;
-  std::set<std::uint64_t> there;
-  std::vector<std::shared_ptr<pipeline::Stream>> newcomers;
-  for (auto& stream : registry.all()) {
-    const std::uint64_t epoch = stream->epoch();
-    there.insert(epoch);
-    if (known_.count(epoch) != 0 || !selection_.contains(*stream)) continue;
-    if (!has_looked_ && stream->ended()) {
-      known_.insert(epoch);
+void ManyStreams::follow_newcomers() {
+  for (Newcomers::Newcomer& one : newcomers_.take()) {
+    if (!one.stream) {
+      add_failure(one.id, one.epoch,
+                  core::Error(core::ErrorCode::kOutOfRange,
+                              "stream '" + one.id + "' came, went and was forgotten while this reader took nothing"));
       continue;
     }
-    // One that has come and gone since is followed too: what there was of it is told.
-    newcomers.push_back(std::move(stream));
-  }
-  // Lives of one id in their order.
-  std::sort(newcomers.begin(), newcomers.end(),
-            [](const auto& a, const auto& b) { return a->opened_order() < b->opened_order(); });
-  for (auto& stream : newcomers) {
     pipeline::SubscriptionOptions options = options_;
     // From its first frame on: this reader was there before it.
-    if (has_looked_) options.start = {.kind = pipeline::StartAt::Kind::kFrame};
-    follow(std::move(options), std::move(stream), kNoMax);
+    if (!one.is_first) options.start = {.kind = pipeline::StartAt::Kind::kFrame};
+    follow(std::move(options), std::move(one.stream), kNoMax);
   }
-  std::erase_if(known_, [&](std::uint64_t epoch) { return there.count(epoch) == 0; });
-  has_looked_ = true;
 }
 
 void ManyStreams::follow(pipeline::SubscriptionOptions options, std::shared_ptr<pipeline::Stream> stream,
@@ -76,7 +63,7 @@ void ManyStreams::follow(pipeline::SubscriptionOptions options, std::shared_ptr<
   const std::string id = stream->id();
   const std::uint64_t epoch = stream->epoch();
   options.stream = id;
-  known_.insert(epoch);
+  newcomers_.know(epoch);
   try {
     auto subscription =
         std::make_unique<pipeline::Subscription>(parts_.environment.registry(), std::move(options), std::move(stream));
@@ -89,7 +76,8 @@ void ManyStreams::follow(pipeline::SubscriptionOptions options, std::shared_ptr<
 }
 
 ResponseSource::State ManyStreams::fill(std::int64_t now_mono_ns, WireMessage& out) {
-  look_for_streams();
+  look();
+  follow_newcomers();
   tell_failures(out);
   const std::size_t n_readers = readers_.size();
   bool any_done = false;
@@ -165,7 +153,7 @@ void ManyStreams::count(const StreamReader& reader) {
 }
 
 SourceView ManyStreams::view() const {
-  SourceView view{.streams = selection_.text(),
+  SourceView view{.streams = newcomers_.selection().text(),
                   .n_streams = static_cast<std::int32_t>(readers_.size()),
                   .delivered_frames = delivered_frames_,
                   .gap_frames = gap_frames_};

@@ -6,13 +6,12 @@
 #include <list>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
+#include "melstream/rpc/newcomers.hpp"
 #include "melstream/rpc/response_source.hpp"
 #include "melstream/rpc/stream_reader.hpp"
-#include "melstream/rpc/stream_selection.hpp"
 
 namespace melstream::rpc {
 
@@ -21,6 +20,7 @@ class ManyStreams final : public ResponseSource {
   /// Throws Error as Subscribe documents; what is wrong with one stream is told by fill().
   ManyStreams(const ReaderParts& parts, const FeatureChoice& features, const v1::SubscribeConfig& config);
 
+  void look() override { newcomers_.look(); }
   State fill(std::int64_t now_mono_ns, WireMessage& out) override;
   std::size_t most_bytes() const override { return kFullBytes + most_response_bytes(features_, options_); }
   SourceView view() const override;
@@ -32,8 +32,7 @@ class ManyStreams final : public ResponseSource {
   static constexpr std::size_t kFullBytes = std::size_t{1} << 20;
 
   void resume(const std::string& token);
-  /// Follows what was opened since.
-  void look_for_streams();
+  void follow_newcomers();
   void follow(pipeline::SubscriptionOptions options, std::shared_ptr<pipeline::Stream> stream, float running_max);
   /// Tells all of one stream, or until the message is full. False: its reader is done with.
   bool tell(StreamReader& reader, std::int64_t now_mono_ns, WireMessage& out);
@@ -46,16 +45,13 @@ class ManyStreams final : public ResponseSource {
   const ReaderParts& parts_;
   const FeatureChoice& features_;
   const pipeline::SubscriptionOptions options_;
-  const StreamSelection selection_;
+  Newcomers newcomers_;
   Readers readers_;
-  std::size_t next_ = 0;                         ///< where the next message begins, so that each has its turn
-  std::set<std::uint64_t> known_;                ///< epochs that are or were followed, as long as the registry has them
-  std::map<std::string, std::uint64_t> newest_;  ///< epoch that is followed last of each id
+  std::size_t next_ = 0;                              ///< where the next message begins, so that each has its turn
+  std::map<std::string, std::uint64_t> newest_;       ///< epoch that is followed last of each id
   std::map<std::uint64_t, std::uint64_t> waits_for_;  ///< epochs that are told once the life before is told to its end
-  std::uint64_t seen_generation_ = 0;
-  bool has_looked_ = false;
-  std::list<v1::SubscribeResponse> failures_;  ///< to be told
-  std::int64_t delivered_frames_ = 0;          ///< by readers that are gone
+  std::list<v1::SubscribeResponse> failures_;         ///< to be told
+  std::int64_t delivered_frames_ = 0;                 ///< by readers that are gone
   std::int64_t gap_frames_ = 0;
 };
 

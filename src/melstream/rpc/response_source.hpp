@@ -28,6 +28,8 @@ class ResponseSource {
   };
 
   virtual ~ResponseSource() = default;
+  /// In every tick, also while nothing can be written: what comes and goes is not to be missed.
+  virtual void look() {}
   /// Adds what there is to tell. Throws Error: the call ends with it.
   virtual State fill(std::int64_t now_mono_ns, WireMessage& out) = 0;
   /// Bytes that fill() adds at most.

@@ -154,6 +154,7 @@ void SubscribeCall::subscribe(const v1::SubscribeConfig& config) {
 
 void SubscribeCall::on_tick(std::int64_t now_mono_ns) {
   missed_tick_ = writing_;
+  if (source_) source_->look();
   pump(now_mono_ns);
 }
 
