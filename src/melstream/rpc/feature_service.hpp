@@ -11,10 +11,11 @@
 
 namespace melstream::rpc {
 
-using FeatureServiceBase = v1::FeatureService::WithAsyncMethod_Subscribe<
-    v1::FeatureService::WithCallbackMethod_GetWindow<v1::FeatureService::WithCallbackMethod_ListStreams<
-        v1::FeatureService::WithCallbackMethod_WatchStreams<v1::FeatureService::WithCallbackMethod_ListFrontEnds<
-            v1::FeatureService::WithCallbackMethod_GetServerInfo<v1::FeatureService::Service>>>>>>;
+using FeatureServiceBase =
+    v1::FeatureService::WithAsyncMethod_Subscribe<v1::FeatureService::WithCallbackMethod_GetWindow<
+        v1::FeatureService::WithCallbackMethod_GetWindows<v1::FeatureService::WithCallbackMethod_ListStreams<
+            v1::FeatureService::WithCallbackMethod_WatchStreams<v1::FeatureService::WithCallbackMethod_ListFrontEnds<
+                v1::FeatureService::WithCallbackMethod_GetServerInfo<v1::FeatureService::Service>>>>>>>;
 
 class FeatureService final : public FeatureServiceBase {
  public:
@@ -23,6 +24,8 @@ class FeatureService final : public FeatureServiceBase {
 
   grpc::ServerUnaryReactor* GetWindow(grpc::CallbackServerContext* context, const v1::GetWindowRequest* request,
                                       v1::GetWindowResponse* response) override;
+  grpc::ServerWriteReactor<v1::GetWindowsResponse>* GetWindows(grpc::CallbackServerContext* context,
+                                                               const v1::GetWindowsRequest* request) override;
   grpc::ServerUnaryReactor* ListStreams(grpc::CallbackServerContext* context, const v1::ListStreamsRequest* request,
                                         v1::ListStreamsResponse* response) override;
   grpc::ServerWriteReactor<v1::WatchStreamsResponse>* WatchStreams(grpc::CallbackServerContext* context,
