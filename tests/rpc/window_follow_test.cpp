@@ -56,7 +56,9 @@ TEST(WindowGrid, FirstAfterIsTheFirstThatEndsLater) {
 
 class WindowFollowTest : public PipelineTest {
  protected:
-  WindowFollowTest() { build({.history_s = 2.0, .audio_history_s = 1.0, .local_audio_history_s = 1.0}); }
+  WindowFollowTest() {
+    build({.max_streams = 8, .history_s = 2.0, .audio_history_s = 1.0, .local_audio_history_s = 1.0});
+  }
 
   std::unique_ptr<rpc::WindowFollow> follow(const v1::WindowFollow& request) {
     environments_.push_back(std::make_unique<rpc::Environment>(
@@ -193,6 +195,24 @@ TEST_F(WindowFollowTest, AnEndedStreamWaitsForASlowReaderAQuarterOfASecond) {
   }
   EXPECT_TRUE(next(*calls).has_end());
   EXPECT_EQ(next(*calls).ByteSizeLong(), 0U);
+}
+
+TEST_F(WindowFollowTest, AnEndedStreamIsInNobodysWay) {
+  const auto first = open("a");
+  begin(*first);
+  const auto calls = follow(follow_request(0.25, 0.25));
+  write(*first, part(0, 9'000));
+  end(*first);
+  EXPECT_FALSE(first->ended());
+  const auto second = open("a");
+  tick();
+  EXPECT_TRUE(first->ended()) << "its id is another's now";
+  while (registry_->n_live() < registry_->options().max_streams) open(std::to_string(registry_->n_live()));
+  begin(*second);
+  calls->look();
+  write(*second, part(0, 9'000));
+  end(*second);
+  EXPECT_TRUE(second->ended()) << "its place is needed";
 }
 
 TEST_F(WindowFollowTest, TellsEachWindowThatASlowReaderCanNoLongerHave) {

@@ -168,7 +168,8 @@ class Stream {
 };
 
 /// While one lives, a stream that ends keeps its audio for a quarter of a second at most (it must be wiped within one),
-/// so that windows of its last samples can be computed. Let go as soon as they are. Move-only.
+/// so that windows of its last samples can be computed; not once its id is opened anew, or its place is needed. Let go
+/// as soon as they are. Move-only.
 class AudioHold {
  public:
   AudioHold() = default;
