@@ -106,6 +106,8 @@ void check_short(const grpc::Status& status, const std::string& server) {
 
 }  // namespace
 
+std::string status_code_name(int code) { return code_name(static_cast<grpc::StatusCode>(code)); }
+
 CallError::CallError(const grpc::Status& status)
     : ClientError(exit_code_of(status.error_code()), describe(status)), status_code_(status.error_code()) {}
 
@@ -129,11 +131,11 @@ Connection::Connection(const std::string& given_server) {
 Connection::~Connection() = default;
 Connection::Connection(Connection&&) noexcept = default;
 
-v1::ListStreamsResponse Connection::list_streams() const {
+v1::ListStreamsResponse Connection::list_streams(const v1::ListStreamsRequest& request) const {
   grpc::ClientContext context;
   set_deadline(context, kShortCallSeconds);
   v1::ListStreamsResponse response;
-  check_short(v1::FeatureService::NewStub(channel_)->ListStreams(&context, {}, &response), server_);
+  check_short(v1::FeatureService::NewStub(channel_)->ListStreams(&context, request, &response), server_);
   return response;
 }
 
