@@ -23,7 +23,7 @@ std::string watch_text(const v1::StreamInfo& info) {
   std::string text = state_name(info.state());
   text.resize(10, ' ');
   text += info.stream();
-  for (const auto& [key, value] : info.labels()) text += " " + key + "=" + value;
+  for (const auto& [key, value] : info.labels()) text.append(" ").append(key).append("=").append(value);
   return text;
 }
 
