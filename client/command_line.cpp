@@ -118,12 +118,15 @@ void add_push(CLI::App& app, PushOptions& options, Action& action) {
 }
 
 void add_subscribe(CLI::App& app, SubscribeOptions& options, Action& action) {
-  auto* command = app.add_subcommand("subscribe", "Follow the features of a stream");
-  command->add_option("STREAM", options.stream, "Id of the stream")->required();
+  auto* command = app.add_subcommand("subscribe", "Follow the features of a stream, or of many");
+  command->add_option("STREAM", options.streams, "Id of the stream, or ids of many");
+  command->add_option("--labels", options.labels,
+                      "All streams with these labels, now and later: \"room=kitchen, site!=lab, floor in (1, 2)\"");
+  command->add_flag("--all", options.all, "All streams, now and later");
   add_front_end(*command, options.features, nullptr);
   add_features(*command, options.features, false);
-  command->add_flag("--wait", options.wait, "Wait for a stream that is yet to come");
-  command->add_option("--start", options.start, "live, frame:N or back:SECONDS")->capture_default_str();
+  command->add_flag("--wait", options.wait, "Wait for a stream that is yet to come; many are always waited for");
+  command->add_option("--start", options.start, "live, frame:N (of one stream) or back:SECONDS")->capture_default_str();
   command->add_option("--block", options.block_frames, "Frames a block")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000));
@@ -133,16 +136,39 @@ void add_subscribe(CLI::App& app, SubscribeOptions& options, Action& action) {
   command->add_option("--element-type", options.element_type, "f32 or f16 on the wire")->capture_default_str();
   command->add_option("--policy", options.policy, "When we are too slow: drop_oldest, disconnect or block")
       ->capture_default_str();
-  command->add_option("--out", options.out_path, "X.npy, X.jsonl, or - for JSON lines on stdout");
+  command->add_option("--out", options.out_path,
+                      "X.npy, X.jsonl, - for JSON lines on stdout, or FOLDER/: a file STREAM.EPOCH.npy for each stream "
+                      "and epoch");
+  command->add_option("--format", options.format, "Of the files in FOLDER/: npy or jsonl")->capture_default_str();
   command->add_option("--fill-gaps", options.fill_gaps, "nan: a .npy has NaN where frames are missing");
-  command->add_option("--frames", options.n_frames, "Stop after so many frames")->check(kPositive);
+  command->add_flag("--crc", options.crc, "JSON lines: frame_crc32, zlib's CRC-32 of each frame's float32 bytes");
+  command->add_flag("--no-values", options.no_values, "JSON lines without the values");
+  command->add_option("--frames", options.n_frames, "Stop after so many frames, of all streams together")
+      ->check(kPositive);
+  command->add_option("--resume", options.resume,
+                      "Go on right behind the response with this resume_token; --start counts if the stream has begun "
+                      "anew since");
+  command->add_option("--resume-file", options.resume_file,
+                      "Keep the newest tokens in this file, and go on from those in it");
+  command->add_flag("--reconnect", options.reconnect,
+                    "When the daemon or the connection is lost, try again until it is back; each frame comes once");
+  command->add_flag("--no-ack", options.no_ack, "Do not tell the daemon what was read");
   add_common(*command, options.common);
   command->footer(
-      "Examples:\n"
+      "Many streams are followed until Ctrl-C.\nExamples:\n"
       "  melstream subscribe demo --front-end whisper-80 --wait\n"
       "  melstream subscribe demo --front-end kaldi-80 --start frame:0 --out demo.npy\n"
-      "  melstream subscribe demo --front-end nemo-80 --out - | jq .first_frame");
+      "  melstream subscribe demo --front-end nemo-80 --out - | jq .first_frame\n"
+      "  melstream subscribe --labels room=kitchen --front-end whisper-80 --out features/ --fill-gaps nan\n"
+      "  melstream subscribe --all --front-end kaldi-80 --json --crc --no-values --reconnect --resume-file "
+      "tokens.json");
   command->callback([&] { action = [&] { return run_subscribe(options); }; });
+}
+
+void add_subscribers(CLI::App& app, CommonOptions& options, Action& action) {
+  auto* command = app.add_subcommand("subscribers", "List who subscribes, and how far each is behind");
+  add_common(*command, options);
+  command->callback([&] { action = [&] { return run_subscribers(options); }; });
 }
 
 void add_window(CLI::App& app, WindowOptions& options, Action& action) {
@@ -358,6 +384,7 @@ int run_command_line(int argc, char** argv) {
   ExtractOptions extract;
   PushOptions push;
   SubscribeOptions subscribe;
+  CommonOptions subscribers;
   WindowOptions window;
   WindowsOptions windows;
   StreamsOptions streams;
@@ -374,6 +401,7 @@ int run_command_line(int argc, char** argv) {
   add_extract(app, extract, action);
   add_push(app, push, action);
   add_subscribe(app, subscribe, action);
+  add_subscribers(app, subscribers, action);
   add_window(app, window, action);
   add_windows(app, windows, action);
   add_listings(app, streams, watch, front_ends, info, action);

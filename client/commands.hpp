@@ -59,7 +59,9 @@ struct PushOptions {
 
 struct SubscribeOptions {
   CommonOptions common;
-  std::string stream;
+  std::vector<std::string> streams;  ///< ids; or one of the next two
+  std::string labels;                ///< streams that have these, now and later
+  bool all = false;
   FeatureOptions features;
   bool wait = false;
   std::string start = "live";
@@ -68,8 +70,15 @@ struct SubscribeOptions {
   std::string element_type = "f32";
   std::string policy = "drop_oldest";
   std::string out_path;
-  std::string fill_gaps;      ///< "" or "nan"
+  std::string fill_gaps;       ///< "" or "nan"
+  std::string format = "npy";  ///< of the files, where out_path is a folder: or "jsonl"
+  bool crc = false;
+  bool no_values = false;
   std::int64_t n_frames = 0;  ///< stop after as many; 0: at the end
+  bool no_ack = false;
+  std::string resume;       ///< a token, hex
+  std::string resume_file;  ///< path
+  bool reconnect = false;
 };
 
 struct WindowOptions {
@@ -162,6 +171,7 @@ struct CompareOptions {
 ExitCode run_extract(const ExtractOptions& options);
 ExitCode run_push(const PushOptions& options);
 ExitCode run_subscribe(const SubscribeOptions& options);
+ExitCode run_subscribers(const CommonOptions& options);
 ExitCode run_window(const WindowOptions& options);
 ExitCode run_windows(const WindowsOptions& options);
 ExitCode run_streams(const StreamsOptions& options);

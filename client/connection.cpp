@@ -34,8 +34,45 @@ ExitCode exit_code_of(grpc::StatusCode code) noexcept {
   }
 }
 
-const char* code_name(grpc::StatusCode code) noexcept {
-  switch (code) {
+std::string range_text(const v1::SampleRange& range) {
+  return "[" + std::to_string(range.begin_sample()) + ", " + std::to_string(range.end_sample()) + ")";
+}
+
+std::string describe(const grpc::Status& status) {
+  std::string text = status.error_message().empty() ? "the call failed" : status.error_message();
+  v1::WindowErrorDetail detail;
+  const auto code = status.error_code();
+  const bool has_detail = code == grpc::StatusCode::OUT_OF_RANGE || code == grpc::StatusCode::FAILED_PRECONDITION;
+  if (has_detail && !status.error_details().empty() && detail.ParseFromString(status.error_details())) {
+    if (detail.has_held()) text += "; held: samples " + range_text(detail.held());
+    for (const auto& gap : detail.gaps()) text += "; gap: samples " + range_text(gap);
+  }
+  return text + " (" + status_code_name(code) + ")";
+}
+
+void set_deadline(grpc::ClientContext& context, double seconds) {
+  context.set_deadline(
+      std::chrono::system_clock::now() +
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(std::chrono::duration<double>(seconds)));
+}
+
+void check(const grpc::Status& status) {
+  if (!status.ok()) throw CallError(status);
+}
+
+/// For calls that the daemon answers at once: without an answer it hangs.
+void check_short(const grpc::Status& status, const std::string& server) {
+  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
+    throw ClientError(ExitCode::kUnavailable,
+                      "the daemon at " + server + " accepts connections, but did not answer for 10 s");
+  }
+  check(status);
+}
+
+}  // namespace
+
+const char* status_code_name(int code) noexcept {
+  switch (static_cast<grpc::StatusCode>(code)) {
     case grpc::StatusCode::CANCELLED:
       return "CANCELLED";
     case grpc::StatusCode::INVALID_ARGUMENT:
@@ -69,47 +106,20 @@ const char* code_name(grpc::StatusCode code) noexcept {
   }
 }
 
-std::string range_text(const v1::SampleRange& range) {
-  return "[" + std::to_string(range.begin_sample()) + ", " + std::to_string(range.end_sample()) + ")";
-}
-
-std::string describe(const grpc::Status& status) {
-  std::string text = status.error_message().empty() ? "the call failed" : status.error_message();
-  v1::WindowErrorDetail detail;
-  const auto code = status.error_code();
-  const bool has_detail = code == grpc::StatusCode::OUT_OF_RANGE || code == grpc::StatusCode::FAILED_PRECONDITION;
-  if (has_detail && !status.error_details().empty() && detail.ParseFromString(status.error_details())) {
-    if (detail.has_held()) text += "; held: samples " + range_text(detail.held());
-    for (const auto& gap : detail.gaps()) text += "; gap: samples " + range_text(gap);
-  }
-  return text + " (" + code_name(code) + ")";
-}
-
-void set_deadline(grpc::ClientContext& context, double seconds) {
-  context.set_deadline(
-      std::chrono::system_clock::now() +
-      std::chrono::duration_cast<std::chrono::system_clock::duration>(std::chrono::duration<double>(seconds)));
-}
-
-void check(const grpc::Status& status) {
-  if (!status.ok()) throw CallError(status);
-}
-
-/// For calls that the daemon answers at once: without an answer it hangs.
-void check_short(const grpc::Status& status, const std::string& server) {
-  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) {
-    throw ClientError(ExitCode::kUnavailable,
-                      "the daemon at " + server + " accepts connections, but did not answer for 10 s");
-  }
-  check(status);
-}
-
-}  // namespace
-
-std::string status_code_name(int code) { return code_name(static_cast<grpc::StatusCode>(code)); }
-
 CallError::CallError(const grpc::Status& status)
-    : ClientError(exit_code_of(status.error_code()), describe(status)), status_code_(status.error_code()) {}
+    : ClientError(exit_code_of(status.error_code()), describe(status)),
+      status_code_(status.error_code()),
+      epoch_changed_(status.error_code() == grpc::StatusCode::FAILED_PRECONDITION &&
+                     status.error_message().rfind("EPOCH_CHANGED", 0) == 0) {
+  v1::SubscribeErrorDetail detail;
+  if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED && detail.ParseFromString(status.error_details())) {
+    resume_token_ = detail.resume_token();
+  }
+}
+
+bool CallError::lost() const noexcept {
+  return status_code_ == grpc::StatusCode::UNAVAILABLE || status_code_ == grpc::StatusCode::CANCELLED;
+}
 
 bool CallError::not_found() const noexcept { return status_code_ == grpc::StatusCode::NOT_FOUND; }
 
@@ -123,6 +133,8 @@ Connection::Connection(const std::string& given_server) {
   // Features do not compress, and a compressed message is inflated before its size is known.
   arguments.SetCompressionAlgorithm(GRPC_COMPRESS_NONE);
   arguments.SetInt(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE);
+  // A second Connection is a second connection: the first may lead to a daemon that is gone.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   // http_proxy is for web pages; the daemon is near.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   channel_ = grpc::CreateCustomChannel(server.grpc_target(), grpc::InsecureChannelCredentials(), arguments);
@@ -191,6 +203,14 @@ v1::ListDevicesResponse Connection::list_devices() const {
   set_deadline(context, kDevicesCallSeconds);
   v1::ListDevicesResponse response;
   check_short(v1::AdminService::NewStub(channel_)->ListDevices(&context, {}, &response), server_);
+  return response;
+}
+
+v1::ListSubscriptionsResponse Connection::list_subscriptions() const {
+  grpc::ClientContext context;
+  set_deadline(context, kShortCallSeconds);
+  v1::ListSubscriptionsResponse response;
+  check_short(v1::AdminService::NewStub(channel_)->ListSubscriptions(&context, {}, &response), server_);
   return response;
 }
 

@@ -18,8 +18,8 @@ class Status;
 
 namespace melstream::client {
 
-/// "NOT_FOUND" and so on, of a grpc::StatusCode as a number.
-std::string status_code_name(int code);
+/// "NOT_FOUND" and its like, of google.rpc.Code; "UNKNOWN" for any other.
+const char* status_code_name(int code) noexcept;
 
 /// What the daemon refused, with gRPC's code; the exit code follows from it.
 class CallError : public ClientError {
@@ -30,9 +30,17 @@ class CallError : public ClientError {
   int status_code() const noexcept { return status_code_; }
   bool not_found() const noexcept;
   bool already_exists() const noexcept;
+  /// The life of the stream that a resume token stands for is gone.
+  bool epoch_changed() const noexcept { return epoch_changed_; }
+  /// The call was broken off by the other side, not refused: the daemon ended, or the connection did.
+  bool lost() const noexcept;
+  /// Of a subscription that was too slow: where to go on. Else empty.
+  const std::string& resume_token() const noexcept { return resume_token_; }
 
  private:
   int status_code_;
+  bool epoch_changed_;
+  std::string resume_token_;
 };
 
 /// One HTTP/2 connection; any thread may use it.
@@ -55,6 +63,7 @@ class Connection {
   void close_source(const v1::CloseSourceRequest& request) const;
   v1::ListSourcesResponse list_sources() const;
   v1::ListDevicesResponse list_devices() const;
+  v1::ListSubscriptionsResponse list_subscriptions() const;
 
   /// The front end of that name. Throws ClientError(kUsage), naming those there are and the nearest.
   v1::FrontEndInfo front_end(const std::string& name) const;

@@ -120,6 +120,9 @@ ExitCode run_info(const CommonOptions& options) {
     json.add("ticks", std::int64_t{info.ticks()}).add("frames_computed", std::int64_t{info.frames_computed()});
     json.add("engine_losses", std::int64_t{info.engine_losses()}).add("engine_loss_reason", info.engine_loss_reason());
     json.add("streams_shed", std::int64_t{info.streams_shed()}).add("frames_shed", std::int64_t{info.frames_shed()});
+    json.add("queued_bytes", std::int64_t{info.queued_bytes()});
+    json.add("queued_bytes_peak", std::int64_t{info.queued_bytes_peak()});
+    json.add("queued_bytes_limit", std::int64_t{info.queued_bytes_limit()});
     std::printf("%s\n", json.text().c_str());
     return ExitCode::kOk;
   }
@@ -138,6 +141,9 @@ ExitCode run_info(const CommonOptions& options) {
               static_cast<long long>(info.ticks()), static_cast<long long>(info.frames_computed()));
   std::printf("streams        %d of %d, %d subscriptions, %s s of history\n", info.stream_count(), info.max_streams(),
               info.subscription_count(), fixed_number(info.history_seconds(), 0).c_str());
+  std::printf("queued         %lld bytes for subscribers, at most %lld so far, never over %lld\n",
+              static_cast<long long>(info.queued_bytes()), static_cast<long long>(info.queued_bytes_peak()),
+              static_cast<long long>(info.queued_bytes_limit()));
   return ExitCode::kOk;
 }
 

@@ -8,21 +8,29 @@
 #include <utility>
 #include <vector>
 
+#include "client/connection.hpp"
 #include "client/exit_codes.hpp"
 #include "client/feature_names.hpp"
-#include "client/json_lines.hpp"
 #include "client/npy.hpp"
 #include "client/number_text.hpp"
+#include "client/stream_positions.hpp"
 
 namespace melstream::client {
 namespace {
 
 class TextWriter final : public ResponseWriter {
  public:
+  explicit TextWriter(bool many) : many_(many) {}
+
   void write(const v1::SubscribeResponse& response, std::span<const float>, std::int64_t now_ns) override {
-    const std::string text = line(response, now_ns);
+    std::string text = line(response, now_ns);
+    if (response.has_heartbeat() && response.heartbeat().waiting_for_stream()) {
+      text = many_ ? "waiting for streams" : "waiting for the stream";
+    }
     if (text.empty()) return;
-    std::printf("%s\n", text.c_str());
+    // A start names its stream anyway.
+    const bool name = many_ && !response.has_start() && !response.has_heartbeat();
+    std::printf("%s%s%s\n", name ? stream_of(response).c_str() : "", name ? ": " : "", text.c_str());
     std::fflush(stdout);
   }
   void finish() override {}
@@ -58,22 +66,28 @@ class TextWriter final : public ResponseWriter {
       return "discontinuity " + gap_reason_name(hole.reason()) + " before frame " + std::to_string(hole.next_frame());
     }
     if (response.has_end()) return "end " + end_reason_name(response.end().reason());
-    return response.heartbeat().waiting_for_stream() ? "waiting for the stream" : "";
+    if (response.has_failure()) {
+      return "failure " + std::string(status_code_name(response.failure().code())) + ": " +
+             response.failure().message();
+    }
+    return {};
   }
+
+  bool many_;
 };
 
 class JsonWriter final : public ResponseWriter {
  public:
-  explicit JsonWriter(const std::string& path) : path_(path), file_(stdout) {
+  JsonWriter(const std::string& path, const BlockJsonOptions& options, bool append)
+      : path_(path), options_(options), file_(stdout) {
     if (path == "-") return;
-    owned_.reset(std::fopen(path.c_str(), "w"));
+    owned_.reset(std::fopen(path.c_str(), append ? "a" : "w"));
     if (!owned_) throw ClientError(ExitCode::kInput, path + ": cannot be written: " + std::strerror(errno));
     file_ = owned_.get();
   }
 
   void write(const v1::SubscribeResponse& response, std::span<const float> values, std::int64_t) override {
-    if (response.has_start()) bins_ = response.start().bins();
-    const std::string text = response_json(response, values, bins_) + "\n";
+    const std::string text = response_json(response, values, options_) + "\n";
     // Flushed, so that who follows the file sees whole lines at once.
     if (std::fwrite(text.data(), 1, text.size(), file_) != text.size() || std::fflush(file_) != 0) {
       throw ClientError(ExitCode::kInput, path_ + ": cannot be written: " + std::strerror(errno));
@@ -87,9 +101,9 @@ class JsonWriter final : public ResponseWriter {
   };
 
   std::string path_;
+  BlockJsonOptions options_;
   std::unique_ptr<std::FILE, Close> owned_;
   std::FILE* file_;
-  int bins_ = 1;
 };
 
 class NpyResponseWriter final : public ResponseWriter {
@@ -98,8 +112,7 @@ class NpyResponseWriter final : public ResponseWriter {
 
   void write(const v1::SubscribeResponse& response, std::span<const float> values, std::int64_t) override {
     if (response.has_start()) {
-      bins_ = response.start().bins();
-      writer_.emplace(path_, bins_);
+      begin(response.start());
     } else if (response.has_block()) {
       writer_->append(values);
     } else if (response.has_gap()) {
@@ -115,6 +128,17 @@ class NpyResponseWriter final : public ResponseWriter {
   }
 
  private:
+  void begin(const v1::SubscriptionStart& start) {
+    if (!writer_) {
+      epoch_ = start.epoch();
+      bins_ = start.bins();
+      writer_.emplace(path_, bins_);
+    } else if (start.epoch() != epoch_) {
+      throw ClientError(ExitCode::kFailure, "the stream began anew, with epoch " + hex_epoch(start.epoch()) + ": " +
+                                                path_ + " is not written; --out FOLDER/ makes a file for each epoch");
+    }
+  }
+
   void check(std::int64_t frame, std::int64_t n_frames, v1::GapReason reason) const {
     if (fill_gaps_) return;
     throw ClientError(ExitCode::kFailure, "a gap of " + std::to_string(n_frames) + " frames at frame " +
@@ -131,14 +155,18 @@ class NpyResponseWriter final : public ResponseWriter {
   std::string path_;
   bool fill_gaps_;
   int bins_ = 0;
+  std::uint64_t epoch_ = 0;
   std::optional<NpyWriter> writer_;
 };
 
 }  // namespace
 
-std::unique_ptr<ResponseWriter> make_text_writer() { return std::make_unique<TextWriter>(); }
+std::unique_ptr<ResponseWriter> make_text_writer(bool many) { return std::make_unique<TextWriter>(many); }
 
-std::unique_ptr<ResponseWriter> make_json_writer(const std::string& path) { return std::make_unique<JsonWriter>(path); }
+std::unique_ptr<ResponseWriter> make_json_writer(const std::string& path, const BlockJsonOptions& options,
+                                                 bool append) {
+  return std::make_unique<JsonWriter>(path, options, append);
+}
 
 std::unique_ptr<ResponseWriter> make_npy_writer(const std::string& path, bool fill_gaps) {
   return std::make_unique<NpyResponseWriter>(path, fill_gaps);

@@ -1,8 +1,13 @@
-// melstream subscribe: follows one front end of one stream.
+// melstream subscribe: follows one front end of one stream, or of many.
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string_view>
+#include <system_error>
+#include <utility>
 #include <vector>
+
+#include <sys/resource.h>
 
 #include "client/commands.hpp"
 #include "client/connection.hpp"
@@ -10,9 +15,9 @@
 #include "client/feature_plan.hpp"
 #include "client/interrupt.hpp"
 #include "client/response_writer.hpp"
-#include "client/subscriber.hpp"
+#include "client/resume_token.hpp"
 #include "client/subscription_request.hpp"
-#include "client/subscription_totals.hpp"
+#include "client/subscription_session.hpp"
 
 namespace melstream::client {
 namespace {
@@ -21,65 +26,96 @@ bool ends_with(std::string_view text, std::string_view suffix) {
   return text.size() > suffix.size() && text.substr(text.size() - suffix.size()) == suffix;
 }
 
-std::vector<std::unique_ptr<ResponseWriter>> make_writers(const SubscribeOptions& options) {
+bool is_folder(const std::string& path) {
+  std::error_code error;
+  return ends_with(path, "/") || std::filesystem::is_directory(path, error);
+}
+
+bool writes_npy(const SubscribeOptions& options) {
+  return ends_with(options.out_path, ".npy") || (is_folder(options.out_path) && options.format == "npy");
+}
+
+/// A file for each stream: more than a shell allows at first.
+void allow_many_files() noexcept {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::unique_ptr<ResponseWriter> make_file_writer(const SubscribeOptions& options, bool many, bool resuming) {
+  const BlockJsonOptions json{!options.no_values, options.crc};
+  const bool fill_gaps = options.fill_gaps == "nan";
+  const std::string& path = options.out_path;
+  if (is_folder(path)) {
+    if (options.format != "npy" && options.format != "jsonl") {
+      throw ClientError(ExitCode::kUsage, "--format '" + options.format + "': use npy or jsonl");
+    }
+    allow_many_files();
+    const bool npy = options.format == "npy";
+    return make_folder_writer(path, "." + options.format, [json, fill_gaps, npy](const std::string& file) {
+      return npy ? make_npy_writer(file, fill_gaps) : make_json_writer(file, json);
+    });
+  }
+  if (ends_with(path, ".npy")) {
+    if (many) {
+      throw ClientError(ExitCode::kUsage, "--out '" + path +
+                                              "': one .npy cannot hold many streams; use a folder (--out features/ "
+                                              "makes a STREAM.EPOCH.npy for each) or X.jsonl");
+    }
+    std::error_code error;
+    if (resuming && std::filesystem::exists(path, error)) {
+      throw ClientError(ExitCode::kUsage, "--out '" + path +
+                                              "' is there, and would be replaced by what comes after the token: use "
+                                              "another name, a folder, or X.jsonl, which is appended to");
+    }
+    return make_npy_writer(path, fill_gaps);
+  }
+  if (ends_with(path, ".jsonl")) return make_json_writer(path, json, resuming);
+  throw ClientError(ExitCode::kUsage, "--out '" + path +
+                                          "': use a name that ends in .npy or .jsonl, - for standard output, or a "
+                                          "folder (FOLDER/)");
+}
+
+std::vector<std::unique_ptr<ResponseWriter>> make_writers(const SubscribeOptions& options, bool many, bool resuming) {
   if (!options.fill_gaps.empty() && options.fill_gaps != "nan") {
     throw ClientError(ExitCode::kUsage, "--fill-gaps '" + options.fill_gaps + "': use nan");
   }
-  std::vector<std::unique_ptr<ResponseWriter>> writers;
   const std::string& path = options.out_path;
-  if (ends_with(path, ".npy")) {
-    writers.push_back(make_npy_writer(path, options.fill_gaps == "nan"));
-  } else if (ends_with(path, ".jsonl")) {
-    writers.push_back(make_json_writer(path));
-  } else if (!path.empty() && path != "-") {
-    throw ClientError(ExitCode::kUsage, "--out '" + path + "': use a name that ends in .npy or .jsonl, or -");
+  const bool json_on_stdout = options.common.json || path == "-";
+  const bool json = json_on_stdout || ends_with(path, ".jsonl") || (is_folder(path) && options.format == "jsonl");
+  if ((options.crc || options.no_values) && !json) {
+    throw ClientError(ExitCode::kUsage, "--crc and --no-values are for JSON lines: add --json or --out X.jsonl");
   }
-  if (options.common.json || path == "-") {
-    writers.push_back(make_json_writer("-"));
+  std::vector<std::unique_ptr<ResponseWriter>> writers;
+  if (!path.empty() && path != "-") writers.push_back(make_file_writer(options, many, resuming));
+  if (json_on_stdout) {
+    writers.push_back(make_json_writer("-", {!options.no_values, options.crc}));
   } else if (path.empty()) {
-    writers.push_back(make_text_writer());
+    writers.push_back(make_text_writer(many));
   }
   return writers;
 }
 
 v1::SubscribeConfig make_config(const SubscribeOptions& options) {
   v1::SubscribeConfig config;
-  config.set_stream(options.stream);
+  set_streams(options, config);
   config.set_block_frames(options.block_frames);
   config.set_max_delay_ms(options.max_delay_ms);
   config.set_slow_policy(parse_slow_policy(options.policy));
-  config.set_wait(options.wait);
+  config.set_wait(options.wait && !config.has_streams());
   set_start(options.start, config);
   return config;
 }
 
-/// Leaves at most the first n_frames of a block.
-void cut_block(v1::FeatureBlock& block, std::int64_t n_frames) {
-  if (block.frame_count() <= n_frames) return;
-  const std::size_t frame_bytes = block.values().size() / static_cast<std::size_t>(block.frame_count());
-  block.mutable_values()->resize(frame_bytes * static_cast<std::size_t>(n_frames));
-  block.set_frame_count(static_cast<std::int32_t>(n_frames));
-}
-
-/// Takes responses until the end, the user's stop, or the number of frames asked for.
-void follow(Subscriber& subscriber, const SubscribeOptions& options, v1::ElementType type,
-            const std::vector<std::unique_ptr<ResponseWriter>>& writers, SubscriptionTotals& totals) {
-  v1::SubscribeResponse response;
-  std::vector<float> values;
-  int bins = 0;
-  while ((options.n_frames == 0 || totals.frames() < options.n_frames) && subscriber.next(response)) {
-    const std::int64_t now_ns = unix_now_ns();
-    if (response.has_block() && options.n_frames > 0) {
-      cut_block(*response.mutable_block(), options.n_frames - totals.frames());
-    }
-    totals.note(response, now_ns);
-    values.clear();
-    if (response.has_start()) bins = response.start().bins();
-    if (response.has_block()) {
-      decode_values(response.block().values(), type, response.block().frame_count(), bins, values);
-    }
-    for (const auto& writer : writers) writer->write(response, values, now_ns);
+/// Where an earlier run came to.
+ResumeTokens earlier_tokens(const SubscribeOptions& options, const v1::SubscribeConfig& config,
+                            const std::optional<ResumeFile>& file) {
+  if (options.resume.empty()) return file ? file->load() : ResumeTokens();
+  if (config.has_streams()) {
+    throw ClientError(ExitCode::kUsage, "--resume has the token of one stream; for many use --resume-file");
   }
+  return {{config.stream(), parse_token(options.resume, "--resume")}};
 }
 
 }  // namespace
@@ -90,25 +126,26 @@ ExitCode run_subscribe(const SubscribeOptions& options) {
   refuse_window_normalization(plan.normalization);
   v1::SubscribeConfig config = make_config(options);
   const v1::ElementType type = parse_element_type(options.element_type);
-  const auto writers = make_writers(options);
-  const Connection connection(options.common.server);
+  const bool many = config.has_streams();
+  std::optional<ResumeFile> resume_file;
+  if (!options.resume_file.empty()) resume_file.emplace(options.resume_file, config.stream());
+  const ResumeTokens tokens = earlier_tokens(options, config, resume_file);
+  auto writers = make_writers(options, many, !tokens.empty());
+  Connection connection(options.common.server);
   *config.mutable_features() = make_feature_request(plan, connection.front_end(plan.front_end), false);
   config.mutable_features()->set_element_type(type);
-  SubscriptionTotals totals;
-  {
-    Subscriber subscriber(connection, config);
-    const InterruptAction cancel(&interrupt, [&] { subscriber.cancel(); });
-    follow(subscriber, options, type, writers, totals);
-  }
-  // Also after Ctrl-C: what came until then is whole.
-  for (const auto& writer : writers) writer->finish();
-  std::fprintf(stderr, "melstream: %s\n", totals.text().c_str());
-  const bool lost = totals.ended() && totals.end_reason() != v1::END_REASON_COMPLETED;
-  if (lost) {
-    std::fprintf(stderr, "melstream: the stream ended early: %s\n", end_reason_name(totals.end_reason()).c_str());
-  }
-  // A .npy has no place for the reason, so the exit code tells.
-  return lost && ends_with(options.out_path, ".npy") ? ExitCode::kFailure : ExitCode::kOk;
+  SubscriptionSession session(options, std::move(config), interrupt, std::move(writers));
+  session.restore(tokens);
+  // A .npy is there when it is complete: a token before that would skip what a crash takes with it.
+  if (resume_file) session.keep_tokens_in(std::move(*resume_file), writes_npy(options));
+  session.run(std::move(connection));
+  const SubscriptionTotals& totals = session.totals();
+  std::fprintf(stderr, "melstream: %s\n", many ? totals.text_of_many().c_str() : totals.text().c_str());
+  session.complete();
+  // A .npy has no place for the reason of an early end, so the exit code tells.
+  const bool lost =
+      many ? totals.lost_streams() > 0 : totals.ended() && totals.end_reason() != v1::END_REASON_COMPLETED;
+  return (lost && writes_npy(options)) || totals.failures() > 0 ? ExitCode::kFailure : ExitCode::kOk;
 }
 
 }  // namespace melstream::client

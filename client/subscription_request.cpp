@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <set>
 #include <string_view>
 #include <system_error>
 
@@ -23,18 +24,51 @@ bool parse_after(std::string_view text, std::string_view prefix, Number& number)
 
 }  // namespace
 
+void set_streams(const SubscribeOptions& options, v1::SubscribeConfig& config) {
+  const int n_ways = (options.streams.empty() ? 0 : 1) + (options.labels.empty() ? 0 : 1) + (options.all ? 1 : 0);
+  if (n_ways != 1) {
+    throw ClientError(ExitCode::kUsage, "say which streams by one of: their ids, --labels EXPRESSION, --all");
+  }
+  if (options.all) {
+    config.mutable_streams()->mutable_all();
+    return;
+  }
+  if (!options.labels.empty()) {
+    config.mutable_streams()->set_labels(options.labels);
+    return;
+  }
+  const std::set<std::string> ids(options.streams.begin(), options.streams.end());
+  if (ids.count("") != 0) throw ClientError(ExitCode::kUsage, "the id of a stream is not empty");
+  if (ids.size() == 1) {
+    config.set_stream(*ids.begin());
+    return;
+  }
+  for (const auto& id : ids) config.mutable_streams()->mutable_ids()->add_ids(id);
+}
+
 void set_start(const std::string& text, v1::SubscribeConfig& config) {
   std::int64_t frame = 0;
   double seconds = 0;
   if (text == "live") {
     config.mutable_live();
   } else if (parse_after(text, "frame:", frame) && frame >= 0) {
+    if (config.has_streams()) {
+      throw ClientError(ExitCode::kUsage, "--start '" + text +
+                                              "': many streams have no frame in common; use live or back:SECONDS, or "
+                                              "subscribe to one stream");
+    }
     config.set_frame(frame);
   } else if (parse_after(text, "back:", seconds) && std::isfinite(seconds) && seconds >= 0) {
     config.set_seconds_back(seconds);
   } else {
     throw ClientError(ExitCode::kUsage, "--start '" + text + "': use live, frame:N or back:SECONDS");
   }
+}
+
+void start_after_outage(const std::string& start, std::chrono::nanoseconds outage, v1::SubscribeConfig& config) {
+  set_start(start, config);
+  const double outage_seconds = std::chrono::duration<double>(outage).count();
+  config.set_seconds_back(std::max(config.seconds_back(), outage_seconds));
 }
 
 v1::SlowPolicy parse_slow_policy(const std::string& text) {

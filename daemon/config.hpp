@@ -46,6 +46,7 @@ struct FeaturesConfig {
 
 struct MemoryConfig {
   std::int64_t audio_history_bytes = std::int64_t{64} << 20;
+  std::int64_t queued_bytes = std::int64_t{256} << 20;
   bool operator==(const MemoryConfig&) const = default;
 };
 

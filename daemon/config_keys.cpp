@@ -153,6 +153,9 @@ std::vector<KeyRule> make_rules() {
       text_list("features", "always", Place{&Config::features, &FeaturesConfig::always}),
       integer("memory", "audio_history_bytes", Place{&Config::memory, &MemoryConfig::audio_history_bytes}, 0,
               kMostAudioBytes),
+      // A message of 1 MiB and one block of 1,000 frames must fit.
+      integer("memory", "queued_bytes", Place{&Config::memory, &MemoryConfig::queued_bytes}, std::int64_t{8} << 20,
+              kMostAudioBytes),
       word("log", "level", log(&LogConfig::level), kLogLevels),
       word("log", "format", log(&LogConfig::format), kLogFormats),
   };

@@ -38,6 +38,7 @@ rpc::ServerOptions server_options(const Config& config) {
   options.listen = config.server.listen;
   options.max_connections = static_cast<int>(config.server.max_connections);
   options.publisher_idle_timeout = milliseconds(config.server.publisher_idle_timeout_s);
+  options.max_queued_bytes = config.memory.queued_bytes;
   options.version = version();
   options.build = build();
   options.tick_ms = static_cast<double>(config.engine.tick_ms);

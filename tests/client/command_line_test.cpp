@@ -14,8 +14,8 @@ TEST_F(CommandLine, HelpAndVersionAreNoErrors) {
   EXPECT_EQ(run_alone({"--version"}), 0);
   EXPECT_EQ(output_, std::string("melstream ") + MELSTREAM_VERSION + "\n");
   EXPECT_EQ(run_alone({"--help"}), 0);
-  for (const char* command : {"extract", "push", "subscribe", "window", "streams", "front-ends", "info", "open",
-                              "close", "sources", "devices", "view", "verify", "compare"}) {
+  for (const char* command : {"extract", "push", "subscribe", "subscribers", "window", "streams", "front-ends", "info",
+                              "open", "close", "sources", "devices", "view", "verify", "compare"}) {
     EXPECT_NE(output_.find(command), std::string::npos) << command;
     EXPECT_EQ(run_alone({command, "--help"}), 0) << command;
     run_alone({"--help"});

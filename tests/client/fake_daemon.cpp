@@ -1,5 +1,6 @@
 #include "tests/client/fake_daemon.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -74,10 +75,16 @@ grpc::Status FakeDaemon::StreamAudio(grpc::ServerContext*, AudioCall* call) {
 grpc::Status FakeDaemon::Subscribe(grpc::ServerContext*, SubscribeCall* call) {
   v1::SubscribeRequest request;
   call->Read(&request);
+  std::size_t n_call = 0;
   {
     const std::lock_guard lock(mutex_);
     record_.subscribe_config = request.config();
+    record_.subscribe_configs.push_back(request.config());
     subscribed_ = true;
+    n_call = record_.subscribe_configs.size();
+  }
+  if (const auto& answers = script_.subscriptions_to_come; !answers.empty()) {
+    return answer_in_turn(answers[std::min(n_call, answers.size()) - 1], call);
   }
   if (script_.responses.empty()) return script_.subscribe_status;
   v1::SubscribeResponse response;
@@ -91,8 +98,30 @@ grpc::Status FakeDaemon::Subscribe(grpc::ServerContext*, SubscribeCall* call) {
     // Ends also if the client goes away: its publisher's call ends then.
     changed_.wait_for(lock, std::chrono::seconds(20), [this] { return audio_ended_; });
   }
-  for (const auto& scripted : script_.responses) call->Write(scripted);
+  for (const auto& scripted : script_.responses) call->Write(of(request.config().stream(), 0, scripted));
   return script_.subscribe_status;
+}
+
+grpc::Status FakeDaemon::answer_in_turn(const SubscribeAnswer& answer, SubscribeCall* call) {
+  for (const auto& response : answer.responses) call->Write(response);
+  v1::SubscribeRequest request;
+  for (std::size_t i = 0; i < answer.n_acknowledgements && call->Read(&request); ++i) {
+    const std::lock_guard lock(mutex_);
+    record_.acknowledged.push_back(request.acknowledgement().response_count());
+  }
+  return answer.status;
+}
+
+grpc::Status FakeDaemon::ListSubscriptions(grpc::ServerContext*, const v1::ListSubscriptionsRequest*,
+                                           v1::ListSubscriptionsResponse* response) {
+  *response = script_.subscriptions;
+  return script_.admin_status;
+}
+
+grpc::Status FakeDaemon::GetServerInfo(grpc::ServerContext*, const v1::GetServerInfoRequest*,
+                                       v1::GetServerInfoResponse* response) {
+  *response = script_.info;
+  return grpc::Status::OK;
 }
 
 grpc::Status FakeDaemon::ListFrontEnds(grpc::ServerContext*, const v1::ListFrontEndsRequest*,
@@ -169,41 +198,6 @@ grpc::Status FakeDaemon::ListDevices(grpc::ServerContext*, const v1::ListDevices
                                      v1::ListDevicesResponse* response) {
   *response = script_.devices;
   return script_.admin_status;
-}
-
-v1::SubscribeResponse block_response(std::int64_t first_frame, int n_frames) {
-  v1::SubscribeResponse response;
-  auto& block = *response.mutable_block();
-  block.set_first_frame(first_frame);
-  block.set_frame_count(n_frames);
-  for (int i = 0; i < n_frames; ++i) {
-    const auto value = static_cast<float>(first_frame + i);
-    const float row[] = {value, -value};
-    block.mutable_values()->append(reinterpret_cast<const char*>(row), sizeof row);
-  }
-  return response;
-}
-
-v1::SubscribeResponse gap_response(std::int64_t first_frame, std::int64_t n_frames) {
-  v1::SubscribeResponse response;
-  response.mutable_gap()->set_first_frame(first_frame);
-  response.mutable_gap()->set_frame_count(n_frames);
-  response.mutable_gap()->set_reason(v1::GAP_REASON_CAPTURE_OVERFLOW);
-  return response;
-}
-
-v1::SubscribeResponse discontinuity_response(std::int64_t next_frame) {
-  v1::SubscribeResponse response;
-  response.mutable_discontinuity()->set_next_frame(next_frame);
-  response.mutable_discontinuity()->set_reason(v1::GAP_REASON_NET_LOSS);
-  return response;
-}
-
-v1::SubscribeResponse end_response(std::int64_t next_frame, v1::EndReason reason) {
-  v1::SubscribeResponse response;
-  response.mutable_end()->set_next_frame(next_frame);
-  response.mutable_end()->set_reason(reason);
-  return response;
 }
 
 }  // namespace melstream::client

@@ -13,7 +13,16 @@
 #include "melstream/v1/audio_service.grpc.pb.h"
 #include "melstream/v1/feature_service.grpc.pb.h"
 
+#include "tests/client/responses.hpp"
+
 namespace melstream::client {
+
+/// What it will answer to one call of Subscribe.
+struct SubscribeAnswer {
+  std::vector<v1::SubscribeResponse> responses;
+  grpc::Status status;
+  std::size_t n_acknowledgements = 0;  ///< that it waits for before the status
+};
 
 /// What it will answer.
 struct Script {
@@ -29,6 +38,11 @@ struct Script {
   grpc::Status admin_status;
   v1::ListSourcesResponse sources;  ///< OpenSource answers the first
   v1::ListDevicesResponse devices;
+  v1::ListSubscriptionsResponse subscriptions;
+  v1::GetServerInfoResponse info;
+  /// Of one call of Subscribe after another, instead of `responses`; without a start of their own. The last one
+  /// repeats.
+  std::vector<SubscribeAnswer> subscriptions_to_come;
   v1::ListStreamsResponse streams;
   /// Of GetWindows and WatchStreams, which then end.
   std::vector<v1::GetWindowsResponse> windows;
@@ -38,7 +52,9 @@ struct Script {
 /// What it was told.
 struct Record {
   v1::AudioConfig audio_config;
-  v1::SubscribeConfig subscribe_config;
+  v1::SubscribeConfig subscribe_config;                ///< the last
+  std::vector<v1::SubscribeConfig> subscribe_configs;  ///< all
+  std::vector<std::int64_t> acknowledged;              ///< counts, of all calls
   std::string audio;
   std::vector<std::size_t> chunk_bytes;
   bool audio_before_subscription = false;
@@ -83,6 +99,12 @@ class FakeDaemon final : v1::AdminService::Service, v1::AudioService::Service, v
   grpc::Status ListDevices(grpc::ServerContext* context, const v1::ListDevicesRequest* request,
                            v1::ListDevicesResponse* response) override;
 
+  grpc::Status ListSubscriptions(grpc::ServerContext* context, const v1::ListSubscriptionsRequest* request,
+                                 v1::ListSubscriptionsResponse* response) override;
+  grpc::Status GetServerInfo(grpc::ServerContext* context, const v1::GetServerInfoRequest* request,
+                             v1::GetServerInfoResponse* response) override;
+  grpc::Status answer_in_turn(const SubscribeAnswer& answer, SubscribeCall* call);
+
   std::string address_;
   Script script_;
   std::mutex mutex_;  ///< guards what follows
@@ -92,11 +114,5 @@ class FakeDaemon final : v1::AdminService::Service, v1::AudioService::Service, v
   bool audio_ended_ = false;
   std::unique_ptr<grpc::Server> server_;
 };
-
-// Responses for scripts. Frames are [2] bins: {frame, -frame}.
-v1::SubscribeResponse block_response(std::int64_t first_frame, int n_frames);
-v1::SubscribeResponse gap_response(std::int64_t first_frame, std::int64_t n_frames);
-v1::SubscribeResponse discontinuity_response(std::int64_t next_frame);
-v1::SubscribeResponse end_response(std::int64_t next_frame, v1::EndReason reason = v1::END_REASON_COMPLETED);
 
 }  // namespace melstream::client

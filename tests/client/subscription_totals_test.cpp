@@ -2,6 +2,7 @@
 
 #include "client/pace.hpp"
 #include "tests/client/expect_error.hpp"
+#include "tests/client/responses.hpp"
 
 namespace melstream::client {
 namespace {
@@ -73,6 +74,62 @@ TEST(SubscriptionTotals, RefusesHolesRepetitionsAndAnEndElsewhere) {
   }
   SubscriptionTotals totals;
   expect_error(ExitCode::kFailure, {"before the start"}, [&] { totals.note(block(0, 1), 0); });
+}
+
+TEST(SubscriptionTotals, EachStreamTilesItsOwnFrames) {
+  SubscriptionTotals totals;
+  totals.note(of("a", 7, start_response(0)), 0);
+  totals.note(of("b", 9, start_response(100)), 0);
+  totals.note(of("a", 7, block_response(0, 4)), 0);
+  totals.note(of("b", 9, block_response(100, 4)), 0);
+  expect_error(ExitCode::kFailure, {"stream b", "frame 104 was due"},
+               [&] { totals.note(of("b", 9, block_response(4, 4)), 0); });
+  expect_error(ExitCode::kFailure, {"stream c", "before the start"},
+               [&] { totals.note(of("c", 9, block_response(0, 4)), 0); });
+}
+
+TEST(SubscriptionTotals, SumsUpAllStreams) {
+  SubscriptionTotals totals;
+  for (const char* stream : {"a", "b", "c"}) totals.note(of(stream, 7, start_response(0)), 1);
+  totals.note(of("a", 7, block_response(0, 4)), 0);
+  totals.note(of("b", 7, gap_response(0, 2)), 0);
+  totals.note(of("a", 7, end_response(4)), 0);
+  totals.note(of("b", 7, end_response(2, v1::END_REASON_SOURCE_LOST)), 0);
+  totals.note(failure_response("c", 8, "too slow"), 0);
+  totals.note(failure_response("d", 9, "EPOCH_CHANGED: gone"), 0);
+  totals.note_reconnect();
+  totals.set_duplicates(5);
+  EXPECT_EQ(totals.failures(), 1);
+  EXPECT_EQ(totals.lost_streams(), 1);
+  EXPECT_EQ(totals.text_of_many(),
+            "3 streams (2 ended, 1 of them early), 4 frames, 1 gaps (2 frames), 1 streams failed, 1 epochs changed, "
+            "1 reconnects, 5 duplicate frames dropped");
+}
+
+TEST(SubscriptionTotals, AnIdMayBeginAnew) {
+  SubscriptionTotals totals;
+  totals.note(of("a", 7, start_response(0)), 0);
+  totals.note(of("a", 7, block_response(0, 4)), 0);
+  totals.note(of("a", 7, end_response(4)), 0);
+  EXPECT_TRUE(totals.ended());
+  totals.note(of("a", 8, start_response(0)), 0);
+  EXPECT_FALSE(totals.ended());
+  totals.note(of("a", 8, block_response(0, 4)), 0);
+  expect_error(ExitCode::kFailure, {"epoch 0000000000000007", "epoch 0000000000000008 was started"},
+               [&] { totals.note(of("a", 7, block_response(4, 4)), 0); });
+  EXPECT_EQ(totals.started_streams(), 2);
+}
+
+TEST(SubscriptionTotals, AResumedStreamGoesOnWhereItWas) {
+  SubscriptionTotals totals;
+  totals.note(of("a", 7, start_response(0)), 0);
+  totals.note(of("a", 7, block_response(0, 4)), 0);
+  totals.note(failure_response("a", 8, "too slow", "token"), 0);
+  totals.note(of("a", 7, start_response(4)), 0);
+  totals.note(of("a", 7, block_response(4, 4)), 0);
+  EXPECT_EQ(totals.started_streams(), 1);
+  expect_error(ExitCode::kFailure, {"a start of stream a", "frame 8 was due"},
+               [&] { totals.note(of("a", 7, start_response(9)), 0); });
 }
 
 TEST(SubscriptionTotals, LatencyIsOfFramesComputedSinceTheSubscription) {

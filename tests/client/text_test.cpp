@@ -46,9 +46,9 @@ TEST(JsonLines, BlockHasTheKeysThatProgramsRead) {
   block.set_capture_time_ns(1'700'000'000'123'456'789);
   block.set_rms_dbfs(-std::numeric_limits<float>::infinity());
   const float values[] = {1, 2};
-  const std::string text = response_json(response, values, 2);
+  const std::string text = response_json(response, values);
   EXPECT_EQ(text.rfind(R"({"type": "block", "stream": "s", "epoch": "18446744073709551615", "first_frame": 3, )"
-                       R"("n_frames": 1, "first_sample": 480, "capture_ns": 1700000000123456789, )",
+                       R"("frame_count": 1, "first_sample": 480, "capture_time_ns": 1700000000123456789, )",
                        0),
             0u)
       << text;
@@ -60,11 +60,11 @@ TEST(JsonLines, GapsAndEndsHaveTheirReason) {
   v1::SubscribeResponse response;
   response.mutable_gap()->set_reason(v1::GAP_REASON_NET_LOSS);
   response.mutable_gap()->set_frame_count(7);
-  EXPECT_NE(response_json(response, {}, 80).find(R"("n_frames": 7, "reason": "NET_LOSS")"), std::string::npos);
+  EXPECT_NE(response_json(response, {}).find(R"("frame_count": 7, "reason": "NET_LOSS")"), std::string::npos);
   response.mutable_discontinuity()->set_reason(v1::GAP_REASON_CAPTURE_OVERFLOW);
-  EXPECT_NE(response_json(response, {}, 80).find(R"("reason": "CAPTURE_OVERFLOW")"), std::string::npos);
+  EXPECT_NE(response_json(response, {}).find(R"("reason": "CAPTURE_OVERFLOW")"), std::string::npos);
   response.mutable_end()->set_reason(v1::END_REASON_SOURCE_LOST);
-  EXPECT_NE(response_json(response, {}, 80).find(R"("reason": "SOURCE_LOST")"), std::string::npos);
+  EXPECT_NE(response_json(response, {}).find(R"("reason": "SOURCE_LOST")"), std::string::npos);
 }
 
 TEST(FeatureNames, WordsAndNumbersOfTheWire) {

@@ -1,6 +1,7 @@
 // melstream windows, watch and streams --labels against a fake daemon.
 #include "client/npy.hpp"
 #include "tests/client/command_fixture.hpp"
+#include "tests/client/responses.hpp"
 
 namespace melstream::client {
 namespace {

@@ -107,21 +107,22 @@ TEST_P(ConfigRange, HoldsAtItsEnds) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Keys, ConfigRange,
-                         testing::Values(Range{"server", "max_connections", "0", "100000", "-1", "100001"},
-                                         Range{"server", "drain_timeout_s", "0", "600", "-0.1", "600.1"},
-                                         Range{"server", "publisher_idle_timeout_s", "0.1", "86400", "0.09", "86401"},
-                                         Range{"engine", "threads", "0", "256", "-1", "257"},
-                                         Range{"engine", "tick_ms", "1", "100", "0", "101"},
-                                         Range{"engine", "device", "0", "63", "-1", "64"},
-                                         Range{"stream", "ring_ms", "200", "60000", "199", "60001"},
-                                         Range{"stream", "audio_history_s", "0", "3600", "-1", "3600.5"},
-                                         Range{"stream", "local_audio_history_s", "0", "3600", "-1", "3600.5"},
-                                         Range{"stream", "history_s", "1", "3600", "0.5", "86400"},
-                                         Range{"stream", "max_streams", "1", "100000", "0", "100001"},
-                                         Range{"memory", "audio_history_bytes", "0", "1099511627776", "-1",
-                                               "9000000000000000"}),
-                         [](const testing::TestParamInfo<Range>& tested) { return std::string(tested.param.key); });
+INSTANTIATE_TEST_SUITE_P(
+    Keys, ConfigRange,
+    testing::Values(Range{"server", "max_connections", "0", "100000", "-1", "100001"},
+                    Range{"server", "drain_timeout_s", "0", "600", "-0.1", "600.1"},
+                    Range{"server", "publisher_idle_timeout_s", "0.1", "86400", "0.09", "86401"},
+                    Range{"engine", "threads", "0", "256", "-1", "257"},
+                    Range{"engine", "tick_ms", "1", "100", "0", "101"},
+                    Range{"engine", "device", "0", "63", "-1", "64"},
+                    Range{"stream", "ring_ms", "200", "60000", "199", "60001"},
+                    Range{"stream", "audio_history_s", "0", "3600", "-1", "3600.5"},
+                    Range{"stream", "local_audio_history_s", "0", "3600", "-1", "3600.5"},
+                    Range{"stream", "history_s", "1", "3600", "0.5", "86400"},
+                    Range{"stream", "max_streams", "1", "100000", "0", "100001"},
+                    Range{"memory", "queued_bytes", "8388608", "1099511627776", "8388607", "1099511627777"},
+                    Range{"memory", "audio_history_bytes", "0", "1099511627776", "-1", "9000000000000000"}),
+    [](const testing::TestParamInfo<Range>& tested) { return std::string(tested.param.key); });
 
 TEST(ConfigError, WordIsSuggested) {
   EXPECT_EQ(errors_of("[log]\nformat = \"jsn\"\n"),

@@ -71,6 +71,7 @@ max_streams = 3
 always = ["whisper-80", "kaldi80"]
 [memory]
 audio_history_bytes = 1
+queued_bytes = 8388609
 [log]
 level = "debug"
 format = "json"
@@ -81,6 +82,7 @@ format = "json"
   expected.stream = {200, 40.0, 4.5, 60.5, 3};
   expected.features.always = {"whisper-80", "kaldi80"};
   expected.memory.audio_history_bytes = 1;
+  expected.memory.queued_bytes = 8388609;
   expected.log = {"debug", "json"};
   EXPECT_EQ(config, expected);
 }

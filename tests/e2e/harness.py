@@ -132,10 +132,14 @@ class Daemon:
             if max_open_files:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (max_open_files, max_open_files))
 
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([*wrapper, executable or program("melstreamd"), "--config", self.config],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                                            preexec_fn=limit, env=environment)
+        self.command = [*wrapper, executable or program("melstreamd"), "--config", self.config]
+        self.keywords = {"stdin": subprocess.DEVNULL, "stderr": subprocess.STDOUT, "preexec_fn": limit, "env": environment}
+        self.start()
+
+    def start(self):
+        """Again, in the same place, if the process before was ended."""
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, **self.keywords)
         try:
             wait_until(self.answers, "the daemon's start")
         except AssertionError as error:

@@ -255,7 +255,7 @@ class BadInput(harness.WitnessedTest):
         for response in responses:
             if response["type"] in ("block", "gap"):
                 self.assertEqual(response["first_frame"], following)
-                following += response["n_frames"]
+                following += response["frame_count"]
         self.assertGreater(following, 0)
         if n_frames is not None:
             self.assertEqual(following, n_frames)

@@ -182,7 +182,7 @@ class Drain(unittest.TestCase):
             responses = [json.loads(line) for line in file]
         self.assertEqual(responses[-1]["type"], "end", errors.decode())
         self.assertIn("SHUTDOWN", responses[-1]["reason"].upper())
-        n_frames = sum(one["n_frames"] for one in responses if one["type"] == "block")
+        n_frames = sum(one["frame_count"] for one in responses if one["type"] == "block")
         self.assertEqual(n_frames, harness.golden_entry("whisper80_raw", "tone1k")["n_frames"])
         _, errors = writer.communicate(timeout=harness.DEADLINE_S)
         self.assertEqual(writer.returncode, 69, errors.decode())
@@ -244,7 +244,7 @@ class StoppedReader(unittest.TestCase):
                 with open(self.out, encoding="utf-8") as file:
                     responses = [json.loads(line) for line in file]
                 self.assertEqual(responses[-1]["type"], "end", errors.decode())
-                self.assertEqual(sum(one["n_frames"] for one in responses if one["type"] == "block"),
+                self.assertEqual(sum(one["frame_count"] for one in responses if one["type"] == "block"),
                                  self.n_samples // 160)
 
     def test_is_cut_off_in_the_end(self):

@@ -105,10 +105,10 @@ class Streams(harness.DaemonTest):
         gap = next(one for one in responses if one["type"] == "gap")
         self.assertEqual(gap["first_frame"], 0)
         self.assertIn("HISTORY_EVICTED", gap["reason"].upper())
-        self.assertGreater(gap["n_frames"], n_half // 160 - 10)
+        self.assertGreater(gap["frame_count"], n_half // 160 - 10)
         rows = numpy.array([row for one in responses if one["type"] == "block" for row in one["values"]], numpy.float32)
-        self.assertEqual(gap["n_frames"] + len(rows), len(golden))
-        self.assertLess(float(numpy.abs(rows - golden[gap["n_frames"]:]).max()), 0.01)
+        self.assertEqual(gap["frame_count"] + len(rows), len(golden))
+        self.assertLess(float(numpy.abs(rows - golden[gap["frame_count"]:]).max()), 0.01)
 
     def test_gap_in_an_npy_is_refused_unless_filled(self):
         self.complete(self.publisher("fill"), harness.pcm16("espeak"))

@@ -137,6 +137,27 @@ TEST_F(DeliveryTest, AHoleWithoutAMissingFrameIsADiscontinuity) {
   ASSERT_EQ(again.holes.size(), 1U);
 }
 
+TEST_F(DeliveryTest, ALossBeforeASegmentWithoutFramesIsTold) {
+  auto stream = open("s");
+  auto subscription = subscribe("s", "whisper-80", {.start = kFromFrame0});
+  const auto segment = [&](core::SampleIndex timeline_begin, std::size_t n) {
+    begin(*stream, timeline_begin);
+    publish(*stream, noise(n, 10));
+  };
+  segment(80, 320);   // frames 1 and 2
+  segment(480, 80);   // no frame, and none is missing before it: ceil(480 / 160) = 3
+  segment(720, 320);  // frames 5 and 6
+  segment(1120, 80);  // the same at the stream's end
+  end(*stream);
+  Received received;
+  drain(*subscription, received);
+  received.expect_tiled();
+  std::vector<core::SampleIndex> lost;
+  for (const auto& note : received.holes) lost.push_back(note.hole.lost_samples);
+  EXPECT_EQ(lost, (std::vector<core::SampleIndex>{0, 80, 160, 80}));  // what came before the stream is nobody's
+  EXPECT_EQ(received.frames, (std::vector<core::FrameIndex>{1, 2, 5, 6}));
+}
+
 TEST_F(DeliveryTest, RandomGapsTileAndEverySegmentEqualsOffline) {
   std::mt19937 random(42);
   const std::vector<std::string> front_ends{"whisper-80", "kaldi-80",       "wenet-80",

@@ -118,6 +118,32 @@ TEST_F(ManyStreamsTest, AnIdThatLivesAgainIsANewEpoch) {
   EXPECT_EQ(epochs.size(), 3U);
 }
 
+TEST_F(ManyStreamsTest, LivesOfAnIdComeOneAfterTheOther) {
+  constexpr std::size_t kLives = 20;
+  Subscriber subscriber(features(), many_config());
+  v1::SubscribeResponse response;
+  ASSERT_TRUE(subscriber.receive_until(v1::SubscribeResponse::kHeartbeat, response));
+  std::vector<std::unique_ptr<Publisher>> publishers;
+  for (std::size_t i = 0; i < kLives; ++i) {
+    v1::AudioConfig config = audio_config("mic");
+    config.set_takeover(i > 0);
+    publishers.push_back(std::make_unique<Publisher>(audio()));
+    publishers.back()->open(config);
+    publishers.back()->send(as_bytes(pcm_noise(4'321, 5)));
+  }
+  publishers.back()->half_close();
+  std::size_t n_ended = 0;
+  bool is_open = false;
+  while (n_ended < kLives && subscriber.receive(response)) {
+    for (const v1::SubscribeResponse& one : response.batch().responses()) {
+      ASSERT_EQ(one.has_start(), !is_open) << "after " << n_ended << " lives";
+      is_open = !one.has_end();
+      if (one.has_end()) ++n_ended;
+    }
+  }
+  EXPECT_EQ(n_ended, kLives);
+}
+
 TEST_F(ManyStreamsTest, OnlyThoseSelected) {
   Subscriber labelled(features(), labelled_config("site in (a, b), !muted"));
   v1::SubscribeConfig ids = subscribe_config("");

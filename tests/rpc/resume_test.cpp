@@ -181,9 +181,10 @@ TEST_F(ShortResumeTest, WhatIsGoneIsAGap) {
   config.set_frame(0);
   config.set_slow_policy(v1::SLOW_POLICY_BLOCK);
   Subscriber first(features(), config);
+  v1::SubscribeResponse response;
+  ASSERT_TRUE(first.receive_until(v1::SubscribeResponse::kStart, response));
   for (int i = 0; i < 4; ++i) ASSERT_TRUE(publisher.send(as_bytes(pcm_noise(8'000, 12))));
   Reading all;
-  v1::SubscribeResponse response;
   while (all.n_frames() < 190 && first.receive(response)) all.take(response);
   v1::SubscribeConfig resumed = subscribe_config("clip");
   resumed.set_resume_token(token);

@@ -171,6 +171,11 @@ FeatureHistory::ReadResult FeatureHistory::read(Cursor& cursor, std::int32_t blo
     const core::FrameIndex held = run.first_frame + evicted;  // first frame of the run that is still there
     const core::FrameIndex end = run.first_frame + run.n_rows;
     if (evicted == 0 && cursor.frame >= run.gap_begin && cursor.frame < run.first_frame) return gap_before(run, cursor);
+    // Of a segment too short for a frame, in the place of none, only the loss before it is to be told.
+    const bool is_mute = run.n_rows == 0 && run.closed && cursor.frame == end;
+    if (is_mute && cursor.segment_ordinal >= 0 && cursor.segment_ordinal < run.segment.ordinal) {
+      return discontinuity(run, cursor);
+    }
     if (cursor.frame >= end) continue;
     if (cursor.frame < held) {  // gone, or never computed
       const core::FrameIndex until = evicted == 0 ? std::min(run.gap_begin, held) : held;

@@ -137,7 +137,11 @@ bool Subscription::start() {
 
 Delivery Subscription::next(std::int64_t now_mono_ns, RowSink& sink) {
   if (done_) return {};
-  if (!stream_ && !attach()) return {};
+  if (!stream_) {
+    if (!attach()) return {};
+    // It was waited for, so all of it is wanted.
+    if (options_.start.kind == StartAt::Kind::kLive) options_.start = {.kind = StartAt::Kind::kFrame};
+  }
   if (!started_) {
     if (!start()) return {};
     return Started{.epoch = stream_->epoch(),

@@ -43,9 +43,11 @@ void Credit::acknowledge(std::int64_t n_responses) {
   while (!unacknowledged_.empty() && unacknowledged_.front().n_sent <= n_acknowledged_) unacknowledged_.pop_front();
 }
 
-bool Credit::allows(std::int64_t now_mono_ns) const noexcept {
-  return !acknowledges_ || unacknowledged_.empty() ||
-         now_mono_ns - unacknowledged_.front().begin_mono_ns <= kPatienceNs;
+std::optional<std::int64_t> Credit::held_back_since_mono_ns(std::int64_t now_mono_ns) const noexcept {
+  if (!acknowledges_ || unacknowledged_.empty()) return std::nullopt;
+  const std::int64_t begin = unacknowledged_.front().begin_mono_ns;
+  if (now_mono_ns - begin <= kPatienceNs) return std::nullopt;
+  return begin;
 }
 
 }  // namespace melstream::rpc

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 
 namespace melstream::rpc {
 
@@ -17,7 +18,10 @@ class Credit {
   /// No acknowledgement will come any more: nothing is held back.
   void waive() noexcept { acknowledges_ = false; }
   /// Nothing that was sent more than a second ago is without acknowledgement.
-  bool allows(std::int64_t now_mono_ns) const noexcept;
+  bool allows(std::int64_t now_mono_ns) const noexcept { return !held_back_since_mono_ns(now_mono_ns); }
+
+  /// When the oldest response went out for which the reader is held back; nothing if it is not.
+  std::optional<std::int64_t> held_back_since_mono_ns(std::int64_t now_mono_ns) const noexcept;
 
   std::int64_t n_sent() const noexcept { return n_sent_; }
   bool acknowledges() const noexcept { return acknowledges_; }

@@ -46,6 +46,7 @@ void ManyStreams::look_for_streams() {
   if (generation == seen_generation_) return;
   seen_generation_ = generation;
   std::set<std::uint64_t> there;
+  std::vector<std::shared_ptr<pipeline::Stream>> newcomers;
   for (auto& stream : registry.all()) {
     const std::uint64_t epoch = stream->epoch();
     there.insert(epoch);
@@ -55,6 +56,12 @@ void ManyStreams::look_for_streams() {
       continue;
     }
     // One that has come and gone since is followed too: what there was of it is told.
+    newcomers.push_back(std::move(stream));
+  }
+  // Lives of one id in their order.
+  std::sort(newcomers.begin(), newcomers.end(),
+            [](const auto& a, const auto& b) { return a->opened_order() < b->opened_order(); });
+  for (auto& stream : newcomers) {
     pipeline::SubscriptionOptions options = options_;
     // From its first frame on: this reader was there before it.
     if (has_looked_) options.start = {.kind = pipeline::StartAt::Kind::kFrame};
@@ -74,6 +81,8 @@ void ManyStreams::follow(pipeline::SubscriptionOptions options, std::shared_ptr<
     auto subscription =
         std::make_unique<pipeline::Subscription>(parts_.environment.registry(), std::move(options), std::move(stream));
     readers_.push_back(std::make_unique<StreamReader>(parts_, features_, std::move(subscription), running_max));
+    const auto [newest, is_first] = newest_.try_emplace(id, epoch);
+    if (!is_first) waits_for_[epoch] = std::exchange(newest->second, epoch);
   } catch (const core::Error& error) {
     add_failure(id, epoch, error);
   }
@@ -87,8 +96,10 @@ ResponseSource::State ManyStreams::fill(std::int64_t now_mono_ns, WireMessage& o
   std::size_t i = 0;
   for (; i < n_readers && out.n_bytes() < kFullBytes; ++i) {
     std::unique_ptr<StreamReader>& reader = readers_[(next_ + i) % n_readers];
+    if (!waits_for_.empty() && waits_for_.count(reader->subscription().stream()->epoch()) != 0) continue;
     if (tell(*reader, now_mono_ns, out)) continue;
     count(*reader);
+    let_next_life_go(*reader->subscription().stream());
     reader.reset();
     any_done = true;
   }
@@ -139,6 +150,13 @@ void ManyStreams::tell_failures(WireMessage& out) {
     out.add(failures_.front());
     failures_.pop_front();
   }
+}
+
+void ManyStreams::let_next_life_go(const pipeline::Stream& stream) {
+  const std::uint64_t epoch = stream.epoch();
+  std::erase_if(waits_for_, [epoch](const auto& entry) { return entry.second == epoch; });
+  const auto newest = newest_.find(stream.id());
+  if (newest != newest_.end() && newest->second == epoch) newest_.erase(newest);
 }
 
 void ManyStreams::count(const StreamReader& reader) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <list>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -38,6 +39,7 @@ class ManyStreams final : public ResponseSource {
   bool tell(StreamReader& reader, std::int64_t now_mono_ns, WireMessage& out);
   void add_failure(const std::string& stream, std::uint64_t epoch, const core::Error& error,
                    const StreamReader* reader = nullptr);
+  void let_next_life_go(const pipeline::Stream& stream);
   void count(const StreamReader& reader);
   void tell_failures(WireMessage& out);
 
@@ -46,8 +48,10 @@ class ManyStreams final : public ResponseSource {
   const pipeline::SubscriptionOptions options_;
   const StreamSelection selection_;
   Readers readers_;
-  std::size_t next_ = 0;           ///< where the next message begins, so that each has its turn
-  std::set<std::uint64_t> known_;  ///< epochs that are or were followed, as long as the registry has them
+  std::size_t next_ = 0;                         ///< where the next message begins, so that each has its turn
+  std::set<std::uint64_t> known_;                ///< epochs that are or were followed, as long as the registry has them
+  std::map<std::string, std::uint64_t> newest_;  ///< epoch that is followed last of each id
+  std::map<std::uint64_t, std::uint64_t> waits_for_;  ///< epochs that are told once the life before is told to its end
   std::uint64_t seen_generation_ = 0;
   bool has_looked_ = false;
   std::list<v1::SubscribeResponse> failures_;  ///< to be told

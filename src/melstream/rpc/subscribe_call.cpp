@@ -177,15 +177,14 @@ void SubscribeCall::check_config_timeout(std::int64_t now_mono_ns) {
 }
 
 void SubscribeCall::deliver(std::int64_t now_mono_ns) {
-  if (!credit_.allows(now_mono_ns) || !parts_.budget.has_room(source_->most_bytes())) return;
+  if (!parts_.budget.has_room(source_->most_bytes())) return;
+  // Also a reader that is held back hears each second that it is not forgotten, and may acknowledge.
+  if (!credit_.allows(now_mono_ns)) return beat(now_mono_ns);
   const ResponseSource::State state = source_->fill(now_mono_ns, *message_);
   has_more_ = state == ResponseSource::State::kMore;
   if (message_->empty()) {
     if (std::exchange(unpoked_, false)) parts_.environment().parts.poke();
-    if (now_mono_ns - told_mono_ns_ < kHeartbeatNs) return;
-    WireMessage heartbeat(WireMessage::Form::kOne);
-    add_heartbeat(heartbeat);
-    return write(heartbeat, false, now_mono_ns);
+    return beat(now_mono_ns);
   }
   unpoked_ = source_->blocks_streams();
   const bool is_last = state == ResponseSource::State::kOver;
@@ -193,12 +192,15 @@ void SubscribeCall::deliver(std::int64_t now_mono_ns) {
   write(*message_, is_last, now_mono_ns);
 }
 
-void SubscribeCall::add_heartbeat(WireMessage& out) const {
+void SubscribeCall::beat(std::int64_t now_mono_ns) {
+  if (now_mono_ns - told_mono_ns_ < kHeartbeatNs) return;
   const SourceView view = source_->view();
   v1::SubscribeResponse response;
   response.mutable_heartbeat()->set_next_frame(view.next_frame);
   response.mutable_heartbeat()->set_waiting_for_stream(view.n_streams == 0);
-  out.add(response);
+  WireMessage heartbeat(WireMessage::Form::kOne);
+  heartbeat.add(response);
+  write(heartbeat, false, now_mono_ns);
 }
 
 void SubscribeCall::write(WireMessage& message, bool is_last, std::int64_t now_mono_ns) {
@@ -251,8 +253,9 @@ bool SubscribeCall::describe(std::int64_t now_mono_ns, v1::SubscriptionInfo& out
   out.set_responses(credit_.n_sent());
   if (credit_.acknowledges()) out.set_unacknowledged_responses(credit_.n_unacknowledged());
   out.set_queued_bytes(static_cast<std::int64_t>(n_queued_bytes_));
-  const bool stalled = writing_ || !credit_.allows(now_mono_ns);
-  out.set_stalled_seconds(stalled ? static_cast<double>(now_mono_ns - told_mono_ns_) / core::kNsPerSecond : 0.0);
+  const std::int64_t taken_ns =
+      writing_ ? told_mono_ns_ : credit_.held_back_since_mono_ns(now_mono_ns).value_or(now_mono_ns);
+  out.set_stalled_seconds(static_cast<double>(now_mono_ns - taken_ns) / core::kNsPerSecond);
   return true;
 }
 

@@ -72,7 +72,8 @@ class SubscribeCall {
   void subscribe(const v1::SubscribeConfig& config);
   void pump(std::int64_t now_mono_ns);
   void deliver(std::int64_t now_mono_ns);
-  void add_heartbeat(WireMessage& out) const;
+  /// A heartbeat, if nothing else was told for a second.
+  void beat(std::int64_t now_mono_ns);
   void write(WireMessage& message, bool is_last, std::int64_t now_mono_ns);
   void check_config_timeout(std::int64_t now_mono_ns);
   void finish(const grpc::Status& status);
