@@ -193,11 +193,59 @@ void add_window(CLI::App& app, WindowOptions& options, Action& action) {
   command->callback([&] { action = [&] { return run_window(options); }; });
 }
 
-void add_listings(CLI::App& app, CommonOptions& streams, FrontEndsOptions& front_ends, CommonOptions& info,
-                  Action& action) {
+void add_selector(CLI::App& command, std::string& labels, bool& has_labels) {
+  command
+      .add_option("--labels", labels,
+                  "Streams with such labels: key=value, key!=value, key in (a, b), key notin (a, b), key, !key, joined "
+                  "by commas")
+      ->each([&has_labels](const std::string&) { has_labels = true; });
+}
+
+void add_windows(CLI::App& app, WindowsOptions& options, Action& action) {
+  auto* command = app.add_subcommand("windows", "The exact offline features of windows of many streams");
+  command->add_flag("--follow", options.follow, "A window of each stream, every so many seconds, until Ctrl-C");
+  command->add_option("--stream", options.streams.ids, "Id of a stream, now or later; may be repeated")
+      ->take_all()
+      ->allow_extra_args(false);
+  add_selector(*command, options.streams.labels, options.streams.has_labels);
+  command->add_flag("--all", options.streams.all, "All streams, now and later");
+  command->add_option("--every", options.every_seconds, "Seconds from one window's begin to the next, 0.01 to 3600");
+  command->add_option("--length", options.length_seconds, "Seconds of a window, as far as the daemon's audio history");
+  command->add_option("--list", options.list_path,
+                      "Instead of --follow: a file of JSON lines {\"stream\": ID, \"begin_sample\": N, "
+                      "\"end_sample\": N}");
+  add_front_end(*command, options.features, nullptr);
+  add_features(*command, options.features, true);
+  command->add_option("--pad-to", options.pad_to_seconds, "Pad with zeros, or cut, to so many seconds first")
+      ->each([&options](const std::string&) { options.has_pad_to = true; });
+  command->add_option("--gaps", options.gaps, "Where audio was lost: refuse the window, or zero-fill")
+      ->capture_default_str();
+  command->add_option("--timeout", options.timeout_seconds, "With --list: seconds to wait for audio yet to come")
+      ->capture_default_str();
+  command->add_option(
+      "--out", options.out_path,
+      "A folder for STREAM.BEGIN.npy (BEGIN in samples at 16 kHz; a stream that is opened anew begins anew), "
+      "or - for JSON lines on stdout");
+  command->add_option("--count", options.n_windows, "Stop after so many windows")->check(kPositive);
+  add_common(*command, options.common);
+  command->footer(
+      "Examples:\n"
+      "  melstream windows --follow --all --every 5 --length 30 --front-end whisper-80 --out windows\n"
+      "  melstream windows --follow --labels 'room in (a, b)' --every 1 --length 2 --front-end kaldi-80 --json\n"
+      "  melstream windows --list windows.jsonl --front-end whisper-80 --out -");
+  command->callback([&] { action = [&] { return run_windows(options); }; });
+}
+
+void add_listings(CLI::App& app, StreamsOptions& streams, StreamsOptions& watch, FrontEndsOptions& front_ends,
+                  CommonOptions& info, Action& action) {
   auto* command = app.add_subcommand("streams", "List the streams that are live or still readable");
-  add_common(*command, streams);
+  add_selector(*command, streams.labels, streams.has_labels);
+  add_common(*command, streams.common);
   command->callback([&] { action = [&] { return run_streams(streams); }; });
+  command = app.add_subcommand("watch", "A line for each stream that is there, comes, ends or is forgotten");
+  add_selector(*command, watch.labels, watch.has_labels);
+  add_common(*command, watch.common);
+  command->callback([&] { action = [&] { return run_watch(watch); }; });
   command = app.add_subcommand("front-ends", "List the front ends");
   command->add_option("--spec", front_ends.spec, "Print the canonical text of one, and its SHA-256");
   add_common(*command, front_ends.common);
@@ -338,7 +386,9 @@ int run_command_line(int argc, char** argv) {
   SubscribeOptions subscribe;
   CommonOptions subscribers;
   WindowOptions window;
-  CommonOptions streams;
+  WindowsOptions windows;
+  StreamsOptions streams;
+  StreamsOptions watch;
   FrontEndsOptions front_ends;
   CommonOptions info;
   OpenOptions open;
@@ -353,7 +403,8 @@ int run_command_line(int argc, char** argv) {
   add_subscribe(app, subscribe, action);
   add_subscribers(app, subscribers, action);
   add_window(app, window, action);
-  add_listings(app, streams, front_ends, info, action);
+  add_windows(app, windows, action);
+  add_listings(app, streams, watch, front_ends, info, action);
   add_sources(app, open, close, sources, devices, action);
   add_view(app, view, action);
   add_checks(app, verify, compare, action);

@@ -94,6 +94,36 @@ struct WindowOptions {
   std::string out_path;
 };
 
+/// Which streams; make_selection() of stream_choice.hpp wants exactly one of the three.
+struct StreamChoiceOptions {
+  std::vector<std::string> ids;
+  std::string labels;  ///< an expression
+  bool has_labels = false;
+  bool all = false;
+};
+
+struct WindowsOptions {
+  CommonOptions common;
+  bool follow = false;
+  StreamChoiceOptions streams;
+  double every_seconds = 0;
+  double length_seconds = 0;
+  std::string list_path;  ///< instead of follow: JSON lines of windows
+  FeatureOptions features;
+  double pad_to_seconds = 0;
+  bool has_pad_to = false;
+  std::string gaps = "refuse";
+  double timeout_seconds = 30;  ///< of a list
+  std::string out_path;         ///< a folder, "-" or nothing
+  std::int64_t n_windows = 0;   ///< stop after as many; 0: never
+};
+
+struct StreamsOptions {
+  CommonOptions common;
+  std::string labels;  ///< an expression
+  bool has_labels = false;
+};
+
 struct OpenOptions {
   CommonOptions common;
   std::string uri;
@@ -143,7 +173,9 @@ ExitCode run_push(const PushOptions& options);
 ExitCode run_subscribe(const SubscribeOptions& options);
 ExitCode run_subscribers(const CommonOptions& options);
 ExitCode run_window(const WindowOptions& options);
-ExitCode run_streams(const CommonOptions& options);
+ExitCode run_windows(const WindowsOptions& options);
+ExitCode run_streams(const StreamsOptions& options);
+ExitCode run_watch(const StreamsOptions& options);
 ExitCode run_open(const OpenOptions& options);
 ExitCode run_close(const CloseOptions& options);
 ExitCode run_sources(const CommonOptions& options);

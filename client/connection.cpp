@@ -143,11 +143,11 @@ Connection::Connection(const std::string& given_server) {
 Connection::~Connection() = default;
 Connection::Connection(Connection&&) noexcept = default;
 
-v1::ListStreamsResponse Connection::list_streams() const {
+v1::ListStreamsResponse Connection::list_streams(const v1::ListStreamsRequest& request) const {
   grpc::ClientContext context;
   set_deadline(context, kShortCallSeconds);
   v1::ListStreamsResponse response;
-  check_short(v1::FeatureService::NewStub(channel_)->ListStreams(&context, {}, &response), server_);
+  check_short(v1::FeatureService::NewStub(channel_)->ListStreams(&context, request, &response), server_);
   return response;
 }
 

@@ -1,5 +1,5 @@
 // The channel to the daemon and its calls without streaming. The files of the client that include gRPC are this one's
-// .cpp, publisher.cpp and subscriber.cpp.
+// .cpp, publisher.cpp, response_streams.cpp and subscriber.cpp.
 #pragma once
 
 #include <memory>
@@ -55,7 +55,7 @@ class Connection {
   const std::string& server() const noexcept { return server_; }
 
   // Each throws CallError. Blocking; those without a timeout give up after 10 s.
-  v1::ListStreamsResponse list_streams() const;
+  v1::ListStreamsResponse list_streams(const v1::ListStreamsRequest& request = {}) const;
   v1::ListFrontEndsResponse list_front_ends() const;
   v1::GetServerInfoResponse server_info() const;
   v1::GetWindowResponse window(const v1::GetWindowRequest& request, double timeout_seconds) const;

@@ -11,35 +11,12 @@
 #include "client/latency.hpp"
 #include "client/number_text.hpp"
 #include "client/recipes.hpp"
+#include "client/stream_text.hpp"
 
 namespace melstream::client {
 namespace {
 
 constexpr double kTimelineRateHz = 16000.0;
-
-const char* state_name(v1::StreamState state) noexcept {
-  return state == v1::STREAM_STATE_LIVE ? "live" : (state == v1::STREAM_STATE_ENDED ? "ended" : "forgotten");
-}
-
-std::string stream_json(const v1::StreamInfo& info) {
-  JsonObject labels;
-  for (const auto& [key, value] : info.labels()) labels.add(key, value);
-  std::vector<std::string> front_ends;
-  for (const auto& name : info.front_ends()) front_ends.push_back(json_string(name));
-  JsonObject json;
-  json.add("stream", info.stream()).add("epoch", std::to_string(info.epoch())).add("state", state_name(info.state()));
-  json.add_json("labels", labels.text()).add("opened_time_ns", std::int64_t{info.opened_time_ns()});
-  json.add("timeline_samples", std::int64_t{info.timeline_samples()});
-  json.add("gap_samples", std::int64_t{info.gap_samples()});
-  json.add("concealed_samples", std::int64_t{info.concealed_samples()});
-  json.add("suppressed_samples", std::int64_t{info.suppressed_samples()});
-  json.add("rms_dbfs", info.rms_dbfs()).add("peak_dbfs", info.peak_dbfs());
-  json.add_json("front_ends", json_array(front_ends));
-  json.add("subscriber_count", std::int64_t{info.subscriber_count()}).add("fast", info.fast());
-  json.add_json("audio_held", "[" + std::to_string(info.audio_held().begin_sample()) + ", " +
-                                  std::to_string(info.audio_held().end_sample()) + "]");
-  return json.text();
-}
 
 void print_front_end(const v1::FrontEndInfo& info, bool json) {
   if (!json) {
@@ -68,16 +45,19 @@ std::string front_end_json(const v1::FrontEndInfo& info) {
 
 }  // namespace
 
-ExitCode run_streams(const CommonOptions& options) {
-  const v1::ListStreamsResponse response = Connection(options.server).list_streams();
-  if (options.json) {
+ExitCode run_streams(const StreamsOptions& options) {
+  v1::ListStreamsRequest request;
+  if (options.has_labels) request.mutable_streams()->set_labels(options.labels);
+  const v1::ListStreamsResponse response = Connection(options.common.server).list_streams(request);
+  if (options.common.json) {
     std::vector<std::string> streams;
     for (const auto& info : response.streams()) streams.push_back(stream_json(info));
     std::printf("%s\n", json_array(streams).c_str());
     return ExitCode::kOk;
   }
   if (response.streams().empty()) {
-    std::puts("no streams; publish one with 'melstream push FILE'");
+    std::puts(options.has_labels ? "no stream has these labels; 'melstream streams' lists all"
+                                 : "no streams; publish one with 'melstream push FILE'");
     return ExitCode::kOk;
   }
   std::printf("%-24s %-6s %10s %8s %9s %9s %7s  %s\n", "STREAM", "STATE", "LENGTH", "LOST", "CONCEALED", "LEVEL",

@@ -145,6 +145,34 @@ grpc::Status FakeDaemon::GetWindow(grpc::ServerContext*, const v1::GetWindowRequ
   return grpc::Status::OK;
 }
 
+grpc::Status FakeDaemon::GetWindows(grpc::ServerContext*, const v1::GetWindowsRequest* request,
+                                    grpc::ServerWriter<v1::GetWindowsResponse>* writer) {
+  {
+    const std::lock_guard lock(mutex_);
+    record_.windows_request = *request;
+  }
+  for (const auto& response : script_.windows) writer->Write(response);
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeDaemon::ListStreams(grpc::ServerContext*, const v1::ListStreamsRequest* request,
+                                     v1::ListStreamsResponse* response) {
+  const std::lock_guard lock(mutex_);
+  record_.list_request = *request;
+  *response = script_.streams;
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeDaemon::WatchStreams(grpc::ServerContext*, const v1::WatchStreamsRequest* request,
+                                      grpc::ServerWriter<v1::WatchStreamsResponse>* writer) {
+  {
+    const std::lock_guard lock(mutex_);
+    record_.watch_request = *request;
+  }
+  for (const auto& response : script_.watched) writer->Write(response);
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeDaemon::OpenSource(grpc::ServerContext*, const v1::OpenSourceRequest* request,
                                     v1::OpenSourceResponse* response) {
   const std::lock_guard lock(mutex_);

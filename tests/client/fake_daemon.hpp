@@ -43,6 +43,10 @@ struct Script {
   /// Of one call of Subscribe after another, instead of `responses`; without a start of their own. The last one
   /// repeats.
   std::vector<SubscribeAnswer> subscriptions_to_come;
+  v1::ListStreamsResponse streams;
+  /// Of GetWindows and WatchStreams, which then end.
+  std::vector<v1::GetWindowsResponse> windows;
+  std::vector<v1::WatchStreamsResponse> watched;
 };
 
 /// What it was told.
@@ -56,6 +60,9 @@ struct Record {
   bool audio_before_subscription = false;
   v1::SourceSpec opened;
   std::string closed;
+  v1::GetWindowsRequest windows_request;
+  v1::ListStreamsRequest list_request;
+  v1::WatchStreamsRequest watch_request;
 };
 
 /// Has the front ends "tiny" (2 bins, everything allowed) and "plain" (2 bins, nothing allowed).
@@ -77,6 +84,12 @@ class FakeDaemon final : v1::AdminService::Service, v1::AudioService::Service, v
                              v1::ListFrontEndsResponse* response) override;
   grpc::Status GetWindow(grpc::ServerContext* context, const v1::GetWindowRequest* request,
                          v1::GetWindowResponse* response) override;
+  grpc::Status GetWindows(grpc::ServerContext* context, const v1::GetWindowsRequest* request,
+                          grpc::ServerWriter<v1::GetWindowsResponse>* writer) override;
+  grpc::Status ListStreams(grpc::ServerContext* context, const v1::ListStreamsRequest* request,
+                           v1::ListStreamsResponse* response) override;
+  grpc::Status WatchStreams(grpc::ServerContext* context, const v1::WatchStreamsRequest* request,
+                            grpc::ServerWriter<v1::WatchStreamsResponse>* writer) override;
   grpc::Status OpenSource(grpc::ServerContext* context, const v1::OpenSourceRequest* request,
                           v1::OpenSourceResponse* response) override;
   grpc::Status CloseSource(grpc::ServerContext* context, const v1::CloseSourceRequest* request,

@@ -249,6 +249,13 @@ bool Registry::live_streams(std::uint64_t& generation, std::vector<std::shared_p
   return true;
 }
 
+bool Registry::may_linger(const Stream& stream) const {
+  const std::lock_guard lock(mutex_);
+  const auto live = live_.find(stream.id());
+  return live != live_.end() && live->second.get() == &stream &&
+         live_.size() < static_cast<std::size_t>(options_.max_streams);
+}
+
 void Registry::stream_ended(const Stream& stream) {
   const std::lock_guard lock(mutex_);
   std::shared_ptr<Stream> ended;

@@ -65,6 +65,8 @@ class Registry {
   std::uint64_t generation() const noexcept { return generation_.load(std::memory_order_acquire); }
   /// Streams that the tick thread has to look at. Copies only if `generation` is not the current one, and updates it.
   bool live_streams(std::uint64_t& generation, std::vector<std::shared_ptr<Stream>>& out) const;
+  /// Whether a stream that has ended may stay a moment longer: nobody else has its id, or waits for its place.
+  bool may_linger(const Stream& stream) const;
   /// The tick thread has ended this stream: its id is free.
   void stream_ended(const Stream& stream);
 

@@ -11,6 +11,9 @@ namespace {
 /// Segments kept for windows: more gaps than that within the audio history, and the oldest audio is out of reach.
 constexpr std::size_t kMaxSegments = 256;
 
+/// What an ended stream waits at most for readers of its last windows.
+constexpr std::int64_t kLastWindowsNs = core::kNsPerSecond / 4;
+
 /// Filled spans kept apart: enough for every second packet of 10 ms in the ring, and of 20 ms in the audio history.
 /// Where there are more, the oldest are kept as one.
 std::size_t max_filled_spans(const AudioHistory* history) {
@@ -139,6 +142,26 @@ std::optional<std::int64_t> Stream::ended_mono_ns() const {
   return ended_mono_ns_;
 }
 
+std::optional<core::EndReason> Stream::end_reason() const {
+  const std::lock_guard lock(mutex_);
+  if (!ended()) return std::nullopt;
+  return end_reason_;
+}
+
+core::SampleIndex Stream::timeline_samples() const {
+  const std::lock_guard lock(mutex_);
+  return seen() + gap_samples_;
+}
+
+void Stream::set_all_seen(std::int64_t now_mono_ns) noexcept {
+  if (!all_seen()) all_seen_mono_ns_.store(now_mono_ns, std::memory_order_release);
+}
+
+bool Stream::is_audio_kept(std::int64_t now_mono_ns) const noexcept {
+  return n_audio_holds_.load(std::memory_order_acquire) > 0 &&
+         now_mono_ns - all_seen_mono_ns_.load(std::memory_order_relaxed) < kLastWindowsNs;
+}
+
 void Stream::begin_segment(const Segment& segment) {
   const std::lock_guard lock(mutex_);
   if (segments_.size() == kMaxSegments) segments_.erase(segments_.begin());
@@ -174,8 +197,27 @@ bool Stream::finish(core::EndReason reason, std::uint64_t histories_version, std
   if (audio_history_) audio_history_->clear();
   for (const auto& history : histories_) history->end(reason);
   ended_mono_ns_ = now_mono_ns;
+  end_reason_ = reason;
   ended_.store(true, std::memory_order_release);
   return true;
+}
+
+AudioHold::AudioHold(std::shared_ptr<Stream> stream) : stream_(std::move(stream)) {
+  stream_->n_audio_holds_.fetch_add(1, std::memory_order_release);
+}
+
+AudioHold& AudioHold::operator=(AudioHold&& other) noexcept {
+  if (this != &other) {
+    release();
+    stream_ = std::move(other.stream_);
+  }
+  return *this;
+}
+
+void AudioHold::release() noexcept {
+  if (!stream_) return;
+  stream_->n_audio_holds_.fetch_sub(1, std::memory_order_release);
+  stream_.reset();
 }
 
 }  // namespace melstream::pipeline

@@ -105,6 +105,12 @@ class Stream {
   core::SampleIndex seen() const noexcept { return seen_.load(std::memory_order_acquire); }
   /// Monotonic time of the end; nothing while live.
   std::optional<std::int64_t> ended_mono_ns() const;
+  /// Nothing while live.
+  std::optional<core::EndReason> end_reason() const;
+  /// Length of the timeline that the tick thread has seen, gaps included.
+  core::SampleIndex timeline_samples() const;
+  /// Nothing follows what the tick thread has seen.
+  bool all_seen() const noexcept { return all_seen_mono_ns_.load(std::memory_order_acquire) != kNotYet; }
 
   // Tick thread.
   void begin_segment(const Segment& segment);
@@ -115,6 +121,10 @@ class Stream {
   /// Forgets segments (but never the newest) and filled spans that end at or before the accepted index.
   void forget(core::SampleIndex before);
   void set_seen(core::SampleIndex seen) noexcept { seen_.store(seen, std::memory_order_release); }
+  /// Nothing follows. After set_seen(); the first time counts.
+  void set_all_seen(std::int64_t now_mono_ns) noexcept;
+  /// Somebody still reads the last windows, and has not taken too long.
+  bool is_audio_kept(std::int64_t now_mono_ns) const noexcept;
   void set_level(float rms, float peak) noexcept;
   /// All rows are published: gives the audio memory back, wiped, and marks the stream ended. False, and nothing done,
   /// if the histories are no longer those of `histories_version`: the new one has rows to come.
@@ -122,6 +132,9 @@ class Stream {
   const GeometryTable& geometries() const noexcept { return geometries_; }
 
  private:
+  friend class AudioHold;
+  static constexpr std::int64_t kNotYet = -1;
+
   /// Needs mutex_, and a segment.
   core::SampleIndex timeline_of(core::SampleIndex accepted) const;
   /// Needs mutex_.
@@ -138,6 +151,9 @@ class Stream {
   std::atomic<float> rms_{0.0F};
   std::atomic<float> peak_{0.0F};
   std::atomic<bool> ended_{false};
+  std::atomic<std::int64_t> all_seen_mono_ns_{kNotYet};
+  // Writers: holders of AudioHold; reader: tick thread.
+  std::atomic<std::int32_t> n_audio_holds_{0};
   // Writers: whoever holds mutex_; reader: tick thread, to notice a change without the lock.
   std::atomic<std::uint64_t> histories_version_{0};
 
@@ -147,7 +163,25 @@ class Stream {
   std::vector<Segment> segments_;  ///< reserved, so that the tick thread allocates nothing
   core::SampleIndex gap_samples_ = 0;
   std::int64_t ended_mono_ns_ = 0;
+  core::EndReason end_reason_ = core::EndReason::kCompleted;
   bool taken_over_ = false;
+};
+
+/// While one lives, a stream that ends keeps its audio for a quarter of a second at most (it must be wiped within one),
+/// so that windows of its last samples can be computed; not once its id is opened anew, or its place is needed. Let go
+/// as soon as they are. Move-only.
+class AudioHold {
+ public:
+  AudioHold() = default;
+  explicit AudioHold(std::shared_ptr<Stream> stream);
+  AudioHold(AudioHold&&) noexcept = default;
+  AudioHold& operator=(AudioHold&& other) noexcept;
+  ~AudioHold() { release(); }
+  void release() noexcept;
+  explicit operator bool() const noexcept { return stream_ != nullptr; }
+
+ private:
+  std::shared_ptr<Stream> stream_;
 };
 
 }  // namespace melstream::pipeline

@@ -50,6 +50,7 @@ void StreamFramer::take_in(std::int64_t now_mono_ns) {
   }
   advance_to(written);
   stream_->set_seen(seen_);
+  if (end_) stream_->set_all_seen(now_mono_ns);
   count_arrivals(now_mono_ns);
   for (Line& line : lines_) {
     if (!line.attached) {

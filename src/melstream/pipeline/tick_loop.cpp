@@ -142,6 +142,8 @@ bool TickLoop::end_streams() {
   for (const auto& framer : framers_) {
     more = framer->release() || more;
     if (const auto reason = framer->finished()) {
+      const Stream& stream = framer->stream();
+      if (stream.is_audio_kept(pass_.begin_ns) && registry_.may_linger(stream)) continue;
       if (framer->stream().finish(*reason, framer->histories_version(), registry_.clock().mono_ns())) {
         registry_.stream_ended(framer->stream());
       } else {

@@ -25,14 +25,9 @@ std::int64_t clip_samples(const WindowRequest& request) {
   return request.pad_to_samples.value_or(request.end - request.begin);
 }
 
-/// End of what has to be read: a cut window needs no more than it keeps.
-core::SampleIndex read_end(const WindowRequest& request) {
-  return request.begin + std::min(request.end - request.begin, clip_samples(request));
-}
-
 /// Timeline that the stream can still give, gaps included.
 engine::IndexRange held_timeline(const std::vector<Segment>& segments, engine::IndexRange held) {
-  if (segments.empty() || held.size() == 0) return {};
+  if (segments.empty() || held.size() <= 0) return {};
   core::SampleIndex begin = segments.back().timeline_of(held.end);
   for (auto segment = segments.rbegin(); segment != segments.rend() && segment->end > held.begin; ++segment) {
     begin = segment->timeline_of(std::max(held.begin, segment->begin));
@@ -87,13 +82,32 @@ void WindowReader::validate(const WindowRequest& request) {
   }
 }
 
-bool WindowReader::must_wait(const Stream& stream, const WindowRequest& request) {
-  if (stream.ended() || stream.audio_history() == nullptr) return false;
-  const core::SampleIndex seen = stream.seen();
-  const std::vector<Segment> segments = stream.segments();
-  const engine::IndexRange held = held_timeline(segments, stream.audio_history()->held());
-  if (held.size() > 0 && request.begin < held.begin) return false;  // gone for good
-  return segments.empty() || segments.back().timeline_of(std::max(seen, segments.back().begin)) < read_end(request);
+core::SampleIndex WindowReader::read_end(const WindowRequest& request) noexcept {
+  return request.begin + std::min(request.end - request.begin, clip_samples(request));
+}
+
+WindowReach WindowReader::reach(const Stream& stream) {
+  WindowReach reach;
+  if (stream.audio_history() == nullptr) return reach;
+  // In this order: all that was seen lies in a segment that is known, so nothing is mapped by an older segment.
+  core::SampleIndex seen = stream.seen();
+  reach.segments = stream.segments();
+  // All before a segment that is known is in the history, even if it was not yet seen a moment ago.
+  if (!reach.segments.empty()) {
+    seen = std::max(seen, reach.segments.back().begin);
+    reach.head = reach.segments.back().timeline_of(seen);
+  }
+  reach.accepted = stream.audio_history()->held();
+  reach.accepted.end = std::min(reach.accepted.end, seen);
+  reach.held = held_timeline(reach.segments, reach.accepted);
+  reach.grows = !stream.ended();  // last: what an end wipes is not taken for what is yet to come
+  return reach;
+}
+
+bool WindowReader::must_wait(const WindowReach& reach, const WindowRequest& request) noexcept {
+  if (!reach.grows) return false;
+  if (reach.held.size() > 0 && request.begin < reach.held.begin) return false;  // gone for good
+  return reach.head < read_end(request);
 }
 
 Window WindowReader::read(const Stream& stream, const WindowRequest& request) {
@@ -104,12 +118,8 @@ Window WindowReader::read(const Stream& stream, const WindowRequest& request) {
     throw WindowError(ErrorCode::kOutOfRange,
                       "stream '" + stream.id() + "' keeps no audio for windows; set " + key + " in the config", {}, {});
   }
-  // In this order: all that was seen lies in a segment that is known, so nothing is mapped by an older segment.
-  const core::SampleIndex seen = stream.seen();
-  const std::vector<Segment> segments = stream.segments();
-  engine::IndexRange held_now = history->held();
-  held_now.end = std::min(held_now.end, seen);
-  const engine::IndexRange held = held_timeline(segments, held_now);
+  const WindowReach reach = WindowReader::reach(stream);
+  const engine::IndexRange& held = reach.held;
   const engine::IndexRange wanted{request.begin, read_end(request)};
   const auto out_of_range = [&] {
     const std::string why = stream.ended() ? "the stream has ended and its audio is wiped" : "held now: " + text(held);
@@ -121,9 +131,9 @@ Window WindowReader::read(const Stream& stream, const WindowRequest& request) {
   Window window;
   std::vector<float> clip(static_cast<std::size_t>(clip_samples(request)));
   core::SampleIndex at = wanted.begin;  // all before it is copied, or known to be missing
-  for (const Segment& segment : segments) {
+  for (const Segment& segment : reach.segments) {
     const core::SampleIndex from = std::max(at, segment.start.timeline_begin);
-    const core::SampleIndex to = std::min(wanted.end, segment.timeline_of(std::min(segment.end, held_now.end)));
+    const core::SampleIndex to = std::min(wanted.end, segment.timeline_of(std::min(segment.end, reach.accepted.end)));
     if (to <= from) continue;
     if (at == wanted.begin) {
       window.capture_wall_ns =

@@ -36,6 +36,15 @@ struct Window {
   std::vector<engine::IndexRange> suppressed;  ///< timeline, silence that the sender left out
 };
 
+/// A moment's view of what a stream can give, and could once more audio comes.
+struct WindowReach {
+  bool grows = false;             ///< it is live, and keeps audio
+  engine::IndexRange held;        ///< timeline, gaps included; empty without
+  core::SampleIndex head = 0;     ///< timeline: all that was seen
+  engine::IndexRange accepted;    ///< held, by accepted index
+  std::vector<Segment> segments;  ///< oldest first
+};
+
 /// Why a window cannot be had: kOutOfRange or kFailedPrecondition (gaps).
 class WindowError : public core::Error {
  public:
@@ -61,8 +70,14 @@ class WindowReader {
   /// Throws Error(kInvalidArgument) for what can never be answered: an empty or negative range, a normalization that
   /// the front end does not take, kRunningMax; kResourceExhausted for more than kMaxWindowBytes.
   static void validate(const WindowRequest& request);
+  static WindowReach reach(const Stream& stream);
   /// True if waiting for live audio could still make it answerable: `end` lies beyond what the stream holds so far.
-  static bool must_wait(const Stream& stream, const WindowRequest& request);
+  static bool must_wait(const WindowReach& reach, const WindowRequest& request) noexcept;
+  static bool must_wait(const Stream& stream, const WindowRequest& request) {
+    return must_wait(reach(stream), request);
+  }
+  /// Timeline position up to which samples are needed: a window that is cut needs no more than it keeps.
+  static core::SampleIndex read_end(const WindowRequest& request) noexcept;
   /// Throws WindowError, and Error as validate().
   Window read(const Stream& stream, const WindowRequest& request);
 

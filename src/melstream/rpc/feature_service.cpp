@@ -4,6 +4,7 @@
 
 #include "melstream/rpc/convert.hpp"
 #include "melstream/rpc/status.hpp"
+#include "melstream/rpc/stream_selection.hpp"
 
 namespace melstream::rpc {
 namespace {
@@ -47,18 +48,25 @@ grpc::ServerUnaryReactor* FeatureService::GetWindow(grpc::CallbackServerContext*
   return windows_.start(*context, *request, *response);
 }
 
+grpc::ServerWriteReactor<v1::GetWindowsResponse>* FeatureService::GetWindows(grpc::CallbackServerContext* context,
+                                                                             const v1::GetWindowsRequest* request) {
+  return windows_.start(*context, *request);
+}
+
 grpc::ServerUnaryReactor* FeatureService::ListStreams(grpc::CallbackServerContext* context,
-                                                      const v1::ListStreamsRequest* /*request*/,
+                                                      const v1::ListStreamsRequest* request,
                                                       v1::ListStreamsResponse* response) {
   return answer(context, [&] {
-    for (const auto& stream : environment_.registry().all())
-      set_stream_info(stream->status(), *response->add_streams());
+    const StreamSelection selection = request->has_streams() ? StreamSelection(request->streams()) : StreamSelection();
+    for (const auto& stream : environment_.registry().all()) {
+      if (selection.contains(*stream)) set_stream_info(stream->status(), *response->add_streams());
+    }
   });
 }
 
 grpc::ServerWriteReactor<v1::WatchStreamsResponse>* FeatureService::WatchStreams(
-    grpc::CallbackServerContext* /*context*/, const v1::WatchStreamsRequest* /*request*/) {
-  return watches_.start();
+    grpc::CallbackServerContext* /*context*/, const v1::WatchStreamsRequest* request) {
+  return watches_.start(*request);
 }
 
 grpc::ServerUnaryReactor* FeatureService::ListFrontEnds(grpc::CallbackServerContext* context,

@@ -12,10 +12,10 @@
 
 namespace melstream::rpc {
 
-using FeatureServiceBase = v1::FeatureService::WithRawMethod_Subscribe<
-    v1::FeatureService::WithCallbackMethod_GetWindow<v1::FeatureService::WithCallbackMethod_ListStreams<
+using FeatureServiceBase = v1::FeatureService::WithRawMethod_Subscribe<v1::FeatureService::WithCallbackMethod_GetWindow<
+    v1::FeatureService::WithCallbackMethod_GetWindows<v1::FeatureService::WithCallbackMethod_ListStreams<
         v1::FeatureService::WithCallbackMethod_WatchStreams<v1::FeatureService::WithCallbackMethod_ListFrontEnds<
-            v1::FeatureService::WithCallbackMethod_GetServerInfo<v1::FeatureService::Service>>>>>>;
+            v1::FeatureService::WithCallbackMethod_GetServerInfo<v1::FeatureService::Service>>>>>>>;
 
 class FeatureService final : public FeatureServiceBase {
  public:
@@ -24,6 +24,8 @@ class FeatureService final : public FeatureServiceBase {
 
   grpc::ServerUnaryReactor* GetWindow(grpc::CallbackServerContext* context, const v1::GetWindowRequest* request,
                                       v1::GetWindowResponse* response) override;
+  grpc::ServerWriteReactor<v1::GetWindowsResponse>* GetWindows(grpc::CallbackServerContext* context,
+                                                               const v1::GetWindowsRequest* request) override;
   grpc::ServerUnaryReactor* ListStreams(grpc::CallbackServerContext* context, const v1::ListStreamsRequest* request,
                                         v1::ListStreamsResponse* response) override;
   grpc::ServerWriteReactor<v1::WatchStreamsResponse>* WatchStreams(grpc::CallbackServerContext* context,

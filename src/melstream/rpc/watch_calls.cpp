@@ -1,11 +1,14 @@
 #include "melstream/rpc/watch_calls.hpp"
 
 #include <deque>
+#include <exception>
 #include <map>
 #include <string>
 #include <utility>
 
 #include "melstream/rpc/convert.hpp"
+#include "melstream/rpc/status.hpp"
+#include "melstream/rpc/stream_selection.hpp"
 
 namespace melstream::rpc {
 namespace {
@@ -13,15 +16,19 @@ namespace {
 constexpr std::size_t kMaxWatchCalls = 256;
 
 /// Streams by epoch, which is random and new at each opening.
-using Snapshot = std::map<std::uint64_t, pipeline::StreamStatus>;
+struct Seen {
+  std::shared_ptr<const pipeline::Stream> stream;
+  pipeline::StreamStatus status;
+};
+using Snapshot = std::map<std::uint64_t, Seen>;
 
 }  // namespace
 
 /// Owns itself until OnDone().
 class WatchCall final : public grpc::ServerWriteReactor<v1::WatchStreamsResponse> {
  public:
-  static std::shared_ptr<WatchCall> make(WatchCalls& calls) {
-    std::shared_ptr<WatchCall> call(new WatchCall(calls));
+  static std::shared_ptr<WatchCall> make(WatchCalls& calls, StreamSelection selection) {
+    std::shared_ptr<WatchCall> call(new WatchCall(calls, std::move(selection)));
     call->self_ = call;
     call->StartSendInitialMetadata();  // so that the client knows, even if there is no stream
     return call;
@@ -34,7 +41,9 @@ class WatchCall final : public grpc::ServerWriteReactor<v1::WatchStreamsResponse
       behind_ = true;
       return;
     }
-    for (const auto& [epoch, status] : streams) {
+    for (const auto& [epoch, seen] : streams) {
+      const pipeline::StreamStatus& status = seen.status;
+      if (!selection_.contains(*seen.stream)) continue;
       const auto known = known_.find(epoch);
       if (known != known_.end() && known->second.ended == status.ended) continue;
       known_[epoch] = {status.id, status.ended};
@@ -86,9 +95,10 @@ class WatchCall final : public grpc::ServerWriteReactor<v1::WatchStreamsResponse
     bool ended = false;
   };
 
-  explicit WatchCall(WatchCalls& calls) : calls_(calls) {}
+  WatchCall(WatchCalls& calls, StreamSelection selection) : calls_(calls), selection_(std::move(selection)) {}
 
   WatchCalls& calls_;
+  const StreamSelection selection_;
   std::shared_ptr<WatchCall> self_;
   std::mutex mutex_;                            // protects all below
   std::map<std::uint64_t, Known> known_;        ///< what the client was told
@@ -102,11 +112,20 @@ WatchCalls::WatchCalls(const Environment& environment, std::function<void()> req
 
 WatchCalls::~WatchCalls() = default;
 
-grpc::ServerWriteReactor<v1::WatchStreamsResponse>* WatchCalls::start() {
-  const std::shared_ptr<WatchCall> call = WatchCall::make(*this);
+grpc::ServerWriteReactor<v1::WatchStreamsResponse>* WatchCalls::start(const v1::WatchStreamsRequest& request) {
+  StreamSelection selection;
+  grpc::Status refusal;
+  try {
+    if (request.has_streams()) selection = StreamSelection(request.streams());
+  } catch (const std::exception& error) {
+    refusal = to_status(error);
+  }
+  const std::shared_ptr<WatchCall> call = WatchCall::make(*this, std::move(selection));
   {
     const std::lock_guard lock(mutex_);
-    if (closed_) {
+    if (!refusal.ok()) {
+      call->end(refusal);
+    } else if (closed_) {
       call->end({grpc::StatusCode::UNAVAILABLE, "the daemon is shutting down; try again later"});
     } else if (calls_.size() >= kMaxWatchCalls) {
       call->end({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many calls of WatchStreams; close one"});
@@ -134,7 +153,8 @@ void WatchCalls::update() {
   // Read before the list: what changes in between is told by the next update.
   const std::uint64_t generation = environment_.registry().generation();
   Snapshot streams;
-  for (const auto& stream : environment_.registry().all()) streams.emplace(stream->epoch(), stream->status());
+  for (const auto& stream : environment_.registry().all())
+    streams.emplace(stream->epoch(), Seen{stream, stream->status()});
   for (const auto& call : calls) call->update(streams);
   told_generation_.store(generation, std::memory_order_release);
 }

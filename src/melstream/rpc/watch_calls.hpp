@@ -25,8 +25,8 @@ class WatchCalls {
   WatchCalls(const Environment& environment, std::function<void()> request_update);
   ~WatchCalls();
 
-  /// The reactor of a new call.
-  grpc::ServerWriteReactor<v1::WatchStreamsResponse>* start();
+  /// The reactor of a new call; it ends at once with INVALID_ARGUMENT if its selection is none.
+  grpc::ServerWriteReactor<v1::WatchStreamsResponse>* start(const v1::WatchStreamsRequest& request);
   /// True if somebody watches and streams have opened, ended or gone. Tick thread.
   bool is_stale() const noexcept;
   /// Worker.

@@ -1,5 +1,5 @@
-// Calls of GetWindow: checked on gRPC's threads, parked until the stream holds their samples, computed on the thread
-// "ms-window".
+// Calls of GetWindow and GetWindows: checked on gRPC's threads, parked, and served in turns by the thread "ms-window",
+// a window each, so that a long list keeps nobody waiting for longer than the others' windows take.
 #pragma once
 
 #include <atomic>
@@ -7,15 +7,15 @@
 #include <mutex>
 #include <vector>
 
+#include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
 #include "melstream/rpc/environment.hpp"
+#include "melstream/rpc/window_work.hpp"
 #include "melstream/rpc/worker.hpp"
 #include "melstream/v1/feature_service.pb.h"
 
 namespace melstream::rpc {
-
-class WindowCall;
 
 /// Thread-safe.
 class WindowCalls {
@@ -23,9 +23,12 @@ class WindowCalls {
   explicit WindowCalls(const Environment& environment);
   ~WindowCalls();
 
-  /// The reactor of a new call; request and response live until it is done.
+  /// The reactor of a new call of GetWindow; request and response live until it is done.
   grpc::ServerUnaryReactor* start(grpc::CallbackServerContext& context, const v1::GetWindowRequest& request,
                                   v1::GetWindowResponse& response);
+  /// The reactor of a new call of GetWindows.
+  grpc::ServerWriteReactor<v1::GetWindowsResponse>* start(const grpc::CallbackServerContext& context,
+                                                          const v1::GetWindowsRequest& request);
   bool any_parked() const noexcept { return n_parked_.load(std::memory_order_acquire) > 0; }
   /// Samples were published, or a call was cancelled.
   void wake() noexcept { worker_.wake(); }
@@ -33,13 +36,24 @@ class WindowCalls {
   void end_all();
 
  private:
-  void answer_ready();
+  struct Parked {
+    std::shared_ptr<WindowWork> work;
+    bool is_many = false;  ///< of GetWindows
+  };
+
+  /// Parks a call, or finishes it: too many are there, or the daemon drains.
+  void admit(Parked call);
+  void serve();
+  bool is_closed();
+  /// Needs mutex_.
+  void count_out(const Parked& call);
 
   const Environment& environment_;
   // Writers: whoever holds mutex_; reader: the tick thread, that skips the wake. A stale 0 costs one tick.
-  std::atomic<int> n_parked_{0};
-  std::mutex mutex_;  // protects parked_ and closed_
-  std::vector<std::shared_ptr<WindowCall>> parked_;
+  std::atomic<int> n_parked_{0};  ///< those that the worker has in hand too
+  std::mutex mutex_;              // protects all below
+  int n_many_ = 0;                ///< of n_parked_, those of GetWindows
+  std::vector<Parked> parked_;
   bool closed_ = false;
   Worker worker_;  // last: it uses all above
 };

@@ -1,0 +1,66 @@
+#include "melstream/rpc/windows_call.hpp"
+
+#include <exception>
+#include <utility>
+
+#include "melstream/rpc/status.hpp"
+
+namespace melstream::rpc {
+
+WindowsCall::WindowsCall(std::unique_ptr<WindowAnswers> answers, std::function<void()> wake)
+    : answers_(std::move(answers)), wake_(std::move(wake)) {}
+
+std::shared_ptr<WindowsCall> WindowsCall::make(std::unique_ptr<WindowAnswers> answers, std::function<void()> wake) {
+  std::shared_ptr<WindowsCall> call(new WindowsCall(std::move(answers), std::move(wake)));
+  call->self_ = call;
+  // So that the client knows from when on streams are followed.
+  if (call->answers_) call->StartSendInitialMetadata();
+  return call;
+}
+
+bool WindowsCall::take_turn() {
+  if (cancelled_.load(std::memory_order_acquire)) {
+    Finish(grpc::Status::CANCELLED);
+    return true;
+  }
+  bool over = false;
+  const grpc::Status status = step(over);
+  if (over) Finish(status);
+  return over;
+}
+
+grpc::Status WindowsCall::step(bool& over) {
+  try {
+    answers_->look();
+    if (writing_.load(std::memory_order_acquire)) return grpc::Status::OK;
+    response_.Clear();
+    switch (answers_->next(response_)) {
+      case WindowAnswers::Next::kResponse:
+        writing_.store(true, std::memory_order_relaxed);
+        StartWrite(&response_);
+        break;
+      case WindowAnswers::Next::kNotYet:
+        break;
+      case WindowAnswers::Next::kOver:
+        over = true;
+        break;
+    }
+    return grpc::Status::OK;
+  } catch (const std::exception& error) {
+    over = true;
+    return to_status(error);
+  }
+}
+
+void WindowsCall::OnWriteDone(bool ok) {
+  if (!ok) cancelled_.store(true, std::memory_order_release);  // the client is gone
+  writing_.store(false, std::memory_order_release);
+  wake_();
+}
+
+void WindowsCall::OnCancel() {
+  cancelled_.store(true, std::memory_order_release);
+  wake_();
+}
+
+}  // namespace melstream::rpc
