@@ -224,8 +224,7 @@ void add_windows(CLI::App& app, WindowsOptions& options, Action& action) {
       ->capture_default_str();
   command->add_option(
       "--out", options.out_path,
-      "A folder for STREAM.BEGIN.npy (BEGIN in samples at 16 kHz; a stream that is opened anew begins anew), "
-      "or - for JSON lines on stdout");
+      "A folder for STREAM.EPOCH.BEGIN.npy (BEGIN in samples at 16 kHz), or - for JSON lines on stdout");
   command->add_option("--count", options.n_windows, "Stop after so many windows")->check(kPositive);
   add_common(*command, options.common);
   command->footer(

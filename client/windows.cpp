@@ -18,6 +18,7 @@
 #include "client/interrupt.hpp"
 #include "client/json_object.hpp"
 #include "client/npy.hpp"
+#include "client/number_text.hpp"
 #include "client/response_streams.hpp"
 #include "client/stream_choice.hpp"
 #include "client/text_file.hpp"
@@ -147,7 +148,8 @@ class WindowsWriter {
     const FeatureMatrix matrix = window_matrix(answer);
     std::string path;
     if (!folder_.empty()) {
-      path = folder_ + "/" + response.stream() + "." + std::to_string(response.window().begin_sample()) + ".npy";
+      path = folder_ + "/" + response.stream() + "." + hex_epoch(answer.epoch()) + "." +
+             std::to_string(response.window().begin_sample()) + ".npy";
       write_npy(path, matrix);
     }
     if (json_) return window_json(response.stream(), response.window(), answer, matrix, path);

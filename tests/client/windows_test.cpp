@@ -6,6 +6,8 @@
 namespace melstream::client {
 namespace {
 
+const std::string kEpoch = "00000000000000ab";
+
 v1::GetWindowsResponse response_of(const std::string& stream, std::int64_t begin) {
   v1::GetWindowsResponse response;
   response.set_stream(stream);
@@ -16,6 +18,7 @@ v1::GetWindowsResponse response_of(const std::string& stream, std::int64_t begin
 
 v1::GetWindowsResponse answer_response(const std::string& stream, std::int64_t begin) {
   v1::GetWindowsResponse response = response_of(stream, begin);
+  response.mutable_answer()->set_epoch(0xAB);
   response.mutable_answer()->set_frame_count(1);
   response.mutable_answer()->set_bins(2);
   response.mutable_answer()->set_values(block_response(5, 1).block().values());
@@ -52,10 +55,10 @@ TEST_F(Windows, FollowWritesAFileAWindow) {
                     "3", "--out", folder_.path("")}),
             0)
       << errors_;
-  EXPECT_EQ(read_npy(folder_.path("desk.0.npy")).values, (std::vector<float>{5, -5}));
-  EXPECT_TRUE(exists("hall.32000.npy"));
-  EXPECT_FALSE(exists("desk.16000.npy"));
-  EXPECT_NE(output_.find("desk.0.npy: [1, 2]"), std::string::npos) << output_;
+  EXPECT_EQ(read_npy(folder_.path("desk." + kEpoch + ".0.npy")).values, (std::vector<float>{5, -5}));
+  EXPECT_TRUE(exists("hall." + kEpoch + ".32000.npy"));
+  EXPECT_FALSE(exists("desk." + kEpoch + ".16000.npy"));
+  EXPECT_NE(output_.find("desk." + kEpoch + ".0.npy: [1, 2]"), std::string::npos) << output_;
   EXPECT_NE(output_.find("desk [16000, 32000): not held (OUT_OF_RANGE)"), std::string::npos) << output_;
   EXPECT_NE(output_.find("desk: the stream has ended"), std::string::npos) << output_;
   EXPECT_NE(errors_.find("2 windows, 1 failures"), std::string::npos) << errors_;

@@ -1,4 +1,5 @@
 """Windows of many streams by one call, and the watch on streams."""
+import glob
 import json
 import os
 import signal
@@ -52,9 +53,14 @@ class Windows(harness.DaemonTest):
         self.assertEqual(result.returncode, 0, result.stderr)
         return features
 
+    def load(self, folder, stream, begin):
+        paths = glob.glob(os.path.join(folder, "%s.*.%d.npy" % (stream, begin)))
+        self.assertEqual(len(paths), 1, os.listdir(folder))
+        return numpy.load(paths[0])
+
     def assert_windows(self, folder, stream, begins, samples):
         for begin in begins:
-            features = numpy.load(os.path.join(folder, "%s.%d.npy" % (stream, begin)))
+            features = self.load(folder, stream, begin)
             expected = self.offline(samples[begin:begin + LENGTH])
             self.assertEqual(features.shape, expected.shape)
             self.assertLess(float(numpy.abs(features - expected).max()), 1e-4)
@@ -90,7 +96,7 @@ class Windows(harness.DaemonTest):
         by_type = {line["type"]: line for line in map(json.loads, listed.stdout.splitlines())}
         self.assertEqual(by_type["failure"]["code"], "NOT_FOUND")
         values = numpy.array(by_type["window"]["values"], numpy.float32)
-        numpy.testing.assert_array_equal(values, numpy.load(os.path.join(folder, "a.%d.npy" % begin)))
+        numpy.testing.assert_array_equal(values, self.load(folder, "a", begin))
 
         feed(2 * harness.RATE)
         second = self.publisher("b")
