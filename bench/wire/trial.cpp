@@ -7,6 +7,7 @@
 
 #include <signal.h>
 
+#include <absl/synchronization/mutex.h>
 #include <stdlib.h>  // mkdtemp
 
 #include "bench/support/live_server.hpp"
@@ -22,6 +23,10 @@ constexpr double kStepS = 0.02;
 constexpr double kPatienceS = 60;
 constexpr double kDrainS = 1;
 constexpr int kSpareConnections = 64;
+
+/// The bare server and the load generators shall cost as little as they can. Debian builds Abseil with checks for
+/// deadlocks, which walk a graph of locks at each lock in gRPC.
+void disarm_abseil() { absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore); }
 
 std::string make_folder() {
   std::string folder = (std::filesystem::temp_directory_path() / "melstream-bench-XXXXXX").string();
@@ -69,6 +74,7 @@ Trial::Trial(const ServerLoad& server, const AudioLoad& audio, int n_calls)
     pin_if_two(0);
     const std::string socket = folder_ + "/s";
     if (!server.bare) return serve_live(server, audio_, n_calls, socket, *control_);
+    disarm_abseil();
     BareServer bare(server, audio_, socket);
     tell_address(bare.address(), *control_);
     bare.run(control_->stop_server);
@@ -76,6 +82,7 @@ Trial::Trial(const ServerLoad& server, const AudioLoad& audio, int n_calls)
   wait_until("the server", [this] { return control_->server_ready.load(); });
   publisher_.emplace([this] {
     pin_if_two(1);
+    disarm_abseil();
     Publisher publisher(audio_, control_->address.data(), log_, *control_);
     publisher.run();
   });
@@ -102,6 +109,7 @@ Trial::ReaderProcess& Trial::add_reader(const ReaderLoad& load) {
   ReaderProcess& reader = readers_.emplace_back();
   reader.child.emplace([this, load, &reader] {
     pin_if_two(1);
+    disarm_abseil();
     Reader(load, audio_, control_->address.data(), log_, *control_, *reader.result).run();
   });
   n_calls_asked_ += load.n_calls;
@@ -112,6 +120,7 @@ Trial::ReaderProcess& Trial::add_reader(const ReaderLoad& load) {
 const ServerInfo& Trial::add_probe() {
   probe_.emplace([this] {
     pin_if_two(1);
+    disarm_abseil();
     probe_server(control_->address.data(), control_->stop_readers, *info_);
   });
   wait_until("an answer", [this] { return info_->n_answers > 0; });
@@ -120,14 +129,22 @@ const ServerInfo& Trial::add_probe() {
 
 void Trial::publish() { control_->publish = true; }
 
+double Trial::load_seconds() const {
+  double seconds = process_seconds(publisher_->pid());
+  for (const ReaderProcess& reader : readers_) seconds += process_seconds(reader.child->pid());
+  return seconds;
+}
+
 ServerTime Trial::measure(double seconds) {
   start_measuring();
   const std::int64_t begin_ns = steady_ns();
   const double cpu_before = process_seconds(server_pid());
+  const double load_before = load_seconds();
   const auto threads_before = thread_seconds(server_pid());
   pause_s(seconds);
   ServerTime time;
   time.cpu_s = process_seconds(server_pid()) - cpu_before;
+  time.load_cpu_s = load_seconds() - load_before;
   time.wall_s = static_cast<double>(steady_ns() - begin_ns) * 1e-9;
   for (const auto& [name, total] : thread_seconds(server_pid())) {
     const auto before = threads_before.find(name);

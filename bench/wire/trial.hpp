@@ -17,11 +17,12 @@
 
 namespace melstream::bench {
 
-/// Processor time of the server in a span of time.
+/// Processor time in a span of time, above all the server's.
 struct ServerTime {
   double wall_s = 0;
   double cpu_s = 0;
-  std::map<std::string, double> threads;  ///< seconds by name
+  double load_cpu_s = 0;                  ///< of publisher and readers: near wall_s they are the limit, not the server
+  std::map<std::string, double> threads;  ///< the server's seconds by name
 };
 
 class Trial {
@@ -57,6 +58,7 @@ class Trial {
   void check();
 
  private:
+  double load_seconds() const;
   template <typename Condition>
   void wait_until(const char* what, Condition condition);
 

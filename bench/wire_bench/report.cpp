@@ -17,8 +17,11 @@ void print_row(const char* server, const Repeats& repeats, const WireOptions& op
               static_cast<long long>(repeats.frames_expected), static_cast<long long>(repeats.frames_delivered),
               static_cast<long long>(repeats.frames_gapped), static_cast<long long>(repeats.n_holes),
               static_cast<long long>(repeats.n_failures));
-  std::printf("        messages that waited for the one before %lld, late ticks %lld\n",
-              static_cast<long long>(repeats.n_waited), static_cast<long long>(repeats.late_ticks));
+  std::printf(
+      "        cores: server %.2f, load generators %.2f; messages that waited for the one before %lld, late ticks "
+      "%lld\n",
+      median_of(repeats.server_cores), median_of(repeats.load_cores), static_cast<long long>(repeats.n_waited),
+      static_cast<long long>(repeats.late_ticks));
   if (!options.threads) return;
   for (const auto& [name, ms] : repeats.thread_ms) {
     if (median_of(ms) > median_of(repeats.cpu_ms) / 1000) {
@@ -32,6 +35,8 @@ void add_json(JsonLine& line, const std::string& prefix, const Repeats& repeats,
       .add(prefix + "cpu_ms_per_stream_second_median", median_of(repeats.cpu_ms))
       .add(prefix + "latency_ms_p50", median_of(repeats.p50_ms))
       .add(prefix + "latency_ms_p99", median_of(repeats.p99_ms))
+      .add(prefix + "server_cores", median_of(repeats.server_cores))
+      .add(prefix + "load_cores", median_of(repeats.load_cores))
       .add(prefix + "frames_expected", repeats.frames_expected)
       .add(prefix + "frames_delivered", repeats.frames_delivered)
       .add(prefix + "frames_gapped", repeats.frames_gapped)
@@ -50,6 +55,8 @@ void Repeats::add(const ServerTime& time, double n_units, const ReaderResult& re
   const double to_ms = 1e3 / time.wall_s / n_units;
   cpu_ms.push_back(time.cpu_s * to_ms);
   for (const auto& [name, seconds] : time.threads) thread_ms[name].push_back(seconds * to_ms);
+  server_cores.push_back(time.cpu_s / time.wall_s);
+  load_cores.push_back(time.load_cpu_s / time.wall_s);
   p50_ms.push_back(result.latency.quantile_ms(0.5));
   p99_ms.push_back(result.latency.quantile_ms(0.99));
   frames_expected += result.frames_expected;

@@ -14,6 +14,8 @@ namespace melstream::bench {
 /// Repeats of one trial on one server.
 struct Repeats {
   std::vector<double> cpu_ms;  ///< of the server, a second; divided by what the case counts
+  std::vector<double> server_cores;
+  std::vector<double> load_cores;  ///< of the load generators, which have one core
   std::vector<double> p50_ms;
   std::vector<double> p99_ms;
   std::map<std::string, std::vector<double>> thread_ms;  ///< likewise, by name
