@@ -32,7 +32,7 @@ RULES = {
             "src/melstream/engine/front_end.hpp",
             "src/melstream/engine/normalization.hpp",
         ],
-        ["wire", "grpc", "protobuf", "boost"],
+        ["wire", "grpc", "protobuf", "boost", "openssl"],
     ),
     "daemon": (
         [
@@ -60,6 +60,7 @@ THIRD_PARTY = {
     "highway": ["hwy/"],
     "intrinsics": ["immintrin.h", "x86intrin.h", "arm_neon.h"],
     "json": ["nlohmann/"],
+    "openssl": ["openssl/"],
     "portaudio": ["portaudio.h", "pa_"],
     "prometheus": ["prometheus/"],
     "protobuf": ["google/"],

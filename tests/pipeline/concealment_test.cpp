@@ -330,15 +330,15 @@ TEST_F(AnyOrderTest, NoRowSpansALossThatIsNotFlagged) {
   ASSERT_GT(gaps_.size(), 20U);
   std::int64_t n_flagged = 0;
   std::int64_t n_rows = 0;
+  pipeline::RowBatch batch;
   for (;;) {
-    const pipeline::Delivery delivery = subscription->next(clock_.mono_ns());
+    const pipeline::Delivery delivery = subscription->next(clock_.mono_ns(), batch);
     if (std::holds_alternative<std::monostate>(delivery)) break;
-    const auto* batch = std::get_if<const pipeline::RowBatch*>(&delivery);
-    if (batch == nullptr) continue;
-    for (std::int32_t i = 0; i < (*batch)->n_frames; ++i, ++n_rows) {
-      const std::int64_t begin = (*batch)->first_sample + frame.hop * i - frame.left;
+    if (!std::holds_alternative<pipeline::RowsTaken>(delivery)) continue;
+    for (std::int32_t i = 0; i < batch.n_frames; ++i, ++n_rows) {
+      const std::int64_t begin = batch.first_sample + frame.hop * i - frame.left;
       EXPECT_FALSE(touches(gaps_, begin, begin + frame.window)) << begin;
-      const bool is_flagged = (*batch)->infos[static_cast<std::size_t>(i)].concealed_share > 0;
+      const bool is_flagged = batch.infos[static_cast<std::size_t>(i)].concealed_share > 0;
       EXPECT_EQ(is_flagged, touches(concealed_, begin, begin + frame.window)) << begin;
       n_flagged += is_flagged ? 1 : 0;
     }

@@ -138,6 +138,25 @@ TEST_F(FeatureHistoryTest, AReaderThatStartsInALaterSegmentHearsOfNoDiscontinuit
   EXPECT_EQ(read(cursor, 1).kind, Kind::kRows);
 }
 
+TEST_F(FeatureHistoryTest, BlocksEndWhereAllReadersHaveThem) {
+  history_.attach(0);
+  history_.begin_segment(segment(0, 0), 0, 0);
+  publish(9);
+  Cursor cursor{.frame = 2};
+  ASSERT_EQ(read(cursor, 4).kind, Kind::kRows);
+  EXPECT_EQ(batch_.n_frames, 2);  // up to frame 4
+  ASSERT_EQ(read(cursor, 4).kind, Kind::kRows);
+  EXPECT_EQ(batch_.first_frame, 4);
+  EXPECT_EQ(batch_.n_frames, 4);
+  EXPECT_EQ(read(cursor, 4).kind, Kind::kNothing);  // frame 8 is a part of [8, 12)
+  ASSERT_EQ(read(cursor, 4, 8000).kind, Kind::kRows);
+  EXPECT_EQ(batch_.n_frames, 1);
+  publish(4);
+  ASSERT_EQ(read(cursor, 4).kind, Kind::kRows);  // the rest of it
+  EXPECT_EQ(batch_.first_frame, 9);
+  EXPECT_EQ(batch_.n_frames, 3);
+}
+
 TEST_F(FeatureHistoryTest, ToldAsLostByTheReaderWhatWasOverwritten) {
   history_.attach(0);
   history_.begin_segment(segment(0, 0), 0, 0);
@@ -148,9 +167,10 @@ TEST_F(FeatureHistoryTest, ToldAsLostByTheReaderWhatWasOverwritten) {
   EXPECT_TRUE(result.hole.reader_lost);
   EXPECT_EQ(result.hole.first_frame, 3);
   EXPECT_EQ(result.hole.n_frames, 12);
-  ASSERT_EQ(read(cursor, 10).kind, Kind::kRows);
+  ASSERT_EQ(read(cursor, 25).kind, Kind::kRows);
   EXPECT_EQ(batch_.first_frame, 15);
   EXPECT_EQ(batch_.values[0], 15.0F);
+  ASSERT_EQ(batch_.infos.size(), 10U);  // in two pieces: the ring wraps at 20
   EXPECT_EQ(batch_.infos[9].max, 24.0F);
   EXPECT_EQ(history_.oldest_frame(), 15);
 }

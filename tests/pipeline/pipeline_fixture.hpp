@@ -46,10 +46,9 @@ struct Received {
   std::vector<Note> holes;
   std::optional<pipeline::Ended> ended;
 
-  void take(const pipeline::Delivery& delivery) {
+  void take(const pipeline::Delivery& delivery, const pipeline::RowBatch& rows) {
     if (const auto* start = std::get_if<pipeline::Started>(&delivery)) started = *start;
-    if (const auto* batch = std::get_if<const pipeline::RowBatch*>(&delivery)) {
-      const pipeline::RowBatch& rows = **batch;
+    if (std::holds_alternative<pipeline::RowsTaken>(delivery)) {
       values.insert(values.end(), rows.values.begin(), rows.values.end());
       infos.insert(infos.end(), rows.infos.begin(), rows.infos.end());
       for (std::int32_t i = 0; i < rows.n_frames; ++i) frames.push_back(rows.first_frame + i);
@@ -146,10 +145,11 @@ class PipelineTest : public testing::Test {
 
   /// Reads all that is there now.
   void drain(pipeline::Subscription& subscription, Received& received) {
+    pipeline::RowBatch batch;
     for (;;) {
-      const pipeline::Delivery delivery = subscription.next(clock_.mono_ns());
+      const pipeline::Delivery delivery = subscription.next(clock_.mono_ns(), batch);
       if (std::holds_alternative<std::monostate>(delivery)) return;
-      received.take(delivery);
+      received.take(delivery, batch);
     }
   }
 

@@ -45,13 +45,14 @@ TEST_F(SlowReaderTest, DisconnectThrowsInsteadOfAGap) {
   publish(*stream, noise(1600, 1));
   drain(*slow, received);
   publish(*stream, noise(32000, 2));
+  pipeline::RowBatch batch;
   try {
-    slow->next(clock_.mono_ns());
+    slow->next(clock_.mono_ns(), batch);
     FAIL() << "a reader that lost frames went on";
   } catch (const core::Error& error) {
     EXPECT_EQ(error.code(), core::ErrorCode::kResourceExhausted);
   }
-  EXPECT_TRUE(std::holds_alternative<std::monostate>(slow->next(clock_.mono_ns())));
+  EXPECT_TRUE(std::holds_alternative<std::monostate>(slow->next(clock_.mono_ns(), batch)));
 }
 
 TEST_F(SlowReaderTest, AFastStreamWaitsForItsBlockingReader) {
@@ -72,7 +73,11 @@ TEST_F(SlowReaderTest, AFastStreamWaitsForItsBlockingReader) {
       const core::SampleIndex released = stream->feed().ring().released();
       tick();
       EXPECT_EQ(stream->feed().ring().released(), released);
-      for (int block = 0; block < 3; ++block) received.take(reader->next(clock_.mono_ns()));
+      pipeline::RowBatch batch;
+      for (int block = 0; block < 3; ++block) {
+        const pipeline::Delivery delivery = reader->next(clock_.mono_ns(), batch);
+        received.take(delivery, batch);
+      }
     }
   }
   end(*stream);

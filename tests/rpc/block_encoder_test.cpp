@@ -101,7 +101,26 @@ class BlockEncoderTest : public ::testing::Test {
     std::memcpy(values.data(), block.values().data(), block.values().size());
     return values;
   }
+  /// As the history shows them: in two pieces where its ring wraps.
+  static pipeline::RowView view_of(const pipeline::RowBatch& rows, std::size_t n_first) {
+    pipeline::RowView view;
+    static_cast<pipeline::RowRange&>(view) = rows;
+    const std::span<const float> values = rows.values;
+    const std::span<const pipeline::RowInfo> infos = rows.infos;
+    view.values = {values.first(n_first * 80), values.subspan(n_first * 80)};
+    view.infos = {infos.first(n_first), infos.subspan(n_first)};
+    return view;
+  }
+  static v1::FeatureBlock parse(const grpc::Slice& bytes) {
+    v1::FeatureBlock block;
+    EXPECT_TRUE(block.ParseFromArray(bytes.begin(), static_cast<int>(bytes.size())));
+    return block;
+  }
+  v1::FeatureBlock encode(BlockEncoder& encoder, const pipeline::RowBatch& rows, float running_max = -100.0F) {
+    return parse(encoder.encode(view_of(rows, rows.infos.size()), {.stream = stream_, .epoch = 7}, running_max).bytes);
+  }
   engine::FrontEndCatalog catalog_;
+  const std::string stream_ = "s";
 };
 
 TEST_F(BlockEncoderTest, RunningMaxCountsFromTheFirstFrameOnAndFrameByFrame) {
@@ -111,24 +130,43 @@ TEST_F(BlockEncoderTest, RunningMaxCountsFromTheFirstFrameOnAndFrameByFrame) {
     pipeline::RowBatch rows = batch(3, seed);
     for (float& value : rows.values) value += 0.1F * static_cast<float>(seed);  // so that it grows in late blocks too
     for (pipeline::RowInfo& info : rows.infos) info.max += 0.1F * static_cast<float>(seed);
-    v1::FeatureBlock block;
-    encoder.encode(rows, block);
-    const std::vector<float> values = values_of(block);
+    const EncodedBlock encoded = encoder.encode(view_of(rows, seed % 4), {.stream = stream_, .epoch = 7}, running);
+    EXPECT_EQ(encoded.max_before, running);
+    const std::vector<float> values = values_of(parse(encoded.bytes));
     ASSERT_EQ(values.size(), rows.values.size());
     for (std::size_t i = 0; i < values.size(); ++i) {
       running = std::max(running, rows.infos[i / 80].max);
       ASSERT_EQ(values[i], (std::max(rows.values[i], running - 8.0F) + 4.0F) / 4.0F);
     }
-    EXPECT_EQ(block.running_max(), running);
+  }
+}
+
+TEST_F(BlockEncoderTest, RowsInTwoPiecesAreTheSameBlock) {
+  for (const ElementType type : {ElementType::kFloat32, ElementType::kFloat16}) {
+    for (const Layout layout : {Layout::kTimeMajor, Layout::kMelMajor}) {
+      FeatureChoice wishes = choice(engine::Normalization::kNone);
+      wishes.element_type = type;
+      wishes.layout = layout;
+      BlockEncoder encoder(wishes);
+      pipeline::RowBatch rows = batch(5, 9);
+      rows.first_frame = 123;
+      const BlockSource source{.stream = stream_, .epoch = 7};
+      const v1::FeatureBlock whole = parse(encoder.encode(view_of(rows, 5), source, 0).bytes);
+      std::string packed;
+      pack_values(rows.values, 80, type, layout, packed);
+      EXPECT_EQ(whole.values(), packed);
+      for (std::size_t cut = 0; cut < 5; ++cut) {
+        EXPECT_EQ(parse(encoder.encode(view_of(rows, cut), source, 0).bytes).SerializeAsString(),
+                  whole.SerializeAsString());
+      }
+    }
   }
 }
 
 TEST_F(BlockEncoderTest, FixedMaxTakesTheReadersConstant) {
   BlockEncoder encoder(choice(engine::Normalization::kFixedMax, 1.5F));
   const pipeline::RowBatch rows = batch(4, 1);
-  v1::FeatureBlock block;
-  encoder.encode(rows, block);
-  const std::vector<float> values = values_of(block);
+  const std::vector<float> values = values_of(encode(encoder, rows));
   for (std::size_t i = 0; i < values.size(); ++i) {
     ASSERT_EQ(values[i], (std::max(rows.values[i], 1.5F - 8.0F) + 4.0F) / 4.0F);
   }
@@ -138,8 +176,7 @@ TEST_F(BlockEncoderTest, TellsRawMaximaLevelsAndFlags) {
   BlockEncoder encoder(choice(engine::Normalization::kNone));
   pipeline::RowBatch rows = batch(4, 2);
   rows.segment_start = true;
-  v1::FeatureBlock block;
-  encoder.encode(rows, block);
+  v1::FeatureBlock block = encode(encoder, rows);
   EXPECT_EQ(values_of(block), rows.values);
   EXPECT_EQ(block.frame_count(), 4);
   EXPECT_EQ(block.block_max(), *std::max_element(rows.values.begin(), rows.values.end()));
@@ -150,37 +187,34 @@ TEST_F(BlockEncoderTest, TellsRawMaximaLevelsAndFlags) {
   rows.segment_start = false;
   rows.segment_end = true;
   for (pipeline::RowInfo& info : rows.infos) info = {.max = -10.0F, .mean_square = 0.0F, .peak = 0.0F};
-  const float before = block.running_max();
-  encoder.encode(rows, block);
+  block = encode(encoder, rows);
   EXPECT_EQ(block.rms_dbfs(), -std::numeric_limits<float>::infinity());
   EXPECT_EQ(block.peak_dbfs(), -std::numeric_limits<float>::infinity());
   EXPECT_EQ(block.block_max(), -10.0F);
-  EXPECT_EQ(block.running_max(), before);
   EXPECT_EQ(block.flags(), 2U);
 }
 
 TEST_F(BlockEncoderTest, TellsTheMeanShareOfItsFramesAndFlagsEachKindOfFill) {
   BlockEncoder encoder(choice(engine::Normalization::kNone));
   pipeline::RowBatch rows = batch(4, 3);
-  v1::FeatureBlock block;
-  encoder.encode(rows, block);
+  v1::FeatureBlock block = encode(encoder, rows);
   EXPECT_EQ(block.concealed_share(), 0.0F);
   EXPECT_EQ(block.flags(), 0U);
 
   rows.infos[3].concealed_share = 0.5F;
-  encoder.encode(rows, block);
+  block = encode(encoder, rows);
   EXPECT_EQ(block.concealed_share(), 0.125F);
   EXPECT_EQ(block.flags(), static_cast<unsigned>(v1::BLOCK_FLAG_CONCEALED));
   EXPECT_EQ(block.flags(), 8U);
   rows.infos[0].concealed_share = 1.0F;
   rows.infos[1].suppressed = true;
   rows.segment_end = true;
-  encoder.encode(rows, block);
+  block = encode(encoder, rows);
   EXPECT_EQ(block.concealed_share(), 0.375F);
   EXPECT_EQ(block.flags(), 2U | 4U | 8U);
 
   for (pipeline::RowInfo& info : rows.infos) info.concealed_share = 0.0F;
-  encoder.encode(rows, block);
+  block = encode(encoder, rows);
   EXPECT_EQ(block.concealed_share(), 0.0F);
   EXPECT_EQ(block.flags(), 2U | 4U);
 }

@@ -117,6 +117,12 @@ void Reading::take(const v1::SubscribeResponse& response) {
       end = response.end();
       has_end = true;
       break;
+    case v1::SubscribeResponse::kBatch:
+      for (const v1::SubscribeResponse& one : response.batch().responses()) take(one);
+      break;
+    case v1::SubscribeResponse::kFailure:
+      failures.push_back(response.failure());
+      break;
     case v1::SubscribeResponse::RESPONSE_NOT_SET:
       ADD_FAILURE() << "an empty response";
   }

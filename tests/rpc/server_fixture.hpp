@@ -67,6 +67,7 @@ struct Reading {
   std::vector<v1::FeatureBlock> blocks;
   std::vector<v1::Gap> gaps;
   std::vector<v1::Discontinuity> discontinuities;
+  std::vector<v1::SubscribeFailure> failures;
   int n_heartbeats = 0;
   v1::End end;
   bool has_end = false;

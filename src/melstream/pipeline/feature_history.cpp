@@ -18,6 +18,14 @@ std::int64_t row_position(const engine::RowGeometry& geometry, std::int64_t row)
 
 }  // namespace
 
+void RowBatch::take(const RowView& view) {
+  static_cast<RowRange&>(*this) = view;
+  values.clear();
+  infos.clear();
+  for (const auto part : view.values) values.insert(values.end(), part.begin(), part.end());
+  for (const auto part : view.infos) infos.insert(infos.end(), part.begin(), part.end());
+}
+
 FeatureHistory::FeatureHistory(std::shared_ptr<const engine::Prepared> prepared, std::size_t slot,
                                std::int64_t capacity_rows)
     : prepared_(std::move(prepared)),
@@ -154,7 +162,7 @@ std::optional<core::EndReason> FeatureHistory::ended() const {
 }
 
 FeatureHistory::ReadResult FeatureHistory::read(Cursor& cursor, std::int32_t block_frames,
-                                                std::int64_t flush_before_mono_ns, RowBatch& out) const {
+                                                std::int64_t flush_before_mono_ns, RowSink& sink) const {
   const std::lock_guard lock(mutex_);
   if (!next_frame_) return {};
   const std::int64_t oldest = oldest_seq();
@@ -169,12 +177,13 @@ FeatureHistory::ReadResult FeatureHistory::read(Cursor& cursor, std::int32_t blo
       return evicted_until(run, until, cursor);
     }
     if (cursor.segment_ordinal >= 0 && cursor.segment_ordinal != run.segment.ordinal) return discontinuity(run, cursor);
-    const std::int64_t n = std::min<std::int64_t>(block_frames, end - cursor.frame);
+    const std::int64_t n_whole = block_frames - cursor.frame % block_frames;
+    const std::int64_t n = std::min(n_whole, end - cursor.frame);
     const std::int64_t first_at = run.first_seq + (cursor.frame - run.first_frame);
     const bool due =
         infos_[static_cast<std::size_t>(first_at % capacity_rows_)].received_mono_ns <= flush_before_mono_ns;
-    if (n < block_frames && !run.closed && !due) return {};
-    copy_rows(run, cursor.frame, n, out);
+    if (n < n_whole && !run.closed && !due) return {};
+    sink.take(view_of(run, cursor.frame, n));
     cursor.frame += n;
     cursor.segment_ordinal = run.segment.ordinal;
     return {.kind = ReadResult::Kind::kRows, .hole = {}};
@@ -221,23 +230,23 @@ Hole FeatureHistory::hole_of(const Run& run) const {
           .lost_source_samples = run.segment.start.lost_source_samples};
 }
 
-void FeatureHistory::copy_rows(const Run& run, core::FrameIndex frame, std::int64_t n, RowBatch& out) const {
+RowView FeatureHistory::view_of(const Run& run, core::FrameIndex frame, std::int64_t n) const {
+  RowView view;
+  view.first_frame = frame;
+  view.n_frames = static_cast<std::int32_t>(n);
+  view.first_sample = sample_in(run, frame);
+  view.capture_wall_ns =
+      run.segment.start.capture_wall_ns + core::samples_to_ns(view.first_sample - run.segment.start.timeline_begin);
+  view.segment_start = run.first_row + (frame - run.first_frame) == 0;
+  view.segment_end = run.is_last && frame + n == run.first_frame + run.n_rows;
+  const auto at = static_cast<std::size_t>((run.first_seq + (frame - run.first_frame)) % capacity_rows_);
+  const auto n_rows = static_cast<std::size_t>(n);
+  const std::size_t n_unwrapped = std::min(n_rows, static_cast<std::size_t>(capacity_rows_) - at);
   const auto bins = static_cast<std::size_t>(n_bins_);
-  out.first_frame = frame;
-  out.n_frames = static_cast<std::int32_t>(n);
-  out.first_sample = sample_in(run, frame);
-  out.capture_wall_ns =
-      run.segment.start.capture_wall_ns + core::samples_to_ns(out.first_sample - run.segment.start.timeline_begin);
-  out.segment_start = run.first_row + (frame - run.first_frame) == 0;
-  out.segment_end = run.is_last && frame + n == run.first_frame + run.n_rows;
-  out.values.resize(static_cast<std::size_t>(n) * bins);
-  out.infos.resize(static_cast<std::size_t>(n));
-  for (std::int64_t i = 0; i < n; ++i) {
-    const auto at = static_cast<std::size_t>((run.first_seq + (frame - run.first_frame) + i) % capacity_rows_);
-    std::copy_n(values_.begin() + static_cast<std::ptrdiff_t>(at * bins), bins,
-                out.values.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(i) * bins));
-    out.infos[static_cast<std::size_t>(i)] = infos_[at];
-  }
+  view.values = {std::span(values_).subspan(at * bins, n_unwrapped * bins),
+                 std::span(values_).first((n_rows - n_unwrapped) * bins)};
+  view.infos = {std::span(infos_).subspan(at, n_unwrapped), std::span(infos_).first(n_rows - n_unwrapped)};
+  return view;
 }
 
 std::int64_t FeatureHistory::oldest_seq() const noexcept {

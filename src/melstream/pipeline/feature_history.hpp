@@ -2,6 +2,7 @@
 // appends; any number of subscriptions read at their own cursors. One plain mutex.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -27,16 +28,35 @@ struct RowInfo {
   std::int64_t received_mono_ns = 0;  ///< when the last sample that it needs had arrived
 };
 
-/// Rows copied out, adjacent frames of one segment.
-struct RowBatch {
+/// Adjacent frames of one segment.
+struct RowRange {
   core::FrameIndex first_frame = 0;
   std::int32_t n_frames = 0;
   core::SampleIndex first_sample = 0;  ///< timeline position of the first frame
   std::int64_t capture_wall_ns = 0;    ///< capture time of first_sample
   bool segment_start = false;          ///< holds the segment's first frame
   bool segment_end = false;            ///< holds the segment's last frame
-  std::vector<float> values;           ///< [n_frames][n_bins], not normalised
-  std::vector<RowInfo> infos;          ///< [n_frames]
+};
+
+/// Rows as they lie in the history: in one piece, or in two where its ring wraps.
+struct RowView : RowRange {
+  std::array<std::span<const float>, 2> values;   ///< [n_frames][n_bins] together, not normalised
+  std::array<std::span<const RowInfo>, 2> infos;  ///< [n_frames] together
+};
+
+/// Takes the rows that are read.
+class RowSink {
+ public:
+  virtual ~RowSink() = default;
+  /// Called with the history's mutex held: copies or encodes, nothing else. The view is valid for this call.
+  virtual void take(const RowView& view) = 0;
+};
+
+/// Rows copied out.
+struct RowBatch final : RowSink, RowRange {
+  std::vector<float> values;   ///< [n_frames][n_bins], not normalised
+  std::vector<RowInfo> infos;  ///< [n_frames]
+  void take(const RowView& view) override;
 };
 
 /// Where a reader stands.
@@ -109,9 +129,10 @@ class FeatureHistory {
     Hole hole;
     core::EndReason end_reason = core::EndReason::kCompleted;
   };
-  /// Reads at the cursor and moves it. Rows are given when block_frames of them are there, or the segment is closed, or
-  /// the oldest has waited since before `flush_before_mono_ns`.
-  ReadResult read(Cursor& cursor, std::int32_t block_frames, std::int64_t flush_before_mono_ns, RowBatch& out) const;
+  /// Reads at the cursor and moves it. Rows go up to the next frame that is a multiple of block_frames, so that all
+  /// readers have the same blocks. They are given when all of these are there, or the segment is closed, or the oldest
+  /// has waited since before `flush_before_mono_ns`. The sink is called for kRows, once.
+  ReadResult read(Cursor& cursor, std::int32_t block_frames, std::int64_t flush_before_mono_ns, RowSink& sink) const;
 
   /// A blocking reader's cursor, so that the stream waits for it. Returns its key.
   std::uint64_t add_blocker(core::FrameIndex frame);
@@ -145,7 +166,7 @@ class FeatureHistory {
   ReadResult evicted_until(const Run& run, core::FrameIndex until, Cursor& cursor) const;
   ReadResult discontinuity(const Run& run, Cursor& cursor) const;
   Hole hole_of(const Run& run) const;
-  void copy_rows(const Run& run, core::FrameIndex frame, std::int64_t n, RowBatch& out) const;
+  RowView view_of(const Run& run, core::FrameIndex frame, std::int64_t n) const;
   /// All three need mutex_.
   void push_run(const Segment& segment, core::FrameIndex first_frame, std::int64_t first_row);
   void close_run() noexcept;

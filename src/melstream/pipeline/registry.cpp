@@ -197,6 +197,15 @@ std::shared_ptr<Stream> Registry::find(std::string_view id) const {
   return nullptr;
 }
 
+std::shared_ptr<Stream> Registry::find(std::string_view id, std::uint64_t epoch) const {
+  const auto is_it = [&](const auto& stream) { return stream->epoch() == epoch && stream->id() == id; };
+  const std::lock_guard lock(mutex_);
+  if (const auto found = live_.find(id); found != live_.end() && is_it(found->second)) return found->second;
+  if (const auto found = std::find_if(closing_.begin(), closing_.end(), is_it); found != closing_.end()) return *found;
+  if (const auto found = std::find_if(ended_.begin(), ended_.end(), is_it); found != ended_.end()) return *found;
+  return nullptr;
+}
+
 std::vector<std::shared_ptr<Stream>> Registry::all() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::shared_ptr<Stream>> streams;

@@ -47,6 +47,8 @@ class Registry {
   std::vector<std::shared_ptr<Stream>> open(std::vector<StreamOptions> options, bool takeover);
   /// The live stream of this id, else the one that ended last; null if there is none.
   std::shared_ptr<Stream> find(std::string_view id) const;
+  /// That life of it, live, taken over or ended; null if it is forgotten.
+  std::shared_ptr<Stream> find(std::string_view id, std::uint64_t epoch) const;
   /// Live ones, then ended ones that are still readable.
   std::vector<std::shared_ptr<Stream>> all() const;
   /// The stream's history of a front end, made if it is missing, with one reader more: the caller counts it down

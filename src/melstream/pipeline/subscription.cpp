@@ -17,8 +17,9 @@ constexpr std::int64_t kMaxDelayMs = 10'000;
   throw core::Error(core::ErrorCode::kInvalidArgument, message, field);
 }
 
+}  // namespace
+
 void validate(const SubscriptionOptions& options) {
-  validate_stream_id(options.stream);
   if (options.block_frames < 1 || options.block_frames > kMaxBlockFrames) {
     refuse("block_frames is " + std::to_string(options.block_frames) + "; take 1 to 1000", "block_frames");
   }
@@ -39,10 +40,22 @@ void validate(const SubscriptionOptions& options) {
   }
 }
 
-}  // namespace
+EpochChanged::EpochChanged()
+    : Error(core::ErrorCode::kFailedPrecondition,
+            "EPOCH_CHANGED: what the token stands for is over and forgotten, or was another daemon's; subscribe "
+            "without it",
+            "") {}
+
+Subscription::Subscription(Registry& registry, SubscriptionOptions options, std::shared_ptr<Stream> stream)
+    : registry_(registry), options_(std::move(options)) {
+  validate(options_);
+  join(std::move(stream));
+  registry_.counters().subscriptions.fetch_add(1, std::memory_order_relaxed);
+}
 
 Subscription::Subscription(Registry& registry, SubscriptionOptions options)
     : registry_(registry), options_(std::move(options)) {
+  validate_stream_id(options_.stream);
   validate(options_);
   if (!attach() && !options_.wait) {
     throw core::Error(
@@ -62,26 +75,39 @@ Subscription::~Subscription() {
   history_->n_readers.fetch_sub(1, std::memory_order_release);
 }
 
+std::shared_ptr<Stream> Subscription::find() const {
+  if (options_.start.kind == StartAt::Kind::kResume) {
+    if (auto stream = registry_.find(options_.stream, options_.start.epoch)) return stream;
+    throw EpochChanged();
+  }
+  std::shared_ptr<Stream> stream = registry_.find(options_.stream);
+  // Whoever waits for live audio wants the next stream of this id, not what is left of the last.
+  if (options_.wait && options_.start.kind == StartAt::Kind::kLive && stream && stream->ended()) return nullptr;
+  return stream;
+}
+
 bool Subscription::attach() {
   const std::uint64_t generation = registry_.generation();
   if (generation == seen_generation_) return false;
   seen_generation_ = generation;
-  std::shared_ptr<Stream> stream = registry_.find(options_.stream);
-  if (!stream) return false;
-  // Whoever waits for live audio wants the next stream of this id, not what is left of the last.
-  if (options_.wait && options_.start.kind == StartAt::Kind::kLive && stream->ended()) return false;
+  std::shared_ptr<Stream> stream = find();
+  if (stream) join(std::move(stream));
+  return stream_ != nullptr;
+}
+
+void Subscription::join(std::shared_ptr<Stream> stream) {
   if (options_.slow_policy == SlowPolicy::kBlock && stream->pacing() != Pacing::kFast) {
     refuse("stream '" + options_.stream + "' is live: it waits for nobody; take drop_oldest or disconnect",
            "slow_policy");
   }
   history_ = registry_.join_history(*stream, options_.front_end, options_.smoothing);
   stream_ = std::move(stream);
+  if (options_.slow_policy != SlowPolicy::kBlock) return;
   // Before the first row can be published: from here on nothing that this reader wants is overwritten.
-  if (options_.slow_policy == SlowPolicy::kBlock) {
-    const bool fixed = options_.start.kind == StartAt::Kind::kFrame;
-    blocker_ = history_->add_blocker(fixed ? options_.start.frame : 0);
-  }
-  return true;
+  core::FrameIndex frame = 0;
+  if (options_.start.kind == StartAt::Kind::kFrame) frame = options_.start.frame;
+  if (options_.start.kind == StartAt::Kind::kResume) frame = options_.start.cursor.frame;
+  blocker_ = history_->add_blocker(frame);
 }
 
 bool Subscription::start() {
@@ -95,6 +121,9 @@ bool Subscription::start() {
     case StartAt::Kind::kFrame:
       cursor_.frame = options_.start.frame;
       break;
+    case StartAt::Kind::kResume:
+      cursor_ = options_.start.cursor;
+      break;
     case StartAt::Kind::kSecondsBack: {
       const auto back = static_cast<std::int64_t>(options_.start.seconds_back * core::kSampleRateHz / stride);
       cursor_.frame = std::max(*head - back, std::min(history_->oldest_frame(), *head));
@@ -106,7 +135,7 @@ bool Subscription::start() {
   return true;
 }
 
-Delivery Subscription::next(std::int64_t now_mono_ns) {
+Delivery Subscription::next(std::int64_t now_mono_ns, RowSink& sink) {
   if (done_) return {};
   if (!stream_ && !attach()) return {};
   if (!started_) {
@@ -116,18 +145,21 @@ Delivery Subscription::next(std::int64_t now_mono_ns) {
                    .first_sample = history_->sample_of(cursor_.frame),
                    .resampler_delay_ns = stream_->resampler_delay_ns()};
   }
+  const Cursor before = cursor_;
   const FeatureHistory::ReadResult result =
-      history_->read(cursor_, options_.block_frames, now_mono_ns - options_.max_delay_ns, batch_);
+      history_->read(cursor_, options_.block_frames, now_mono_ns - options_.max_delay_ns, sink);
   if (blocker_ != 0) history_->move_blocker(blocker_, cursor_.frame);
   switch (result.kind) {
     case FeatureHistory::ReadResult::Kind::kNothing:
       return {};
-    case FeatureHistory::ReadResult::Kind::kRows:
-      registry_.counters().frames_delivered.fetch_add(batch_.n_frames, std::memory_order_relaxed);
-      delivered_ = true;
-      return &batch_;
+    case FeatureHistory::ReadResult::Kind::kRows: {
+      const auto n_frames = static_cast<std::int32_t>(cursor_.frame - before.frame);
+      registry_.counters().frames_delivered.fetch_add(n_frames, std::memory_order_relaxed);
+      n_delivered_ += n_frames;
+      return RowsTaken{n_frames};
+    }
     case FeatureHistory::ReadResult::Kind::kHole:
-      return on_hole(result.hole);
+      return on_hole(result.hole, before);
     case FeatureHistory::ReadResult::Kind::kEnd:
       done_ = true;
       return Ended{cursor_.frame, result.end_reason};
@@ -135,23 +167,30 @@ Delivery Subscription::next(std::int64_t now_mono_ns) {
   return {};
 }
 
-Delivery Subscription::on_hole(Hole hole) {
+Delivery Subscription::on_hole(Hole hole, const Cursor& before) {
   // A blocking reader that was dropped had all that it asked for until then.
   const bool was_dropped = blocker_ != 0 && !history_->has_blocker(blocker_);
-  if (hole.reader_lost && (delivered_ || was_dropped)) {
+  if (hole.reader_lost && (n_delivered_ > 0 || was_dropped)) {
     hole.reason = core::GapReason::kSubscriberSlow;
     if (options_.slow_policy == SlowPolicy::kDisconnect) {
       done_ = true;
-      throw core::Error(core::ErrorCode::kResourceExhausted,
-                        "too slow: frames " + std::to_string(hole.first_frame) + " to " +
-                            std::to_string(hole.first_frame + hole.n_frames - 1) + " of stream '" + options_.stream +
-                            "' left the history unread; read faster, or take drop_oldest");
+      cursor_ = before;
+      throw TooSlow(core::ErrorCode::kResourceExhausted,
+                    "too slow: frames " + std::to_string(hole.first_frame) + " to " +
+                        std::to_string(hole.first_frame + hole.n_frames - 1) + " of stream '" + options_.stream +
+                        "' left the history unread; read faster, or take drop_oldest");
     }
   } else if (hole.reader_lost) {
     hole.reason = core::GapReason::kHistoryEvicted;
   }
   registry_.counters().frames_gapped.fetch_add(hole.n_frames, std::memory_order_relaxed);
+  n_gapped_ += hole.n_frames;
   return hole;
+}
+
+std::int64_t Subscription::lag_frames() const {
+  if (!started_) return 0;
+  return std::max<std::int64_t>(0, history_->next_frame().value_or(0) - cursor_.frame);
 }
 
 }  // namespace melstream::pipeline

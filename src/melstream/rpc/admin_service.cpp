@@ -52,13 +52,15 @@ core::SourceSpec to_source_spec(const v1::SourceSpec& spec) {
 
 }  // namespace
 
-AdminService::AdminService(core::SourceControl* sources)
-    : sources_(sources), worker_("ms-admin", {.on_wake = [this] { answer_all(); }, .on_period = {}}) {}
+AdminService::AdminService(core::SourceControl* sources, Subscriptions subscriptions)
+    : sources_(sources),
+      subscriptions_(std::move(subscriptions)),
+      worker_("ms-admin", {.on_wake = [this] { answer_all(); }, .on_period = {}}) {}
 
 grpc::ServerUnaryReactor* AdminService::OpenSource(grpc::CallbackServerContext* context,
                                                    const v1::OpenSourceRequest* request,
                                                    v1::OpenSourceResponse* response) {
-  return queue(*context, [request, response](core::SourceControl& sources) {
+  return queue_about_sources(*context, [request, response](core::SourceControl& sources) {
     const core::SourceSpec spec = to_source_spec(request->spec());
     sources.open(spec);
     const std::vector<core::SourceStatus> all = sources.list();
@@ -70,13 +72,13 @@ grpc::ServerUnaryReactor* AdminService::OpenSource(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* AdminService::CloseSource(grpc::CallbackServerContext* context,
                                                     const v1::CloseSourceRequest* request,
                                                     v1::CloseSourceResponse* /*response*/) {
-  return queue(*context, [request](core::SourceControl& sources) { sources.close(request->id()); });
+  return queue_about_sources(*context, [request](core::SourceControl& sources) { sources.close(request->id()); });
 }
 
 grpc::ServerUnaryReactor* AdminService::ListSources(grpc::CallbackServerContext* context,
                                                     const v1::ListSourcesRequest* /*request*/,
                                                     v1::ListSourcesResponse* response) {
-  return queue(*context, [response](core::SourceControl& sources) {
+  return queue_about_sources(*context, [response](core::SourceControl& sources) {
     for (const core::SourceStatus& source : sources.list()) set_source(source, *response->add_sources());
   });
 }
@@ -84,23 +86,35 @@ grpc::ServerUnaryReactor* AdminService::ListSources(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* AdminService::ListDevices(grpc::CallbackServerContext* context,
                                                     const v1::ListDevicesRequest* /*request*/,
                                                     v1::ListDevicesResponse* response) {
-  return queue(*context, [response](core::SourceControl& sources) {
+  return queue_about_sources(*context, [response](core::SourceControl& sources) {
     for (const core::AudioDevice& device : sources.devices()) set_device(device, *response->add_devices());
   });
 }
 
+grpc::ServerUnaryReactor* AdminService::ListSubscriptions(grpc::CallbackServerContext* context,
+                                                          const v1::ListSubscriptionsRequest* /*request*/,
+                                                          v1::ListSubscriptionsResponse* response) {
+  return queue(*context, [this, response] {
+    for (v1::SubscriptionInfo& one : subscriptions_()) *response->add_subscriptions() = std::move(one);
+  });
+}
+
+grpc::ServerUnaryReactor* AdminService::queue_about_sources(grpc::CallbackServerContext& context,
+                                                            SourcesAnswer answer) {
+  if (sources_ != nullptr) return queue(context, [this, answer = std::move(answer)] { answer(*sources_); });
+  grpc::ServerUnaryReactor* const reactor = context.DefaultReactor();
+  reactor->Finish({grpc::StatusCode::FAILED_PRECONDITION, "this server runs no sources of its own; publish by gRPC"});
+  return reactor;
+}
+
 grpc::ServerUnaryReactor* AdminService::queue(grpc::CallbackServerContext& context, Answer answer) {
   grpc::ServerUnaryReactor* const reactor = context.DefaultReactor();
-  if (sources_ == nullptr) {
-    reactor->Finish({grpc::StatusCode::FAILED_PRECONDITION, "this server runs no sources of its own; publish by gRPC"});
-    return reactor;
-  }
   const std::lock_guard lock(mutex_);
   if (closed_) {
     reactor->Finish({grpc::StatusCode::UNAVAILABLE, "the daemon is shutting down; try again later"});
   } else if (waiting_.size() >= kMaxWaiting) {
     reactor->Finish({grpc::StatusCode::RESOURCE_EXHAUSTED,
-                     std::to_string(waiting_.size()) + " calls about sources are waiting already; try again later"});
+                     std::to_string(waiting_.size()) + " calls are waiting already; try again later"});
   } else {
     waiting_.push_back({.context = &context, .reactor = reactor, .answer = std::move(answer)});
     worker_.wake();
@@ -123,7 +137,7 @@ void AdminService::answer_all() {
     }
     grpc::Status status;
     try {
-      call.answer(*sources_);
+      call.answer();
     } catch (const std::exception& error) {
       status = to_status(error);
     }

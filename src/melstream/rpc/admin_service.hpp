@@ -1,5 +1,6 @@
-// The gRPC service of operators: sources of audio and devices. Opening a source and looking for devices may take a
-// second, so the thread "ms-admin" does all of it, one call after another; gRPC's callback threads only queue.
+// The gRPC service of operators: sources of audio, devices, and who subscribes. Opening a source and looking for
+// devices may take a second, so the thread "ms-admin" does all of it, one call after another; gRPC's callback threads
+// only queue.
 #pragma once
 
 #include <functional>
@@ -16,8 +17,11 @@ namespace melstream::rpc {
 
 class AdminService final : public v1::AdminService::CallbackService {
  public:
-  /// @param sources outlives the service; null: every call is refused with FAILED_PRECONDITION.
-  explicit AdminService(core::SourceControl* sources);
+  using Subscriptions = std::function<std::vector<v1::SubscriptionInfo>()>;
+
+  /// @param sources outlives the service; null: every call about sources is refused with FAILED_PRECONDITION.
+  /// @param subscriptions called on ms-admin, may wait for a tick.
+  AdminService(core::SourceControl* sources, Subscriptions subscriptions);
 
   grpc::ServerUnaryReactor* OpenSource(grpc::CallbackServerContext* context, const v1::OpenSourceRequest* request,
                                        v1::OpenSourceResponse* response) override;
@@ -27,12 +31,16 @@ class AdminService final : public v1::AdminService::CallbackService {
                                         v1::ListSourcesResponse* response) override;
   grpc::ServerUnaryReactor* ListDevices(grpc::CallbackServerContext* context, const v1::ListDevicesRequest* request,
                                         v1::ListDevicesResponse* response) override;
+  grpc::ServerUnaryReactor* ListSubscriptions(grpc::CallbackServerContext* context,
+                                              const v1::ListSubscriptionsRequest* request,
+                                              v1::ListSubscriptionsResponse* response) override;
 
   /// Ends the calls that wait with UNAVAILABLE, those to come too; the one that is being answered goes on.
   void end_all();
 
  private:
-  using Answer = std::function<void(core::SourceControl& sources)>;
+  using Answer = std::function<void()>;
+  using SourcesAnswer = std::function<void(core::SourceControl& sources)>;
   struct Call {
     grpc::CallbackServerContext* context = nullptr;
     grpc::ServerUnaryReactor* reactor = nullptr;
@@ -41,9 +49,11 @@ class AdminService final : public v1::AdminService::CallbackService {
 
   /// @param answer fills the response, or throws.
   grpc::ServerUnaryReactor* queue(grpc::CallbackServerContext& context, Answer answer);
+  grpc::ServerUnaryReactor* queue_about_sources(grpc::CallbackServerContext& context, SourcesAnswer answer);
   void answer_all();
 
   core::SourceControl* const sources_;
+  const Subscriptions subscriptions_;
   std::mutex mutex_;  // protects waiting_ and closed_
   std::vector<Call> waiting_;
   bool closed_ = false;

@@ -85,6 +85,9 @@ grpc::ServerUnaryReactor* FeatureService::GetServerInfo(grpc::CallbackServerCont
     response->set_engine_loss_reason(engine.loss.value_or(""));
     response->set_streams_shed(static_cast<std::int32_t>(counters.streams_shed.load(std::memory_order_relaxed)));
     response->set_frames_shed(counters.frames_shed.load(std::memory_order_relaxed));
+    response->set_queued_bytes(queued_.now());
+    response->set_queued_bytes_peak(queued_.peak());
+    response->set_queued_bytes_limit(queued_.limit());
     response->set_tick_ms(environment_.options.tick_ms);
     response->set_start_time_ns(environment_.start_wall_ns);
     response->set_stream_count(registry.n_live());

@@ -5,21 +5,22 @@
 #include <functional>
 
 #include "melstream/rpc/environment.hpp"
+#include "melstream/rpc/queue_budget.hpp"
 #include "melstream/rpc/watch_calls.hpp"
 #include "melstream/rpc/window_calls.hpp"
 #include "melstream/v1/feature_service.grpc.pb.h"
 
 namespace melstream::rpc {
 
-using FeatureServiceBase = v1::FeatureService::WithAsyncMethod_Subscribe<
+using FeatureServiceBase = v1::FeatureService::WithRawMethod_Subscribe<
     v1::FeatureService::WithCallbackMethod_GetWindow<v1::FeatureService::WithCallbackMethod_ListStreams<
         v1::FeatureService::WithCallbackMethod_WatchStreams<v1::FeatureService::WithCallbackMethod_ListFrontEnds<
             v1::FeatureService::WithCallbackMethod_GetServerInfo<v1::FeatureService::Service>>>>>>;
 
 class FeatureService final : public FeatureServiceBase {
  public:
-  FeatureService(const Environment& environment, WindowCalls& windows, WatchCalls& watches)
-      : environment_(environment), windows_(windows), watches_(watches) {}
+  FeatureService(const Environment& environment, const QueueBudget& queued, WindowCalls& windows, WatchCalls& watches)
+      : environment_(environment), queued_(queued), windows_(windows), watches_(watches) {}
 
   grpc::ServerUnaryReactor* GetWindow(grpc::CallbackServerContext* context, const v1::GetWindowRequest* request,
                                       v1::GetWindowResponse* response) override;
@@ -34,6 +35,7 @@ class FeatureService final : public FeatureServiceBase {
 
  private:
   const Environment& environment_;
+  const QueueBudget& queued_;
   WindowCalls& windows_;
   WatchCalls& watches_;
 };

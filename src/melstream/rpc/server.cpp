@@ -22,6 +22,7 @@
 #include "melstream/rpc/feature_service.hpp"
 #include "melstream/rpc/listen_socket.hpp"
 #include "melstream/rpc/publishers.hpp"
+#include "melstream/rpc/queue_budget.hpp"
 #include "melstream/rpc/subscribe_queue.hpp"
 #include "melstream/rpc/watch_calls.hpp"
 #include "melstream/rpc/window_calls.hpp"
@@ -104,6 +105,7 @@ struct Server::State {
   // In the order in which each stands on those before it.
   const Environment environment;
   std::vector<std::string> addresses;
+  QueueBudget queued;
   Publishers publishers;
   WatchCalls watches;
   WindowCalls windows;
@@ -120,14 +122,15 @@ struct Server::State {
 
 Server::State::State(ServerOptions the_options, ServerParts the_parts)
     : environment(make_environment(std::move(the_options), std::move(the_parts))),
+      queued(environment.options.max_queued_bytes),
       publishers(static_cast<std::size_t>(environment.registry().options().max_streams) + 64),
       watches(environment, [this] { worker.wake(); }),
       windows(environment),
       worker("ms-publish", {.on_wake = [this] { serve(); }, .on_period = [this] { keep_house(); }},
              kHousekeepingPeriod),
       audio_service(environment, publishers),
-      feature_service(environment, windows, watches),
-      admin_service(environment.parts.sources) {
+      feature_service(environment, queued, windows, watches),
+      admin_service(environment.parts.sources, [this] { return subscribers->describe(); }) {
   // First of all: this is what fails at a start.
   std::vector<ListenSocket> listeners = listen_on(environment.options);
   for (const ListenSocket& listener : listeners) addresses.push_back(listener.address());
@@ -143,7 +146,7 @@ Server::State::State(ServerOptions the_options, ServerParts the_parts)
   auto queue = builder.AddCompletionQueue();
   server = builder.BuildAndStart();
   if (!server) throw core::Error(core::ErrorCode::kInternal, "the gRPC server does not start; see its log");
-  subscribers = std::make_unique<SubscribeQueue>(environment, feature_service, std::move(queue));
+  subscribers = std::make_unique<SubscribeQueue>(environment, feature_service, std::move(queue), queued);
   const int limit =
       environment.options.max_connections > 0 ? environment.options.max_connections : default_max_connections();
   acceptor = std::make_unique<Acceptor>(

@@ -24,6 +24,7 @@ struct ServerOptions {
   std::vector<std::string> listen;
   int max_connections = 0;  ///< 0: what RLIMIT_NOFILE leaves, at most 1024
   int max_subscriptions = 4096;
+  std::int64_t max_queued_bytes = std::int64_t{256} << 20;   ///< of responses that no kernel has taken yet
   std::chrono::milliseconds publisher_idle_timeout{30'000};  ///< then End(SOURCE_LOST)
   std::string version;                                       ///< of the daemon
   std::string build;                                         ///< version and commit

@@ -6,6 +6,7 @@
 #include "melstream/core/error.hpp"
 #include "melstream/pipeline/window.hpp"
 #include "melstream/rpc/convert.hpp"
+#include "melstream/rpc/stream_reader.hpp"
 
 namespace melstream::rpc {
 namespace {
@@ -44,6 +45,11 @@ grpc::Status to_status(const std::exception& error) {
     // Many messages begin with the field already.
     const bool named = known->field().empty() || what.rfind(known->field(), 0) == 0;
     const std::string message = named ? what : known->field() + ": " + what;
+    if (const auto* resumable = dynamic_cast<const ResumableError*>(known)) {
+      v1::SubscribeErrorDetail detail;
+      detail.set_resume_token(resumable->token());
+      return {to_code(known->code()), message, detail.SerializeAsString()};
+    }
     const auto* window = dynamic_cast<const pipeline::WindowError*>(known);
     if (window == nullptr) return {to_code(known->code()), message};
     v1::WindowErrorDetail detail;

@@ -1,56 +1,36 @@
 #include "melstream/rpc/subscribe_call.hpp"
 
-#include <algorithm>
 #include <exception>
+#include <string>
 #include <utility>
-#include <variant>
+
+#include <grpcpp/support/proto_buffer_reader.h>
 
 #include "melstream/core/error.hpp"
-#include "melstream/rpc/convert.hpp"
+#include "melstream/core/units.hpp"
+#include "melstream/rpc/many_streams.hpp"
+#include "melstream/rpc/one_stream.hpp"
 #include "melstream/rpc/status.hpp"
+#include "melstream/rpc/subscribe_config.hpp"
 
 namespace melstream::rpc {
 namespace {
 
 constexpr std::int64_t kHeartbeatNs = core::kNsPerSecond;
 constexpr std::int64_t kConfigTimeoutNs = 10 * core::kNsPerSecond;
-constexpr std::int32_t kDefaultBlockFrames = 4;
-constexpr std::int64_t kDefaultMaxDelayMs = 50;
-constexpr std::int64_t kNsPerMs = 1'000'000;
 
-pipeline::StartAt start_at(const v1::SubscribeConfig& config) {
-  using Kind = pipeline::StartAt::Kind;
-  switch (config.start_case()) {
-    case v1::SubscribeConfig::kSecondsBack:
-      return {.kind = Kind::kSecondsBack, .seconds_back = config.seconds_back()};
-    case v1::SubscribeConfig::kFrame:
-      return {.kind = Kind::kFrame, .frame = config.frame()};
-    case v1::SubscribeConfig::kResumeToken:
-      throw core::Error(core::ErrorCode::kInvalidArgument, "not served by this build", "resume_token");
-    case v1::SubscribeConfig::kLive:
-    case v1::SubscribeConfig::START_NOT_SET:
-      break;
+v1::SubscribeRequest parse(grpc::ByteBuffer& bytes) {
+  v1::SubscribeRequest request;
+  if (!grpc::SerializationTraits<v1::SubscribeRequest>::Deserialize(&bytes, &request).ok()) {
+    throw core::Error(core::ErrorCode::kInvalidArgument, "this is no SubscribeRequest of melstream.v1");
   }
-  return {};
-}
-
-pipeline::SubscriptionOptions to_options(const v1::SubscribeConfig& config, const FeatureChoice& choice) {
-  const std::int64_t delay_ms = config.max_delay_ms() == 0 ? kDefaultMaxDelayMs : config.max_delay_ms();
-  return {.stream = config.stream(),
-          .front_end = choice.front_end,
-          .smoothing = choice.smoothing,
-          .block_frames = config.block_frames() == 0 ? kDefaultBlockFrames : config.block_frames(),
-          .max_delay_ns = delay_ms * kNsPerMs,
-          .start = start_at(config),
-          .slow_policy = to_slow_policy(config.slow_policy()),
-          .wait = config.wait()};
+  return request;
 }
 
 }  // namespace
 
-SubscribeCall::SubscribeCall(const Environment& environment, FeatureServiceBase& service,
-                             grpc::ServerCompletionQueue& queue)
-    : environment_(environment),
+SubscribeCall::SubscribeCall(const CallParts& parts)
+    : parts_(parts),
       tags_{{{this, Step::kAccept},
              {this, Step::kCancelled},
              {this, Step::kRead},
@@ -59,7 +39,7 @@ SubscribeCall::SubscribeCall(const Environment& environment, FeatureServiceBase&
       stream_(&context_) {
   // Comes back only if a client comes, so it is counted in accepted().
   context_.AsyncNotifyWhenDone(&tags_[static_cast<std::size_t>(Step::kCancelled)]);
-  service.RequestSubscribe(&context_, &stream_, &queue, &queue, tag(Step::kAccept));
+  parts.service.RequestSubscribe(&context_, &stream_, &parts.queue, &parts.queue, tag(Step::kAccept));
 }
 
 void* SubscribeCall::tag(Step step) noexcept {
@@ -72,11 +52,12 @@ void SubscribeCall::accepted(bool admitted) {
   accepted_ = true;
   tag(Step::kCancelled);
   if (!admitted) {
-    finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "all " + std::to_string(environment_.options.max_subscriptions) +
+    finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "all " +
+                                                      std::to_string(parts_.environment().options.max_subscriptions) +
                                                       " subscriptions are in use; close one, or try again later"});
     return;
   }
-  told_mono_ns_ = environment_.clock().mono_ns();
+  told_mono_ns_ = parts_.environment().clock().mono_ns();
   read();
 }
 
@@ -94,19 +75,25 @@ void SubscribeCall::complete(Step step, bool ok) {
       on_read(ok);
       break;
     case Step::kWrite:
-      writing_ = false;
-      if (!ok) {
-        finishing_ = true;  // the client is gone; kCancelled follows
-        let_go();
-      } else if (last_status_) {
-        stream_.Finish(*last_status_, tag(Step::kFinish));
-        last_status_.reset();
-      } else {
-        pump(environment_.clock().mono_ns());
-      }
+      on_write(ok);
       break;
     case Step::kFinish:
+      parts_.budget.give_back(std::exchange(n_queued_bytes_, 0));
       break;
+  }
+}
+
+void SubscribeCall::on_write(bool ok) {
+  writing_ = false;
+  parts_.budget.give_back(std::exchange(n_queued_bytes_, 0));
+  if (!ok) {
+    finishing_ = true;  // the client is gone; kCancelled follows
+    let_go();
+  } else if (last_status_) {
+    stream_.Finish(*last_status_, tag(Step::kFinish));
+    last_status_.reset();
+  } else if (has_more_ || missed_tick_) {
+    pump(parts_.environment().clock().mono_ns());
   }
 }
 
@@ -116,80 +103,116 @@ void SubscribeCall::on_read(bool ok) {
   if (finishing_) return;
   try {
     if (!ok) {
-      if (configured_) return;  // half-closed, which changes nothing; or gone, which kCancelled tells
-      throw core::Error(core::ErrorCode::kInvalidArgument, "the call ended before its config", "config");
-    }
-    if (request_.has_config()) {
-      if (configured_) {
-        throw core::Error(core::ErrorCode::kInvalidArgument, "a second config; open another call for it", "config");
+      if (!configured_) {
+        throw core::Error(core::ErrorCode::kInvalidArgument, "the call ended before its config", "config");
       }
-      subscribe(request_.config());
-    } else if (!configured_) {
-      throw core::Error(core::ErrorCode::kInvalidArgument, "the first request must be the config", "config");
+      // Half-closed: nothing will be acknowledged. Or gone, which kCancelled tells.
+      credit_.waive();
+      return;
     }
-    // Else a request of a later version, such as an acknowledgement: ignored.
-    read();
+    on_request(parse(request_));
+    if (!finishing_) read();
   } catch (const std::exception& error) {
     finish(to_status(error));
   }
 }
 
+void SubscribeCall::on_request(const v1::SubscribeRequest& request) {
+  if (request.has_config()) {
+    if (configured_) {
+      throw core::Error(core::ErrorCode::kInvalidArgument, "a second config; open another call for it", "config");
+    }
+    return subscribe(request.config());
+  }
+  if (!configured_) {
+    throw core::Error(core::ErrorCode::kInvalidArgument, "the first request must be the config", "config");
+  }
+  // Else a request of a later version: ignored.
+  if (!request.has_acknowledgement()) return;
+  credit_.acknowledge(request.acknowledgement().response_count());
+  pump(parts_.environment().clock().mono_ns());
+}
+
 void SubscribeCall::subscribe(const v1::SubscribeConfig& config) {
-  if (environment_.registry().draining()) {
+  if (parts_.environment().registry().draining()) {
     throw core::Error(core::ErrorCode::kUnavailable, "the daemon is shutting down; try again later");
   }
-  FeatureChoice choice = choose_features(config.features(), environment_.registry().catalog());
-  require_streamable(choice);
-  subscription_ = std::make_unique<pipeline::Subscription>(environment_.registry(), to_options(config, choice));
-  encoder_.emplace(std::move(choice), config.stream());
+  validate(config);
+  features_ = choose_features(config.features(), parts_.environment().registry().catalog());
+  require_streamable(features_);
+  if (config.has_streams()) {
+    source_ = std::make_unique<ManyStreams>(parts_.reader, features_, config);
+    message_.emplace(WireMessage::Form::kBatch);
+  } else {
+    source_ = std::make_unique<OneStream>(parts_.reader, features_, config);
+    message_.emplace(WireMessage::Form::kOne);
+  }
   configured_ = true;
-  told_mono_ns_ = environment_.clock().mono_ns();
+  told_mono_ns_ = parts_.environment().clock().mono_ns();
   pump(told_mono_ns_);
+}
+
+void SubscribeCall::on_tick(std::int64_t now_mono_ns) {
+  missed_tick_ = writing_;
+  pump(now_mono_ns);
 }
 
 void SubscribeCall::pump(std::int64_t now_mono_ns) {
   if (!accepted_ || writing_ || finishing_) return;
+  missed_tick_ = false;
   try {
-    if (subscription_) deliver(now_mono_ns);
-    if (!configured_ && !finishing_ && now_mono_ns - told_mono_ns_ > kConfigTimeoutNs) {
-      finish({grpc::StatusCode::DEADLINE_EXCEEDED, "no config came in 10 s; send it as the first request"});
-    }
-    // Nobody opens what it waits for any more.
-    const bool waits = !subscription_ || subscription_->stream() == nullptr;
-    if (waits && !finishing_ && environment_.registry().draining()) {
-      finish({grpc::StatusCode::UNAVAILABLE, "the daemon is shutting down; try again later"});
-    }
+    if (source_) return deliver(now_mono_ns);
+    check_config_timeout(now_mono_ns);
   } catch (const std::exception& error) {
     finish(to_status(error));
   }
 }
 
-void SubscribeCall::deliver(std::int64_t now_mono_ns) {
-  const pipeline::Delivery delivery = subscription_->next(now_mono_ns);
-  if (std::holds_alternative<std::monostate>(delivery)) {
-    if (std::exchange(unpoked_, false)) environment_.parts.poke();
-    if (now_mono_ns - told_mono_ns_ < kHeartbeatNs) return;
-    v1::Heartbeat& heartbeat = *response_.mutable_heartbeat();
-    heartbeat.set_next_frame(std::max<std::int64_t>(0, subscription_->next_frame()));
-    heartbeat.set_waiting_for_stream(subscription_->stream() == nullptr);
-    return write(now_mono_ns);
+void SubscribeCall::check_config_timeout(std::int64_t now_mono_ns) {
+  if (now_mono_ns - told_mono_ns_ > kConfigTimeoutNs) {
+    finish({grpc::StatusCode::DEADLINE_EXCEEDED, "no config came in 10 s; send it as the first request"});
+  } else if (parts_.environment().registry().draining()) {
+    finish({grpc::StatusCode::UNAVAILABLE, "the daemon is shutting down; try again later"});
   }
-  unpoked_ = subscription_->options().slow_policy == pipeline::SlowPolicy::kBlock;
-  encoder_->encode(delivery, environment_.clock().wall_ns() - now_mono_ns, response_);
-  if (response_.has_start()) {
-    set_engine_info(environment_.parts.engine().info, environment_.options.build,
-                    *response_.mutable_start()->mutable_engine());
-  }
-  if (!std::holds_alternative<pipeline::Ended>(delivery)) return write(now_mono_ns);
-  let_go();
-  finishing_ = true;
-  stream_.WriteAndFinish(response_, grpc::WriteOptions(), grpc::Status::OK, tag(Step::kFinish));
 }
 
-void SubscribeCall::write(std::int64_t now_mono_ns) {
+void SubscribeCall::deliver(std::int64_t now_mono_ns) {
+  if (!credit_.allows(now_mono_ns) || !parts_.budget.has_room(source_->most_bytes())) return;
+  const ResponseSource::State state = source_->fill(now_mono_ns, *message_);
+  has_more_ = state == ResponseSource::State::kMore;
+  if (message_->empty()) {
+    if (std::exchange(unpoked_, false)) parts_.environment().parts.poke();
+    if (now_mono_ns - told_mono_ns_ < kHeartbeatNs) return;
+    WireMessage heartbeat(WireMessage::Form::kOne);
+    add_heartbeat(heartbeat);
+    return write(heartbeat, false, now_mono_ns);
+  }
+  unpoked_ = source_->blocks_streams();
+  const bool is_last = state == ResponseSource::State::kOver;
+  if (is_last) let_go();
+  write(*message_, is_last, now_mono_ns);
+}
+
+void SubscribeCall::add_heartbeat(WireMessage& out) const {
+  const SourceView view = source_->view();
+  v1::SubscribeResponse response;
+  response.mutable_heartbeat()->set_next_frame(view.next_frame);
+  response.mutable_heartbeat()->set_waiting_for_stream(view.n_streams == 0);
+  out.add(response);
+}
+
+void SubscribeCall::write(WireMessage& message, bool is_last, std::int64_t now_mono_ns) {
   told_mono_ns_ = now_mono_ns;
-  writing_ = true;
-  stream_.Write(response_, tag(Step::kWrite));
+  n_queued_bytes_ = message.n_bytes();
+  parts_.budget.take(n_queued_bytes_);
+  credit_.sent(now_mono_ns);
+  if (is_last) {
+    finishing_ = true;
+    stream_.WriteAndFinish(message.take(), grpc::WriteOptions(), grpc::Status::OK, tag(Step::kFinish));
+  } else {
+    writing_ = true;
+    stream_.Write(message.take(), tag(Step::kWrite));
+  }
 }
 
 void SubscribeCall::finish(const grpc::Status& status) {
@@ -205,9 +228,32 @@ void SubscribeCall::finish(const grpc::Status& status) {
 
 void SubscribeCall::let_go() {
   // A stream that waited for this reader goes on.
-  const bool blocking = subscription_ && subscription_->options().slow_policy == pipeline::SlowPolicy::kBlock;
-  subscription_.reset();
-  if (blocking) environment_.parts.poke();
+  const bool blocking = source_ && source_->blocks_streams();
+  source_.reset();
+  if (blocking) parts_.environment().parts.poke();
+}
+
+std::optional<std::int64_t> SubscribeCall::writing_since_mono_ns() const noexcept {
+  if (!writing_) return std::nullopt;
+  return told_mono_ns_;
+}
+
+bool SubscribeCall::describe(std::int64_t now_mono_ns, v1::SubscriptionInfo& out) const {
+  if (!source_) return false;
+  const SourceView view = source_->view();
+  out.set_peer(context_.peer());
+  out.set_streams(view.streams);
+  out.set_front_end(features_.front_end->name());
+  out.set_stream_count(view.n_streams);
+  out.set_lag_frames(view.lag_frames);
+  out.set_delivered_frames(view.delivered_frames);
+  out.set_gap_frames(view.gap_frames);
+  out.set_responses(credit_.n_sent());
+  if (credit_.acknowledges()) out.set_unacknowledged_responses(credit_.n_unacknowledged());
+  out.set_queued_bytes(static_cast<std::int64_t>(n_queued_bytes_));
+  const bool stalled = writing_ || !credit_.allows(now_mono_ns);
+  out.set_stalled_seconds(stalled ? static_cast<double>(now_mono_ns - told_mono_ns_) / core::kNsPerSecond : 0.0);
+  return true;
 }
 
 }  // namespace melstream::rpc

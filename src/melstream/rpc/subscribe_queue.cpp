@@ -7,19 +7,29 @@
 
 #include <grpc/support/time.h>
 
+#include "melstream/core/units.hpp"
+
 namespace melstream::rpc {
 namespace {
 
 // Calls that wait for a client: a burst of new clients need not wait for this thread one by one.
 constexpr int kWaitingCalls = 8;
+constexpr std::int64_t kTidyNs = core::kNsPerSecond / 2;
+// Longer than any pause of a reader that is alive; then its memory goes to others, if these are short of it.
+constexpr std::int64_t kStalledNs = 5 * core::kNsPerSecond;
 
 gpr_timespec at_once() { return gpr_time_0(GPR_CLOCK_MONOTONIC); }
 
 }  // namespace
 
 SubscribeQueue::SubscribeQueue(const Environment& environment, FeatureServiceBase& service,
-                               std::unique_ptr<grpc::ServerCompletionQueue> queue)
-    : environment_(environment), service_(service), queue_(std::move(queue)), thread_([this] {
+                               std::unique_ptr<grpc::ServerCompletionQueue> queue, QueueBudget& budget)
+    : environment_(environment),
+      queue_(std::move(queue)),
+      budget_(budget),
+      reader_parts_{environment, tokens_, sharing_},
+      call_parts_{reader_parts_, service, *queue_, budget_},
+      thread_([this] {
         pthread_setname_np(pthread_self(), "ms-subscribe");
         run();
       }) {}
@@ -28,7 +38,10 @@ SubscribeQueue::~SubscribeQueue() { stop(); }
 
 void SubscribeQueue::stop() {
   if (!thread_.joinable()) return;
-  stopping_.store(true, std::memory_order_release);
+  {
+    const std::lock_guard lock(descriptions_mutex_);
+    stopping_.store(true, std::memory_order_release);
+  }
   wake();
   thread_.join();
 }
@@ -51,11 +64,58 @@ void SubscribeQueue::run() {
     handle(tag, ok);
     // All that is there, before rows are read: a call that can write again is served in the same pass.
     while (queue_->AsyncNext(&tag, &ok, at_once()) == grpc::CompletionQueue::GOT_EVENT) handle(tag, ok);
-    if (!std::exchange(woken_, false)) continue;
-    const std::int64_t now = environment_.clock().mono_ns();
-    for (const auto& call : calls_) call->pump(now);
+    if (std::exchange(woken_, false)) serve_tick();
   }
   calls_.clear();
+  answer_descriptions(0);
+}
+
+void SubscribeQueue::serve_tick() {
+  const std::int64_t now = environment_.clock().mono_ns();
+  for (const auto& call : calls_) call->on_tick(now);
+  answer_descriptions(now);
+  if (now - tidied_mono_ns_ < kTidyNs) return;
+  tidied_mono_ns_ = now;
+  sharing_.tidy();
+  cut_stalled(now);
+}
+
+void SubscribeQueue::cut_stalled(std::int64_t now_mono_ns) {
+  if (budget_.now() <= budget_.limit() / 2) return;
+  SubscribeCall* longest = nullptr;
+  std::int64_t since = now_mono_ns - kStalledNs;
+  for (const auto& call : calls_) {
+    const auto writing_since = call->writing_since_mono_ns();
+    if (!writing_since || *writing_since > since) continue;
+    longest = call.get();
+    since = *writing_since;
+  }
+  if (longest != nullptr) longest->cut();
+}
+
+std::vector<v1::SubscriptionInfo> SubscribeQueue::describe() {
+  std::future<std::vector<v1::SubscriptionInfo>> answer;
+  {
+    const std::lock_guard lock(descriptions_mutex_);
+    if (stopping_.load(std::memory_order_acquire)) return {};
+    answer = descriptions_.emplace_back().get_future();
+  }
+  wake();
+  return answer.get();
+}
+
+void SubscribeQueue::answer_descriptions(std::int64_t now_mono_ns) {
+  std::vector<std::promise<std::vector<v1::SubscriptionInfo>>> asked;
+  {
+    const std::lock_guard lock(descriptions_mutex_);
+    asked.swap(descriptions_);
+  }
+  if (asked.empty()) return;
+  std::vector<v1::SubscriptionInfo> infos;
+  for (const auto& call : calls_) {
+    if (v1::SubscriptionInfo info; call->describe(now_mono_ns, info)) infos.push_back(std::move(info));
+  }
+  for (auto& one : asked) one.set_value(infos);
 }
 
 void SubscribeQueue::handle(void* tag, bool ok) {
@@ -82,7 +142,7 @@ void SubscribeQueue::handle(void* tag, bool ok) {
 }
 
 void SubscribeQueue::add_call() {
-  if (!shut_down_) calls_.push_back(std::make_unique<SubscribeCall>(environment_, service_, *queue_));
+  if (!shut_down_) calls_.push_back(std::make_unique<SubscribeCall>(call_parts_));
 }
 
 void SubscribeQueue::remove_call(SubscribeCall& call) {

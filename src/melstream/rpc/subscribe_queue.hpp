@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -15,7 +16,11 @@
 
 #include "melstream/rpc/environment.hpp"
 #include "melstream/rpc/feature_service.hpp"
+#include "melstream/rpc/queue_budget.hpp"
+#include "melstream/rpc/resume_token.hpp"
+#include "melstream/rpc/shared_blocks.hpp"
 #include "melstream/rpc/subscribe_call.hpp"
+#include "melstream/v1/admin_service.pb.h"
 
 namespace melstream::rpc {
 
@@ -23,7 +28,7 @@ class SubscribeQueue {
  public:
   /// The server that `service` belongs to and that made `queue` has started. All references outlive this.
   SubscribeQueue(const Environment& environment, FeatureServiceBase& service,
-                 std::unique_ptr<grpc::ServerCompletionQueue> queue);
+                 std::unique_ptr<grpc::ServerCompletionQueue> queue, QueueBudget& budget);
   SubscribeQueue(const SubscribeQueue&) = delete;
   SubscribeQueue& operator=(const SubscribeQueue&) = delete;
   ~SubscribeQueue();
@@ -36,6 +41,8 @@ class SubscribeQueue {
   bool served_any() const noexcept { return served_any_.load(std::memory_order_acquire); }
   /// Ends the thread. The server has shut down; wake() is no longer called. Idempotent.
   void stop();
+  /// Who subscribes now. Asks the thread and waits for its answer; nothing after stop(). Any thread but ms-subscribe.
+  std::vector<v1::SubscriptionInfo> describe();
   /// True once no call is left: the kernel has all of their bytes, though a slow client may not have read them yet.
   /// False if some are left after `patience`.
   bool wait_until_idle(std::chrono::milliseconds patience);
@@ -46,10 +53,18 @@ class SubscribeQueue {
   void add_call();
   void remove_call(SubscribeCall& call);
   void set_n_calls(int n);
+  void serve_tick();
+  /// Responses that nobody takes must not keep others from having theirs.
+  void cut_stalled(std::int64_t now_mono_ns);
+  void answer_descriptions(std::int64_t now_mono_ns);
 
   const Environment& environment_;
-  FeatureServiceBase& service_;
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  ResumeTokens tokens_;   ///< ms-subscribe
+  BlockSharing sharing_;  ///< ms-subscribe
+  QueueBudget& budget_;
+  const ReaderParts reader_parts_;
+  const CallParts call_parts_;
   grpc::Alarm alarm_;
   // Set by wake(), cleared when the alarm comes out of the queue: at most one is under way.
   std::atomic<bool> alarm_set_{false};
@@ -61,9 +76,12 @@ class SubscribeQueue {
   std::atomic<bool> served_any_{false};
   std::mutex idle_mutex_;
   std::condition_variable idle_;
+  std::mutex descriptions_mutex_;                                              // protects descriptions_
+  std::vector<std::promise<std::vector<v1::SubscriptionInfo>>> descriptions_;  ///< asked for
   // ms-subscribe:
   std::vector<std::unique_ptr<SubscribeCall>> calls_;  ///< those that wait for a client too
   bool woken_ = false;
+  std::int64_t tidied_mono_ns_ = 0;
   bool shut_down_ = false;
   std::thread thread_;  // last: it uses all above
 };
