@@ -23,6 +23,7 @@ struct LiveServerOptions {
   int max_subscriptions = 4096;
   int max_connections = 0;  ///< 0: the server's default
   std::int64_t tick_ns = 10'000'000;
+  std::int64_t max_queued_bytes = 0;  ///< 0: the server's default
 };
 
 class LiveServer {

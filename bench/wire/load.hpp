@@ -41,6 +41,7 @@ struct ServerLoad {
   bool tcp = true;    ///< loopback, else a unix socket
   /// 0 (a bare server only): blocks are written as soon as their audio is there.
   std::int64_t tick_ns = 10'000'000;
+  std::int64_t max_queued_bytes = 0;  ///< 0: the server's default
 };
 
 /// In memory that all processes of a trial share. Each count has one writer.

@@ -45,7 +45,8 @@ void serve_live(const ServerLoad& load, const AudioLoad& audio, int n_calls, con
                      .max_streams = audio.n_streams + 1,
                      .max_subscriptions = n_calls + kSpareConnections,
                      .max_connections = audio.n_streams + n_calls + kSpareConnections,
-                     .tick_ns = load.tick_ns});
+                     .tick_ns = load.tick_ns,
+                     .max_queued_bytes = load.max_queued_bytes});
   tell_address(server.address(), control);
   const pipeline::Counters& counters = server.registry().counters();
   while (!control.stop_server) {

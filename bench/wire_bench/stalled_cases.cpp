@@ -23,6 +23,8 @@ constexpr int kIdleCalls = 1000;
 constexpr int kQueueStreams = 200;
 constexpr int kQueueReaders = 50;
 constexpr double kQueueS = 20;
+/// Below what the stopped readers of all streams would hold.
+constexpr std::int64_t kSmallLimit = 16 << 20;
 
 /// What `n_stopped` readers did to the others, and the server to them.
 struct Stopped {
@@ -136,10 +138,13 @@ void measure_idle(const WireOptions& options, const char* name, int n_connection
   std::fflush(stdout);
 }
 
-/// Readers are stopped while much is written to them; one of one stream goes on.
-void measure_full_queue(const WireOptions& options, const char* name, const ReaderLoad& stalled) {
+/// Readers are stopped while much is written to them; one of one stream goes on. @param limit of queued bytes; 0: the
+/// server's default.
+void measure_full_queue(const WireOptions& options, const char* name, const ReaderLoad& stalled, std::int64_t limit) {
   const int n = options.n_streams > 0 ? options.n_streams : kQueueStreams;
-  Trial trial(server_load(options, false), {.n_streams = n, .batch = true}, stalled.n_calls + 1);
+  ServerLoad server = server_load(options, false);
+  server.max_queued_bytes = limit;
+  Trial trial(server, {.n_streams = n, .batch = true}, stalled.n_calls + 1);
   const ServerInfo& info = trial.add_probe();
   Trial::ReaderProcess& healthy =
       trial.add_reader({.n_calls = 1, .block_frames = options.block_frames, .front_end = options.front_end});
@@ -196,11 +201,12 @@ void measure_memory(const WireOptions& options) {
 
 void measure_queue(const WireOptions& options) {
   const ReaderLoad one{.n_calls = kQueueStreams, .block_frames = options.block_frames, .front_end = options.front_end};
-  measure_full_queue(options, "one-stream", one);
+  measure_full_queue(options, "one-stream", one, 0);
   ReaderLoad all = one;
   all.n_calls = kQueueReaders;
   all.all_streams = true;
-  measure_full_queue(options, "all-streams", all);
+  measure_full_queue(options, "all-streams", all, 0);
+  measure_full_queue(options, "all-streams-small-limit", all, kSmallLimit);
 }
 
 }  // namespace melstream::bench
