@@ -49,7 +49,12 @@ void ManyStreams::look_for_streams() {
   for (auto& stream : registry.all()) {
     const std::uint64_t epoch = stream->epoch();
     there.insert(epoch);
-    if (known_.count(epoch) != 0 || stream->ended() || !selection_.contains(*stream)) continue;
+    if (known_.count(epoch) != 0 || !selection_.contains(*stream)) continue;
+    if (!has_looked_ && stream->ended()) {
+      known_.insert(epoch);
+      continue;
+    }
+    // One that has come and gone since is followed too: what there was of it is told.
     pipeline::SubscriptionOptions options = options_;
     // From its first frame on: this reader was there before it.
     if (has_looked_) options.start = {.kind = pipeline::StartAt::Kind::kFrame};
