@@ -1,7 +1,7 @@
 // What the wire costs: audio in and features out by gRPC, server on core 0, load generators on core 1.
 //
 //   wire_bench [--case=NAME|all] [--streams=N] [--seconds=10] [--repeat=1] [--front-end=whisper-80] [--block-frames=4]
-//              [--connections=16] [--server=both|real|null] [--transport=tcp|unix] [--threads] [--json]
+//              [--warm-up=2] [--connections=16] [--server=both|real|null] [--transport=tcp|unix] [--threads] [--json]
 //
 // Processor time is that of all threads of the server process. "null" is a bare gRPC server that takes the same
 // messages and writes blocks of the same size at the same times, and computes nothing: the limit. Cases:
@@ -39,7 +39,8 @@ void add_options(CLI::App& app, WireOptions& options) {
   app.add_option("--case", options.name,
                  "own-connections, multiplexed, fan-out, stopped-readers, memory, queue, or all");
   app.add_option("--streams", options.n_streams, "0: what the case has")->check(CLI::Range(0, 10'000));
-  app.add_option("--seconds", options.seconds, "that are measured, after two to warm up")->check(CLI::Range(1, 600));
+  app.add_option("--seconds", options.seconds, "that are measured, after the warm-up")->check(CLI::Range(1, 600));
+  app.add_option("--warm-up", options.warm_up_s, "seconds; of the cases with a steady load")->check(CLI::Range(1, 600));
   app.add_option("--repeat", options.repeat, "of each measurement")->check(CLI::Range(1, 100));
   app.add_option("--front-end", options.front_end, "one with 80 bins, for the null server's sake");
   app.add_option("--block-frames", options.block_frames)->check(CLI::Range(1, 1000));

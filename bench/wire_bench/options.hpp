@@ -9,6 +9,7 @@ struct WireOptions {
   std::string name = "all";  ///< of the case
   int n_streams = 0;         ///< 0: the case's own number
   double seconds = 10;
+  double warm_up_s = 2;  ///< histories take their memory in the first 30 s of a stream
   std::string front_end = "whisper-80";
   int block_frames = 4;
   int n_connections = 16;         ///< that subscribers share, where they share

@@ -7,8 +7,6 @@
 namespace melstream::bench {
 namespace {
 
-constexpr double kWarmUpS = 2;
-
 void print_row(const char* server, const Repeats& repeats, const WireOptions& options, const std::string& unit) {
   if (repeats.cpu_ms.empty()) return;
   std::printf("  %-5s %9.4f ms %s (median %.4f), latency p50 %.2f ms, p99 %.2f ms\n", server, min_of(repeats.cpu_ms),
@@ -80,7 +78,7 @@ Repeats run_steady(const SteadyLoad& load, const WireOptions& options, bool bare
     Trial trial(server_load(options, bare), load.audio, load.readers.n_calls);
     Trial::ReaderProcess& reader = trial.add_reader(load.readers);
     trial.publish();
-    pause_s(kWarmUpS);
+    pause_s(options.warm_up_s);
     const ServerTime time = trial.measure(options.seconds);
     trial.end();
     repeats.add(time, load.n_units, *reader.result, trial.control());
