@@ -5,34 +5,27 @@
 // Server and load generator are processes of their own, each bound to one core where there are two. The server is the
 // real one, with registry, ingest and a tick of 10 ms; nobody subscribes, so no frame is computed. Its processor time
 // is that of all threads but "ms-tick", which takes the samples from the rings at the same cost however they came.
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <new>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include <sched.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <stdlib.h>  // mkdtemp
 
-#include "melstream/audio/ingest.hpp"
-#include "melstream/engine/cpu/cpu_engine.hpp"
-#include "melstream/pipeline/tick_loop.hpp"
-#include "melstream/pipeline/tick_thread.hpp"
-#include "melstream/rpc/server.hpp"
 #include "melstream/v1/audio_service.grpc.pb.h"
+
+#include "bench/support/child.hpp"
+#include "bench/support/live_server.hpp"
+#include "bench/support/processor_time.hpp"
 
 namespace {
 
@@ -65,68 +58,18 @@ struct Load {
   int chunk_ms = 20;
 };
 
-struct Pipe {
-  std::array<int, 2> fds{};
-  Pipe() {
-    if (pipe(fds.data()) != 0) std::abort();
-  }
-  Pipe(const Pipe&) = delete;
-  Pipe& operator=(const Pipe&) = delete;
-  ~Pipe() {
-    close(fds[0]);
-    close(fds[1]);
-  }
-  void tell(char what) const {
-    if (write(fds[1], &what, 1) != 1) std::abort();
-  }
-  char hear() const {
-    char what = 0;
-    return read(fds[0], &what, 1) == 1 ? what : '\0';
-  }
-};
-
-void bind_to_core(unsigned core) {
-  if (std::thread::hardware_concurrency() < 2) return;
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  CPU_SET(core, &cores);
-  sched_setaffinity(0, sizeof cores, &cores);
-}
-
 /// Processor time of this process' threads, without ms-tick.
 double cpu_us() {
   double us = 0;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
-    std::string name;
-    std::getline(std::ifstream(task.path() / "comm"), name);
-    std::int64_t ns = 0;
-    std::ifstream(task.path() / "schedstat") >> ns;
-    if (name != "ms-tick") us += static_cast<double>(ns) / 1e3;
+  for (const auto& [name, seconds] : thread_seconds()) {
+    if (name != "ms-tick") us += seconds * 1e6;
   }
   return us;
 }
 
 void serve(const Load& load, const std::string& socket_path, const Pipe& ready, const Pipe& phase, const char* name) {
-  bind_to_core(0);
-  const core::SystemClock clock;
-  const engine::FrontEndCatalog catalog;
-  core::HostArena arena({.max_bytes = std::size_t{256} << 20, .lock = false});
-  const engine::EngineInstance engine = engine::cpu::make_engine({});
-  pipeline::Registry registry({.max_streams = load.n_streams, .always = {}}, arena, clock, *engine.engine, catalog);
-  pipeline::WindowReader windows(engine::cpu::make_engine({}), engine::Limits{});
-  constexpr std::int64_t kTickNs = 10'000'000;
-  pipeline::TickLoop loop(registry, *engine.engine, {.period_ns = kTickNs, .limits = {}});
-  rpc::Server server({.socket = socket_path, .version = "bench", .build = "bench"},
-                     {.registry = registry,
-                      .windows = windows,
-                      .make_ingest = audio::make_ingest_factory(clock),
-                      .resampler_delay_ns = [](int) { return 0; },
-                      .engine = [&] { return rpc::EngineStatus{.info = engine.info, .loss = {}}; },
-                      .window_engine = engine.info,
-                      .poke = {}});
-  const pipeline::TickThread tick(
-      loop, clock, kTickNs, registry.counters(), [&] { server.on_tick(); },
-      [](const std::exception_ptr& error) { std::rethrow_exception(error); });
+  pin_if_two(0);
+  LiveServer server({.socket = socket_path, .max_streams = load.n_streams});
   ready.tell(kBegin);
   if (phase.hear() != kBegin) return;
   const double cpu_before = cpu_us();
@@ -138,11 +81,9 @@ void serve(const Load& load, const std::string& socket_path, const Pipe& ready, 
   const double wall_us = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - began).count();
   const double n_chunks = static_cast<double>(load.n_streams) * load.seconds * 1000 / load.chunk_ms;
   std::int64_t n_lost = 0;
-  for (const auto& stream : registry.all()) n_lost += stream->status().gap_samples;
+  for (const auto& stream : server.registry().all()) n_lost += stream->status().gap_samples;
   std::printf("%-42s %8.2f %8.3f %8.2f %8lld\n", name, cpu / n_chunks, cpu / wall_us, news / n_chunks,
               static_cast<long long>(n_lost));
-  std::fflush(stdout);
-  server.drain(std::chrono::milliseconds(0));
 }
 
 v1::AudioConfig config_of(int stream) {
@@ -230,7 +171,7 @@ class Sender {
 };
 
 void publish(Way way, const Load& load, const std::string& socket_path, const Pipe& phase) {
-  bind_to_core(1);
+  pin_if_two(1);
   Sender sender(way, load, socket_path);
   const std::chrono::milliseconds step(load.chunk_ms);
   auto due = std::chrono::steady_clock::now();
@@ -247,15 +188,6 @@ void publish(Way way, const Load& load, const std::string& socket_path, const Pi
   phase.tell(kEnd);
 }
 
-/// Forks before gRPC has any thread.
-template <typename Work>
-pid_t start(Work work) {
-  const pid_t pid = fork();
-  if (pid != 0) return pid;
-  work();
-  _exit(0);
-}
-
 void measure(Way way, const char* name, const Load& load) {
   std::string folder = (std::filesystem::temp_directory_path() / "melstream-bench-XXXXXX").string();
   if (mkdtemp(folder.data()) == nullptr) std::abort();
@@ -263,14 +195,13 @@ void measure(Way way, const char* name, const Load& load) {
   {
     const Pipe ready;
     const Pipe phase;
-    const pid_t server = start([&] { serve(load, socket_path, ready, phase, name); });
+    Child server([&] { serve(load, socket_path, ready, phase, name); });
     ready.hear();
-    const pid_t client = start([&] { publish(way, load, socket_path, phase); });
-    int status = 0;
-    waitpid(client, &status, 0);
-    if (status != 0) phase.tell('\0');  // the server shall not wait for ever
-    waitpid(server, nullptr, 0);
-    if (status != 0) std::fprintf(stderr, "batch_bench: the load generator failed\n");
+    Child client([&] { publish(way, load, socket_path, phase); });
+    const bool sent = client.wait();
+    if (!sent) phase.tell('\0');  // the server shall not wait for ever
+    server.wait();
+    if (!sent) std::fprintf(stderr, "batch_bench: the load generator failed\n");
   }
   std::filesystem::remove_all(folder);
 }

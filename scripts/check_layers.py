@@ -56,7 +56,7 @@ THIRD_PARTY = {
     "boost": ["boost/"],
     "cli11": ["CLI/"],
     "cuda": ["cuda", "cufft", "cub/", "thrust/", "nvtx"],
-    "grpc": ["grpc/", "grpcpp/", "grpc++/"],
+    "grpc": ["grpc/", "grpcpp/", "grpc++/", "absl/"],
     "highway": ["hwy/"],
     "intrinsics": ["immintrin.h", "x86intrin.h", "arm_neon.h"],
     "json": ["nlohmann/"],

@@ -14,8 +14,8 @@
 
 #include "bench/ingest_bench/bare_receiver.hpp"
 #include "bench/ingest_bench/pipeline_receiver.hpp"
-#include "bench/ingest_bench/processor_time.hpp"
 #include "bench/ingest_bench/rtp_sender.hpp"
+#include "bench/support/processor_time.hpp"
 
 namespace {
 

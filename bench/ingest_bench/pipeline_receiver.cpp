@@ -19,7 +19,7 @@
 #include "melstream/pipeline/tick_loop.hpp"
 #include "melstream/pipeline/tick_thread.hpp"
 
-#include "bench/ingest_bench/processor_time.hpp"
+#include "bench/support/processor_time.hpp"
 #include "daemon/stream_opener.hpp"
 
 namespace melstream::bench {

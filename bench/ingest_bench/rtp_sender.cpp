@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bench/ingest_bench/processor_time.hpp"
+#include "bench/support/processor_time.hpp"
 
 namespace melstream::bench {
 namespace {
