@@ -157,6 +157,55 @@ TEST_F(FeatureHistoryTest, BlocksEndWhereAllReadersHaveThem) {
   EXPECT_EQ(batch_.n_frames, 3);
 }
 
+TEST_F(FeatureHistoryTest, HasNewsWheneverReadingWouldGiveSomething) {
+  constexpr std::int64_t kSoon = 1'000'000;
+  Cursor cursor;
+  const auto wait = [&] {
+    const auto result = read(cursor, 4);
+    EXPECT_EQ(result.kind, Kind::kNothing);
+    EXPECT_FALSE(history_.has_news(result.wait, kNever));
+    return result.wait;
+  };
+  auto waiting = wait();
+  history_.attach(0);
+  EXPECT_TRUE(history_.has_news(waiting, kNever));
+  waiting = wait();
+  history_.begin_segment(segment(0, 0), 0, 0);
+  EXPECT_TRUE(history_.has_news(waiting, kNever));
+  waiting = wait();
+  publish(1);
+  EXPECT_TRUE(history_.has_news(waiting, kNever));  // its time of arrival has to be looked at
+  waiting = wait();
+  publish(2);
+  EXPECT_FALSE(history_.has_news(waiting, kNever));
+  EXPECT_TRUE(history_.has_news(waiting, kSoon));  // to be flushed
+  publish(1);
+  EXPECT_TRUE(history_.has_news(waiting, kNever));
+  ASSERT_EQ(read(cursor, 4).kind, Kind::kRows);
+  publish(1);
+  waiting = wait();
+  history_.end_segment();
+  EXPECT_TRUE(history_.has_news(waiting, kNever));
+  ASSERT_EQ(read(cursor, 4).kind, Kind::kRows);
+  waiting = wait();
+  history_.end(core::EndReason::kCompleted);
+  EXPECT_TRUE(history_.has_news(waiting, kNever));
+}
+
+TEST_F(FeatureHistoryTest, HasNewsOnceARowThatIsWaitedWithIsOverwritten) {
+  history_.attach(0);
+  history_.begin_segment(segment(0, 0), 0, 0);
+  publish(1);
+  Cursor cursor;
+  const auto result = read(cursor, 1000);
+  ASSERT_EQ(result.kind, Kind::kNothing);
+  publish(9);
+  EXPECT_FALSE(history_.has_news(result.wait, kNever));
+  publish(1);
+  EXPECT_TRUE(history_.has_news(result.wait, kNever));
+  EXPECT_EQ(read(cursor, 1000).kind, Kind::kHole);
+}
+
 TEST_F(FeatureHistoryTest, ToldAsLostByTheReaderWhatWasOverwritten) {
   history_.attach(0);
   history_.begin_segment(segment(0, 0), 0, 0);

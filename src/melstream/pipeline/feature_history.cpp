@@ -46,18 +46,23 @@ void FeatureHistory::attach(core::FrameIndex next_frame) {
   const std::lock_guard lock(mutex_);
   next_frame_ = next_frame;
   head_frame_ = next_frame;
+  note_structure();
 }
 
 void FeatureHistory::begin_segment(const Segment& segment, core::FrameIndex first_frame, std::int64_t first_row) {
   const std::lock_guard lock(mutex_);
   assert(next_frame_.has_value() && first_frame >= *next_frame_);
   push_run(segment, first_frame, first_row);
+  note_structure();
 }
+
+void FeatureHistory::note_structure() noexcept { structure_.fetch_add(1, std::memory_order_release); }
 
 void FeatureHistory::skip(const Segment& segment, core::FrameIndex first_frame, std::int64_t first_row) {
   const std::lock_guard lock(mutex_);
   assert(next_frame_.has_value() && first_frame >= *next_frame_);
   assert(!runs_.empty() && runs_.back().segment.ordinal == segment.ordinal);
+  note_structure();
   Run& newest = runs_.back();
   if (newest.skips && newest.n_rows == 0 && newest.segment.start.reason == segment.start.reason) {
     newest.first_frame = first_frame;
@@ -100,6 +105,7 @@ void FeatureHistory::publish(std::span<const float> values, std::span<const RowI
   runs_.back().n_rows += n;
   *next_frame_ += n;
   trim_runs();
+  published_.store(*next_frame_, std::memory_order_release);
 }
 
 void FeatureHistory::set_head(core::FrameIndex head) {
@@ -110,6 +116,7 @@ void FeatureHistory::set_head(core::FrameIndex head) {
 void FeatureHistory::end_segment() {
   const std::lock_guard lock(mutex_);
   close_run();
+  note_structure();
 }
 
 void FeatureHistory::end(core::EndReason reason) {
@@ -117,6 +124,7 @@ void FeatureHistory::end(core::EndReason reason) {
   if (!next_frame_) next_frame_ = 0;
   close_run();
   if (!ended_) ended_ = reason;
+  note_structure();
 }
 
 std::int64_t FeatureHistory::room_for_blockers() const {
@@ -164,7 +172,7 @@ std::optional<core::EndReason> FeatureHistory::ended() const {
 FeatureHistory::ReadResult FeatureHistory::read(Cursor& cursor, std::int32_t block_frames,
                                                 std::int64_t flush_before_mono_ns, RowSink& sink) const {
   const std::lock_guard lock(mutex_);
-  if (!next_frame_) return {};
+  if (!next_frame_) return nothing(0, std::numeric_limits<std::int64_t>::max());
   const std::int64_t oldest = oldest_seq();
   for (const Run& run : runs_) {
     const std::int64_t evicted = std::clamp<std::int64_t>(oldest - run.first_seq, 0, run.n_rows);
@@ -185,21 +193,31 @@ FeatureHistory::ReadResult FeatureHistory::read(Cursor& cursor, std::int32_t blo
     const std::int64_t n_whole = block_frames - cursor.frame % block_frames;
     const std::int64_t n = std::min(n_whole, end - cursor.frame);
     const std::int64_t first_at = run.first_seq + (cursor.frame - run.first_frame);
-    const bool due =
-        infos_[static_cast<std::size_t>(first_at % capacity_rows_)].received_mono_ns <= flush_before_mono_ns;
-    if (n < n_whole && !run.closed && !due) return {};
+    const std::int64_t received = infos_[static_cast<std::size_t>(first_at % capacity_rows_)].received_mono_ns;
+    if (n < n_whole && !run.closed && received > flush_before_mono_ns) {
+      // Or until the first of them is overwritten.
+      return nothing(cursor.frame + std::min(n_whole, capacity_rows_ + 1), received);
+    }
     sink.take(view_of(run, cursor.frame, n));
     cursor.frame += n;
     cursor.segment_ordinal = run.segment.ordinal;
     return {.kind = ReadResult::Kind::kRows, .hole = {}};
   }
-  if (!ended_) return {};
+  if (!ended_) return nothing(cursor.frame + 1, std::numeric_limits<std::int64_t>::max());
   if (cursor.frame < *next_frame_) {  // its run was forgotten
     const Hole hole{.first_frame = cursor.frame, .n_frames = *next_frame_ - cursor.frame, .reader_lost = true};
     cursor.frame = *next_frame_;
     return {.kind = ReadResult::Kind::kHole, .hole = hole};
   }
   return {.kind = ReadResult::Kind::kEnd, .hole = {}, .end_reason = *ended_};
+}
+
+FeatureHistory::ReadResult FeatureHistory::nothing(core::FrameIndex until, std::int64_t received_mono_ns) const {
+  return {.kind = ReadResult::Kind::kNothing,
+          .hole = {},
+          .wait = {.frame = until,
+                   .received_mono_ns = received_mono_ns,
+                   .structure = structure_.load(std::memory_order_relaxed)}};
 }
 
 FeatureHistory::ReadResult FeatureHistory::gap_before(const Run& run, Cursor& cursor) const {

@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -124,15 +125,28 @@ class FeatureHistory {
   core::FrameIndex oldest_frame() const;
   std::optional<core::EndReason> ended() const;
 
+  /// What a reader that got nothing waits for.
+  struct Wait {
+    core::FrameIndex frame = 0;                                                ///< until next_frame() is this far,
+    std::int64_t received_mono_ns = std::numeric_limits<std::int64_t>::max();  ///< or rows of then are to be flushed,
+    std::uint64_t structure = 0;                                               ///< or segments have changed
+  };
   struct ReadResult {
     enum class Kind { kNothing, kRows, kHole, kEnd } kind = Kind::kNothing;
     Hole hole;
+    Wait wait;  ///< of kNothing
     core::EndReason end_reason = core::EndReason::kCompleted;
   };
   /// Reads at the cursor and moves it. Rows go up to the next frame that is a multiple of block_frames, so that all
   /// readers have the same blocks. They are given when all of these are there, or the segment is closed, or the oldest
   /// has waited since before `flush_before_mono_ns`. The sink is called for kRows, once.
   ReadResult read(Cursor& cursor, std::int32_t block_frames, std::int64_t flush_before_mono_ns, RowSink& sink) const;
+
+  /// False if read() would give nothing again. Takes no mutex.
+  bool has_news(const Wait& wait, std::int64_t flush_before_mono_ns) const noexcept {
+    return published_.load(std::memory_order_acquire) >= wait.frame || wait.received_mono_ns <= flush_before_mono_ns ||
+           structure_.load(std::memory_order_acquire) != wait.structure;
+  }
 
   /// A blocking reader's cursor, so that the stream waits for it. Returns its key.
   std::uint64_t add_blocker(core::FrameIndex frame);
@@ -162,17 +176,23 @@ class FeatureHistory {
   std::int64_t oldest_seq() const noexcept;
   std::int64_t seq_of(core::FrameIndex frame) const noexcept;
   core::SampleIndex sample_in(const Run& run, core::FrameIndex frame) const noexcept;
+  ReadResult nothing(core::FrameIndex until, std::int64_t received_mono_ns) const;
   ReadResult gap_before(const Run& run, Cursor& cursor) const;
   ReadResult evicted_until(const Run& run, core::FrameIndex until, Cursor& cursor) const;
   ReadResult discontinuity(const Run& run, Cursor& cursor) const;
   Hole hole_of(const Run& run) const;
   RowView view_of(const Run& run, core::FrameIndex frame, std::int64_t n) const;
+  void note_structure() noexcept;
   /// All three need mutex_.
   void push_run(const Segment& segment, core::FrameIndex first_frame, std::int64_t first_row);
   void close_run() noexcept;
   void trim_runs();
 
-  const std::shared_ptr<const engine::Prepared> prepared_;
+  // For has_news(). Writer: the tick thread, with mutex_; readers: any, with it or without. Away from what each
+  // publication writes besides.
+  alignas(64) std::atomic<core::FrameIndex> published_{-1};  ///< next_frame_
+  std::atomic<std::uint64_t> structure_{1};                  ///< changes with everything but rows
+  alignas(64) const std::shared_ptr<const engine::Prepared> prepared_;
   const engine::RowGeometry geometry_;
   const std::size_t slot_;
   const int n_bins_;

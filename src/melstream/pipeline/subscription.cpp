@@ -149,12 +149,15 @@ Delivery Subscription::next(std::int64_t now_mono_ns, RowSink& sink) {
                    .first_sample = history_->sample_of(cursor_.frame),
                    .resampler_delay_ns = stream_->resampler_delay_ns()};
   }
+  const std::int64_t flush_before = now_mono_ns - options_.max_delay_ns;
+  if (wait_ && !history_->has_news(*wait_, flush_before)) return {};
+  wait_.reset();
   const Cursor before = cursor_;
-  const FeatureHistory::ReadResult result =
-      history_->read(cursor_, options_.block_frames, now_mono_ns - options_.max_delay_ns, sink);
+  const FeatureHistory::ReadResult result = history_->read(cursor_, options_.block_frames, flush_before, sink);
   if (blocker_ != 0) history_->move_blocker(blocker_, cursor_.frame);
   switch (result.kind) {
     case FeatureHistory::ReadResult::Kind::kNothing:
+      wait_ = result.wait;
       return {};
     case FeatureHistory::ReadResult::Kind::kRows: {
       const auto n_frames = static_cast<std::int32_t>(cursor_.frame - before.frame);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -117,6 +118,7 @@ class Subscription {
   std::shared_ptr<FeatureHistory> history_;
   std::uint64_t blocker_ = 0;
   Cursor cursor_;
+  std::optional<FeatureHistory::Wait> wait_;  ///< since the history had nothing
   bool started_ = false;
   std::int64_t n_delivered_ = 0;  ///< above 0, what is missing later was lost by slowness
   std::int64_t n_gapped_ = 0;
