@@ -47,6 +47,14 @@ std::array<std::span<const float>, 2> SampleRing::view(SampleIndex begin, std::s
   return {std::span<const float>(data_ + at, head), std::span<const float>(data_, n - head)};
 }
 
+void SampleRing::prefetch(SampleIndex begin, std::size_t n) const noexcept {
+  constexpr std::size_t kLineSamples = 64 / sizeof(float);
+  if (data_ == nullptr) return;
+  const std::size_t at = static_cast<std::size_t>(begin) & (capacity_ - 1);
+  const std::size_t end = std::min(at + n, capacity_);
+  for (std::size_t i = at; i < end; i += kLineSamples) __builtin_prefetch(data_ + i);
+}
+
 void SampleRing::release(SampleIndex index) noexcept {
   assert(index <= written());
   if (index > released_.load(std::memory_order_relaxed)) released_.store(index, std::memory_order_release);

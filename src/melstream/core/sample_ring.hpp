@@ -33,6 +33,8 @@ class SampleRing {
   /// [begin, begin + n) as one or two spans (the second is empty without a wrap). Needs released() <= begin and
   /// begin + n <= written(). Valid until release() passes begin.
   std::array<std::span<const float>, 2> view(SampleIndex begin, std::size_t n) const noexcept MELSTREAM_NONBLOCKING;
+  /// Asks the processor for the memory of [begin, begin + n), written or not, as far as it lies in one piece.
+  void prefetch(SampleIndex begin, std::size_t n) const noexcept MELSTREAM_NONBLOCKING;
   /// Gives back everything before index; never moves backwards.
   void release(SampleIndex index) noexcept MELSTREAM_NONBLOCKING;
   /// Gives the memory back, wiped. Only when the producer will not write again; view() is over then.

@@ -23,6 +23,7 @@ class FilledLog {
  public:
   /// @param capacity spans kept apart, at least 2.
   explicit FilledLog(std::size_t capacity);
+  bool empty() const noexcept { return n_ == 0; }
 
   /// Spans come in order and do not overlap.
   void add(const core::FilledSpan& span) noexcept;

@@ -180,6 +180,8 @@ void Stream::add_filled(const core::FilledSpan& span) {
 }
 
 void Stream::forget(core::SampleIndex before) {
+  // Most of the time there is nothing: the tick thread, which alone writes both, may look without the mutex.
+  if (segments_.size() <= 1 && filled_.empty()) return;
   const std::lock_guard lock(mutex_);
   filled_.forget(before);
   while (segments_.size() > 1 && segments_.front().end <= before) segments_.erase(segments_.begin());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 namespace melstream::pipeline {
@@ -31,6 +32,11 @@ std::int64_t rows_per_lane(const engine::RowGeometry& geometry) noexcept {
 
 StreamFramer::StreamFramer(std::shared_ptr<Stream> stream)
     : stream_(std::move(stream)), feed_(stream_->feed()), segments_(stream_->geometries()) {}
+
+void StreamFramer::prefetch() const noexcept {
+  constexpr std::size_t kChunkSamples = 320;  // 20 ms: what most senders send at once
+  feed_.ring().prefetch(seen_, kChunkSamples);
+}
 
 void StreamFramer::take_in(std::int64_t now_mono_ns) {
   ++pass_;
@@ -182,8 +188,8 @@ bool StreamFramer::add_lane(Line& line, TickBatch& batch, std::int64_t max_rows)
   const engine::RowGeometry& geometry = line.history->geometry();
   const std::int64_t room = batch.room(line.history->n_bins());
   if (room == 0) return false;
-  const std::int64_t n_rows = std::min(
-      {line.n_rows - line.next_row, rows_per_lane(geometry), room, line.history->room_for_blockers(), max_rows});
+  const std::int64_t n_rows =
+      std::min({line.n_rows - line.next_row, rows_per_lane(geometry), room, room_for_blockers(line), max_rows});
   if (n_rows <= 0) return true;  // a blocking reader has to read first
   const std::int64_t length = segment.closed() ? segment.end - segment.begin : engine::kOpenEnd;
   const engine::IndexRange need = engine::samples_of_rows(geometry, line.next_row, n_rows, length);
@@ -261,11 +267,16 @@ core::SampleIndex StreamFramer::needed_when_caught_up(const Line& line) const no
   return std::min(seen_, newest->segment.begin + engine::first_sample_needed(line.history->geometry(), next_row));
 }
 
-bool StreamFramer::has_work(const Line& line) const noexcept {
+bool StreamFramer::has_work(const Line& line) const {
   const NumberedSegment* numbered = segments_.find(line.ordinal);
   if (numbered == nullptr) return segments_.size() > 0;
-  if (line.next_row < line.n_rows) return line.history->room_for_blockers() > 0;
+  if (line.next_row < line.n_rows) return room_for_blockers(line) > 0;
   return numbered->segment.closed() && (line.in_segment || line.ordinal + 1 < segments_.size());
+}
+
+std::int64_t StreamFramer::room_for_blockers(const Line& line) const {
+  // A live stream has no blocking readers: nobody needs to look.
+  return is_live() ? std::numeric_limits<std::int64_t>::max() : line.history->room_for_blockers();
 }
 
 bool StreamFramer::release() {

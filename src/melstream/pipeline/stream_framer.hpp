@@ -28,6 +28,9 @@ class StreamFramer {
   Stream& stream() noexcept { return *stream_; }
   bool is_shed() const noexcept { return is_shed_; }
   bool is_live() const noexcept { return stream_->pacing() == Pacing::kLive; }
+  /// Asks the processor for the samples that take_in() will read: with thousands of streams, none of a stream's memory
+  /// is in its caches any more when its turn comes.
+  void prefetch() const noexcept;
   /// Takes what the feed holds: samples to the audio history and the level, boundaries to the segments.
   void take_in(std::int64_t now_mono_ns);
   /// Adds a lane for every front end with rows of this share ready, at most one a front end between two calls of
@@ -98,7 +101,8 @@ class StreamFramer {
   Share share_of(const Line& line) const noexcept {
     return is_live() && !is_catching_up(line) ? Share::kLive : Share::kSpare;
   }
-  bool has_work(const Line& line) const noexcept;
+  bool has_work(const Line& line) const;
+  std::int64_t room_for_blockers(const Line& line) const;
   void tell_head(Line& line);
 
   const std::shared_ptr<Stream> stream_;

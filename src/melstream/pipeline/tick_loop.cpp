@@ -51,7 +51,11 @@ bool TickLoop::run_once() {
   const std::int64_t begin_ns = registry_.clock().mono_ns();
   pass_ = {.begin_ns = begin_ns};
   sync_streams();
-  for (const auto& framer : framers_) framer->take_in(begin_ns);
+  constexpr std::size_t kAhead = 3;
+  for (std::size_t i = 0; i < framers_.size(); ++i) {
+    if (i + kAhead < framers_.size()) framers_[i + kAhead]->prefetch();
+    framers_[i]->take_in(begin_ns);
+  }
   control_load();
   pass_.compute_ns = pass_.now_ns = registry_.clock().mono_ns();
   add_live_lanes();
