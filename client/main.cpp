@@ -1,6 +1,11 @@
 // melstream: the command-line client.
+#include <cstdio>
+#include <iostream>
+
 #include <fcntl.h>
 #include <unistd.h>
+
+#include <grpc/grpc.h>
 
 #include "client/command_line.hpp"
 
@@ -17,5 +22,9 @@ void open_standard_descriptors() {
 
 int main(int argc, char** argv) {
   open_standard_descriptors();
-  return melstream::client::run_command_line(argc, argv);
+  grpc_init();  // never undone: shutting gRPC down may wait 10 s for a poller of its own
+  const int exit_code = melstream::client::run_command_line(argc, argv);
+  std::cout.flush();
+  std::fflush(nullptr);
+  _exit(exit_code);
 }

@@ -152,13 +152,11 @@ ExitCode Run::serve() {
   notify_service_manager("READY=1\nSTATUS=listening on " + addresses);
   const ExitCode exit_code = loop();
   daemon_->log_totals(log_);
-  const bool engine_lost = daemon_->engine_status().loss.has_value();
   drain_.reset();
   daemon_.reset();
   log_.event(LogLevel::kInfo, "stopped", {{"exit_code", std::to_string(static_cast<int>(exit_code))}});
-  // The exit handlers of a CUDA runtime whose device hangs may hang too.
-  if (engine_lost) _exit(static_cast<int>(exit_code));
-  return exit_code;
+  // Without exit handlers: those of a CUDA runtime whose device hangs may hang too, and gRPC's threads still run.
+  _exit(static_cast<int>(exit_code));
 }
 
 ExitCode Run::loop() {

@@ -86,7 +86,7 @@ class Windows(harness.DaemonTest):
 
         harness.wait_until(begun, "the first window")
         # A list of two of the same windows, while their audio is there.
-        begin = int(os.listdir(folder)[0].split(".")[1])
+        begin = int(os.listdir(folder)[0].split(".")[2])
         wanted = os.path.join(self.daemon.folder, "list.jsonl")
         with open(wanted, "w", encoding="utf-8") as file:
             for stream in ("a", "nobody"):

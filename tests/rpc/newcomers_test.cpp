@@ -16,6 +16,11 @@ class NewcomersTest : public PipelineTest {
     for (const auto& one : newcomers) ids.push_back(one.id);
     return ids;
   }
+  static std::vector<rpc::Newcomers::Newcomer> take_all(rpc::Newcomers& newcomers) {
+    std::vector<rpc::Newcomers::Newcomer> all;
+    while (auto one = newcomers.take()) all.push_back(std::move(*one));
+    return all;
+  }
   void forget_all_ended() {
     clock_.advance_ms(2000);
     registry_->collect();
@@ -29,15 +34,15 @@ TEST_F(NewcomersTest, FirstThoseThatAreLiveThenEachThatOpensInOrder) {
   open("a");
   rpc::Newcomers newcomers(*registry_, rpc::StreamSelection());
   newcomers.look();
-  const auto first = newcomers.take();
+  const auto first = take_all(newcomers);
   EXPECT_EQ(ids_of(first), (std::vector<std::string>{"b", "a"}));
   for (const auto& one : first) EXPECT_TRUE(one.is_first);
   newcomers.look();
-  EXPECT_TRUE(newcomers.take().empty());
+  EXPECT_FALSE(newcomers.take().has_value());
   end(*open("d"));
   open("c");
   newcomers.look();
-  const auto later = newcomers.take();
+  const auto later = take_all(newcomers);
   EXPECT_EQ(ids_of(later), (std::vector<std::string>{"d", "c"}));
   for (const auto& one : later) {
     EXPECT_FALSE(one.is_first);
@@ -57,7 +62,7 @@ TEST_F(NewcomersTest, WhatCameAndWentBeforeItWasTakenIsTold) {
   }
   forget_all_ended();
   newcomers.look();
-  const auto taken = newcomers.take();
+  const auto taken = take_all(newcomers);
   ASSERT_EQ(taken.size(), 1U);
   EXPECT_EQ(taken[0].id, "short");
   EXPECT_EQ(taken[0].epoch, epoch);
@@ -69,7 +74,7 @@ TEST_F(NewcomersTest, WhatIsFollowedAlreadyIsNoNewcomer) {
   rpc::Newcomers newcomers(*registry_, rpc::StreamSelection());
   newcomers.know(stream->epoch());
   newcomers.look();
-  EXPECT_TRUE(newcomers.take().empty());
+  EXPECT_FALSE(newcomers.take().has_value());
 }
 
 }  // namespace

@@ -103,6 +103,7 @@ TEST_F(ResumeTest, AnOldLifeIsReadToItsEndEvenWhileTheIdLivesAgain) {
   const std::uint64_t epoch = first.open(audio_config("mic")).streams(0).epoch();
   const std::string token = any_token("mic");
   ASSERT_TRUE(first.send(as_bytes(pcm_noise(8'000, 1))));
+  ASSERT_TRUE(eventually([&] { return registry().find("mic")->seen() == 8'000; }));
   Publisher second(audio());
   v1::AudioConfig takeover = audio_config("mic");
   takeover.set_takeover(true);
@@ -192,10 +193,12 @@ TEST_F(ShortResumeTest, WhatIsGoneIsAGap) {
   publisher.half_close();
   Reading reading;
   EXPECT_TRUE(late.finish(&reading).ok());
-  ASSERT_EQ(reading.gaps.size(), 1U);
+  ASSERT_FALSE(reading.gaps.empty());
   EXPECT_EQ(reading.gaps[0].first_frame(), 0);
   EXPECT_EQ(reading.gaps[0].reason(), v1::GAP_REASON_HISTORY_EVICTED);
-  EXPECT_EQ(reading.gaps[0].frame_count() + reading.n_frames(), 200);
+  std::int64_t n_gapped = 0;  // the stream's last rows may push out some more while it reads
+  for (const v1::Gap& gap : reading.gaps) n_gapped += gap.frame_count();
+  EXPECT_EQ(n_gapped + reading.n_frames(), 200);
 }
 
 TEST_F(ShortResumeTest, AReaderThatIsLetGoGetsATokenToGoOnWith) {

@@ -10,6 +10,7 @@
 #include <grpcpp/generic/generic_stub.h>
 
 #include "tests/rpc/server_fixture.hpp"
+#include "tests/support/eventually.hpp"
 
 namespace melstream::test {
 namespace {
@@ -59,11 +60,14 @@ TEST_F(WholeServerTest, ListsStreams) {
   ASSERT_TRUE(publisher.send(as_bytes(pcm_noise(3'200, 1))));
   v1::SubscribeResponse response;
   ASSERT_TRUE(subscriber.receive_until(v1::SubscribeResponse::kBlock, response));
-  grpc::ClientContext context;
-  set_deadline(context);
   v1::ListStreamsResponse list;
-  ASSERT_TRUE(features().ListStreams(&context, {}, &list).ok());
-  ASSERT_EQ(list.streams_size(), 1);
+  // A tick may pass while the samples are being written.
+  ASSERT_TRUE(eventually([&] {
+    grpc::ClientContext context;
+    set_deadline(context);
+    EXPECT_TRUE(features().ListStreams(&context, {}, &list).ok());
+    return list.streams_size() == 1 && list.streams(0).timeline_samples() == 3'200;
+  }));
   const v1::StreamInfo& stream = list.streams(0);
   EXPECT_EQ(stream.stream(), "mic");
   EXPECT_EQ(stream.epoch(), epoch);

@@ -108,9 +108,13 @@ TEST(SharedBlocks, FindsTheNewestByFramesAndMaximum) {
   EXPECT_EQ(shared.find(rows, 1.0F), nullptr);
   rows = {.first_frame = 0, .n_frames = 4};
   EXPECT_EQ(shared.find(rows, 1.0F), nullptr);  // pushed out
+  rows = {.first_frame = 20, .n_frames = 4, .segment_end = true};
+  EXPECT_EQ(shared.find(rows, 1.0F), nullptr);  // it went out before the segment was closed
   shared.clear();
-  rows.first_frame = 20;
+  rows.segment_end = false;
   EXPECT_EQ(shared.find(rows, 1.0F), nullptr);
+  shared.add({.first_frame = 20, .n_frames = 4, .max_before = 1.0F, .bytes = grpc::Slice(std::string(70'000, 'b'))});
+  EXPECT_EQ(shared.find(rows, 1.0F), nullptr);  // too large to be kept
 }
 
 }  // namespace

@@ -165,6 +165,7 @@ EncodedBlock BlockEncoder::encode(const pipeline::RowView& rows, const BlockSour
           .n_frames = rows.n_frames,
           .max_before = max_before(running_max),
           .block_max = figures_.block_max(),
+          .segment_end = rows.segment_end,
           .bytes = grpc::Slice(slice, grpc::Slice::STEAL_REF)};
 }
 

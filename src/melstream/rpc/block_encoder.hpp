@@ -24,6 +24,7 @@ struct EncodedBlock {
   std::int32_t n_frames = 0;
   float max_before = 0.0F;  ///< that it was normalised with; 0 where that is not asked for
   float block_max = 0.0F;   ///< before normalization
+  bool segment_end = false;
   /// Serialized FeatureBlock without running_max and resume_token, which are each reader's own.
   grpc::Slice bytes;
 };

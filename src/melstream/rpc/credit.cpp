@@ -25,7 +25,14 @@ void Credit::sent(std::int64_t now_mono_ns) {
     unacknowledged_.back().n_sent = n_sent_;
     return;
   }
-  if (unacknowledged_.size() == kMaxBursts) unacknowledged_.pop_front();
+  if (unacknowledged_.size() == kMaxBursts) {
+    // Heartbeats to one that is held back; its oldest counts.
+    if (acknowledges_) {
+      unacknowledged_.back().n_sent = n_sent_;
+      return;
+    }
+    unacknowledged_.pop_front();
+  }
   unacknowledged_.push_back({now_mono_ns, n_sent_});
 }
 

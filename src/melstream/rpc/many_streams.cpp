@@ -12,6 +12,8 @@
 namespace melstream::rpc {
 namespace {
 
+/// Joining streams whose front end nobody has asked for yet takes memory and time, and the other calls wait.
+constexpr std::int64_t kFollowNs = 2'000'000;
 constexpr float kNoMax = -std::numeric_limits<float>::infinity();
 
 }  // namespace
@@ -22,39 +24,54 @@ ManyStreams::ManyStreams(const ReaderParts& parts, const FeatureChoice& features
       options_(to_options(config, features)),
       newcomers_(parts.environment.registry(), StreamSelection(config.streams())) {
   pipeline::validate(options_);
-  for (const std::string& token : config.resume_tokens()) resume(token);
+  resume(config);
 }
 
-void ManyStreams::resume(const std::string& token) {
-  ResumePoint point{.stream = ResumeTokens::claimed_stream(token)};
-  try {
-    point = parts_.tokens.open(token, features_);
-    auto stream = parts_.environment.registry().find(point.stream, point.epoch);
-    if (!stream) throw pipeline::EpochChanged();
-    if (newcomers_.knows(point.epoch)) {
+void ManyStreams::resume(const v1::SubscribeConfig& config) {
+  struct Resumed {
+    ResumePoint point;
+    std::shared_ptr<pipeline::Stream> stream;
+  };
+  std::vector<Resumed> resumed;
+  for (const std::string& token : config.resume_tokens()) {
+    try {
+      ResumePoint point = parts_.tokens.open(token, features_);
+      auto stream = parts_.environment.registry().find(point.stream, point.epoch);
+      if (!stream) throw pipeline::EpochChanged();
+      resumed.push_back({std::move(point), std::move(stream)});
+    } catch (const pipeline::EpochChanged& error) {
+      add_failure(ResumeTokens::claimed_stream(token), 0, error);
+    }
+  }
+  // Lives of one id in their order.
+  std::sort(resumed.begin(), resumed.end(),
+            [](const auto& a, const auto& b) { return a.stream->opened_order() < b.stream->opened_order(); });
+  for (Resumed& one : resumed) {
+    if (newcomers_.knows(one.point.epoch)) {
       throw core::Error(core::ErrorCode::kInvalidArgument,
-                        "two tokens of stream '" + point.stream + "'; pass the newest", "resume_tokens");
+                        "two tokens of stream '" + one.point.stream + "'; pass the newest", "resume_tokens");
     }
     pipeline::SubscriptionOptions options = options_;
-    options.start = start_at(point);
-    follow(std::move(options), std::move(stream), point.running_max);
-  } catch (const pipeline::EpochChanged& error) {
-    add_failure(point.stream, point.epoch, error);
+    options.start = start_at(one.point);
+    follow(std::move(options), std::move(one.stream), one.point.running_max);
   }
 }
 
 void ManyStreams::follow_newcomers() {
-  for (Newcomers::Newcomer& one : newcomers_.take()) {
-    if (!one.stream) {
-      add_failure(one.id, one.epoch,
+  const core::Clock& clock = parts_.environment.clock();
+  const std::int64_t until_ns = clock.mono_ns() + kFollowNs;
+  while (auto one = newcomers_.take()) {
+    if (one->stream) {
+      pipeline::SubscriptionOptions options = options_;
+      // From its first frame on: this reader was there before it.
+      if (!one->is_first) options.start = {.kind = pipeline::StartAt::Kind::kFrame};
+      follow(std::move(options), std::move(one->stream), kNoMax);
+    } else {
+      add_failure(one->id, one->epoch,
                   core::Error(core::ErrorCode::kOutOfRange,
-                              "stream '" + one.id + "' came, went and was forgotten while this reader took nothing"));
-      continue;
+                              "stream '" + one->id + "' came, went and was forgotten while this reader took nothing"));
     }
-    pipeline::SubscriptionOptions options = options_;
-    // From its first frame on: this reader was there before it.
-    if (!one.is_first) options.start = {.kind = pipeline::StartAt::Kind::kFrame};
-    follow(std::move(options), std::move(one.stream), kNoMax);
+    if (clock.mono_ns() > until_ns) return;  // the rest in the next tick
   }
 }
 

@@ -31,7 +31,7 @@ class ManyStreams final : public ResponseSource {
   /// A message that has so much is sent: clients take 4 MiB by default.
   static constexpr std::size_t kFullBytes = std::size_t{1} << 20;
 
-  void resume(const std::string& token);
+  void resume(const v1::SubscribeConfig& config);
   void follow_newcomers();
   void follow(pipeline::SubscriptionOptions options, std::shared_ptr<pipeline::Stream> stream, float running_max);
   /// Tells all of one stream, or until the message is full. False: its reader is done with.

@@ -3,10 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
-#include <vector>
 
 #include "melstream/pipeline/registry.hpp"
 #include "melstream/rpc/stream_selection.hpp"
@@ -29,17 +30,17 @@ class Newcomers {
   /// This life is followed already.
   void know(std::uint64_t epoch) { known_.insert(epoch); }
   bool knows(std::uint64_t epoch) const { return known_.count(epoch) != 0; }
-  /// Call in every tick: cheap unless streams have come or gone. Keeps nothing of them alive.
+  /// Call in every tick: cheap unless streams have come or gone. Keeps nothing of them alive. Throws
+  /// Error(kResourceExhausted) once 10,000 have not been taken.
   void look();
-  /// Those that look() found since, in the order of opening.
-  std::vector<Newcomer> take();
+  /// The next that look() found, in the order of opening.
+  std::optional<Newcomer> take();
 
  private:
   struct Found {
     std::string id;
     std::uint64_t epoch;
     bool is_first;
-    std::weak_ptr<pipeline::Stream> stream;
   };
 
   const pipeline::Registry& registry_;
@@ -47,7 +48,7 @@ class Newcomers {
   std::uint64_t seen_generation_ = 0;
   bool has_looked_ = false;
   std::set<std::uint64_t> known_;  ///< epochs that were found, as long as the registry has them
-  std::vector<Found> found_;
+  std::deque<Found> found_;
 };
 
 }  // namespace melstream::rpc

@@ -126,7 +126,13 @@ ResumePoint ResumeTokens::open(std::string_view token, const FeatureChoice& feat
 
 std::string ResumeTokens::claimed_stream(std::string_view token) {
   if (token.size() <= sizeof(Fixed) + kMacBytes || token.size() > kMostBytes) return {};
-  return std::string(token.substr(sizeof(Fixed), token.size() - sizeof(Fixed) - kMacBytes));
+  std::string stream(token.substr(sizeof(Fixed), token.size() - sizeof(Fixed) - kMacBytes));
+  try {
+    pipeline::validate_stream_id(stream);
+    return stream;
+  } catch (const core::Error&) {
+    return {};
+  }
 }
 
 }  // namespace melstream::rpc

@@ -34,7 +34,7 @@ class ResumeTokens {
   void seal(const ResumePoint& point, const FeatureChoice& features, std::string& out);
   /// Throws Error: kInvalidArgument (no token at all, or one for other features), EpochChanged (not ours).
   ResumePoint open(std::string_view token, const FeatureChoice& features);
-  /// The id that a token claims, ours or not; empty if it is none.
+  /// The id that a token claims, ours or not; empty if that is no id.
   static std::string claimed_stream(std::string_view token);
 
  private:

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <absl/synchronization/mutex.h>
+#include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
@@ -66,6 +67,8 @@ void enable_plugins() {
   std::call_once(once, [] {
     // Debian builds Abseil with checks for deadlocks: each lock in gRPC walks a graph and takes a stack trace.
     absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+    // For as long as the process lives: shutting the whole of gRPC down may wait 10 s for a poller of its own.
+    grpc_init();
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   });

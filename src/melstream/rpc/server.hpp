@@ -24,6 +24,9 @@ struct ServerOptions {
   std::vector<std::string> listen;
   int max_connections = 0;  ///< 0: what RLIMIT_NOFILE leaves, at most 1024
   int max_subscriptions = 4096;
+  /// A reader that has taken nothing for so long is cut off when more than half of max_queued_bytes is in use: longer
+  /// than any pause of one that is alive.
+  std::chrono::milliseconds stall_patience{5'000};
   std::int64_t max_queued_bytes = std::int64_t{256} << 20;   ///< of responses that no kernel has taken yet
   std::chrono::milliseconds publisher_idle_timeout{30'000};  ///< then End(SOURCE_LOST)
   std::string version;                                       ///< of the daemon

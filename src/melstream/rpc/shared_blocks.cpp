@@ -3,15 +3,24 @@
 #include <algorithm>
 
 namespace melstream::rpc {
+namespace {
+
+/// What is kept is not counted among the queued bytes. Larger blocks are rare, and dear to send anyway.
+constexpr std::size_t kMostBytes = std::size_t{64} << 10;
+
+}  // namespace
 
 const EncodedBlock* SharedBlocks::find(const pipeline::RowRange& rows, float max_before) const noexcept {
   const auto found = std::find_if(blocks_.begin(), blocks_.end(), [&](const EncodedBlock& block) {
-    return block.n_frames == rows.n_frames && block.first_frame == rows.first_frame && block.max_before == max_before;
+    // Rows that go out before their segment is closed do not tell that they are its last.
+    return block.n_frames == rows.n_frames && block.first_frame == rows.first_frame && block.max_before == max_before &&
+           block.segment_end == rows.segment_end;
   });
   return found == blocks_.end() ? nullptr : &*found;
 }
 
 void SharedBlocks::add(const EncodedBlock& block) {
+  if (block.bytes.size() > kMostBytes) return;
   blocks_[next_] = block;
   next_ = (next_ + 1) % blocks_.size();
 }

@@ -18,7 +18,7 @@ class SharedBlocks {
  public:
   /// Null if it is not there.
   const EncodedBlock* find(const pipeline::RowRange& rows, float max_before) const noexcept;
-  /// In the place of the oldest.
+  /// In the place of the oldest. A block of over 64 kB is not kept.
   void add(const EncodedBlock& block);
   /// Lets go of all that is kept.
   void clear();

@@ -29,7 +29,6 @@ StreamReader::StreamReader(const ReaderParts& parts, const FeatureChoice& featur
       running_max_(running_max) {}
 
 StreamReader::Step StreamReader::next(std::int64_t now_mono_ns, WireMessage& out) {
-  wall_minus_mono_ns_ = parts_.environment.clock().wall_ns() - now_mono_ns;
   const pipeline::Delivery delivery = read(now_mono_ns);
   if (std::holds_alternative<pipeline::RowsTaken>(delivery)) {
     add_block(out);
@@ -52,7 +51,7 @@ void StreamReader::take(const pipeline::RowView& rows) {
     return;
   }
   const BlockSource source{
-      .stream = subscription_->options().stream, .epoch = epoch_, .wall_minus_mono_ns = wall_minus_mono_ns_};
+      .stream = subscription_->options().stream, .epoch = epoch_, .wall_minus_mono_ns = parts_.wall_minus_mono_ns};
   block_ = encoder_.encode(rows, source, running_max_);
   if (shared_.use_count() > 1) shared_->add(block_);
 }

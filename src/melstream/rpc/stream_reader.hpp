@@ -33,6 +33,7 @@ struct ReaderParts {
   const Environment& environment;
   ResumeTokens& tokens;
   BlockSharing& sharing;
+  const std::int64_t& wall_minus_mono_ns;  ///< the clocks' offset, taken anew in each round
 };
 
 /// Bytes of the largest response that a reader with these wishes adds.
@@ -71,7 +72,6 @@ class StreamReader final : pipeline::RowSink {
   const std::unique_ptr<pipeline::Subscription> subscription_;
   BlockEncoder encoder_;
   float running_max_;
-  std::int64_t wall_minus_mono_ns_ = 0;
   std::uint64_t epoch_ = 0;
   std::shared_ptr<SharedBlocks> shared_;  ///< from Start on
   EncodedBlock block_;                    ///< that take() found or made

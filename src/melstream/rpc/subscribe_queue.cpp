@@ -1,6 +1,8 @@
 #include "melstream/rpc/subscribe_queue.hpp"
 
 #include <algorithm>
+#include <exception>
+#include <new>
 #include <utility>
 
 #include <pthread.h>
@@ -14,9 +16,8 @@ namespace {
 
 // Calls that wait for a client: a burst of new clients need not wait for this thread one by one.
 constexpr int kWaitingCalls = 8;
+constexpr int kCompletionsAtOnce = 512;
 constexpr std::int64_t kTidyNs = core::kNsPerSecond / 2;
-// Longer than any pause of a reader that is alive; then its memory goes to others, if these are short of it.
-constexpr std::int64_t kStalledNs = 5 * core::kNsPerSecond;
 
 gpr_timespec at_once() { return gpr_time_0(GPR_CLOCK_MONOTONIC); }
 
@@ -27,7 +28,7 @@ SubscribeQueue::SubscribeQueue(const Environment& environment, FeatureServiceBas
     : environment_(environment),
       queue_(std::move(queue)),
       budget_(budget),
-      reader_parts_{environment, tokens_, sharing_},
+      reader_parts_{environment, tokens_, sharing_, wall_minus_mono_ns_},
       call_parts_{reader_parts_, service, *queue_, budget_},
       thread_([this] {
         pthread_setname_np(pthread_self(), "ms-subscribe");
@@ -61,13 +62,23 @@ void SubscribeQueue::run() {
   void* tag = nullptr;
   bool ok = false;
   while (queue_->Next(&tag, &ok)) {
+    note_clocks();
     handle(tag, ok);
-    // All that is there, before rows are read: a call that can write again is served in the same pass.
-    while (queue_->AsyncNext(&tag, &ok, at_once()) == grpc::CompletionQueue::GOT_EVENT) handle(tag, ok);
+    // All that is there, before rows are read: a call that can write again is served in the same pass. Not for ever:
+    // one that floods must not keep the tick from the others.
+    for (int n = 0; n < kCompletionsAtOnce && !shut_down_; ++n) {
+      if (queue_->AsyncNext(&tag, &ok, at_once()) != grpc::CompletionQueue::GOT_EVENT) break;
+      handle(tag, ok);
+    }
     if (std::exchange(woken_, false)) serve_tick();
   }
   calls_.clear();
   answer_descriptions(0);
+}
+
+void SubscribeQueue::note_clocks() {
+  const std::int64_t mono_ns = environment_.clock().mono_ns();
+  wall_minus_mono_ns_ = environment_.clock().wall_ns() - mono_ns;
 }
 
 void SubscribeQueue::serve_tick() {
@@ -83,7 +94,7 @@ void SubscribeQueue::serve_tick() {
 void SubscribeQueue::cut_stalled(std::int64_t now_mono_ns) {
   if (budget_.now() <= budget_.limit() / 2) return;
   SubscribeCall* longest = nullptr;
-  std::int64_t since = now_mono_ns - kStalledNs;
+  std::int64_t since = now_mono_ns - std::chrono::nanoseconds(environment_.options.stall_patience).count();
   for (const auto& call : calls_) {
     const auto writing_since = call->writing_since_mono_ns();
     if (!writing_since || *writing_since > since) continue;
@@ -111,11 +122,15 @@ void SubscribeQueue::answer_descriptions(std::int64_t now_mono_ns) {
     asked.swap(descriptions_);
   }
   if (asked.empty()) return;
-  std::vector<v1::SubscriptionInfo> infos;
-  for (const auto& call : calls_) {
-    if (v1::SubscriptionInfo info; call->describe(now_mono_ns, info)) infos.push_back(std::move(info));
+  try {
+    std::vector<v1::SubscriptionInfo> infos;
+    for (const auto& call : calls_) {
+      if (v1::SubscriptionInfo info; call->describe(now_mono_ns, info)) infos.push_back(std::move(info));
+    }
+    for (auto& one : asked) one.set_value(infos);
+  } catch (const std::bad_alloc&) {
+    for (auto& one : asked) one.set_exception(std::current_exception());
   }
-  for (auto& one : asked) one.set_value(infos);
 }
 
 void SubscribeQueue::handle(void* tag, bool ok) {

@@ -33,7 +33,7 @@ class SubscribeQueue {
   SubscribeQueue& operator=(const SubscribeQueue&) = delete;
   ~SubscribeQueue();
 
-  /// Rows may be there, or a drain has begun. One thread at a time (ms-accept).
+  /// Rows may be there, or a drain has begun. Any thread that may call gRPC.
   void wake();
   /// Calls that a client has opened.
   int n_calls() const noexcept { return n_calls_.load(std::memory_order_acquire); }
@@ -53,6 +53,7 @@ class SubscribeQueue {
   void add_call();
   void remove_call(SubscribeCall& call);
   void set_n_calls(int n);
+  void note_clocks();
   void serve_tick();
   /// Responses that nobody takes must not keep others from having theirs.
   void cut_stalled(std::int64_t now_mono_ns);
@@ -60,8 +61,9 @@ class SubscribeQueue {
 
   const Environment& environment_;
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
-  ResumeTokens tokens_;   ///< ms-subscribe
-  BlockSharing sharing_;  ///< ms-subscribe
+  std::int64_t wall_minus_mono_ns_ = 0;  ///< ms-subscribe
+  ResumeTokens tokens_;                  ///< ms-subscribe
+  BlockSharing sharing_;                 ///< ms-subscribe
   QueueBudget& budget_;
   const ReaderParts reader_parts_;
   const CallParts call_parts_;
