@@ -147,10 +147,12 @@ TEST_F(ShortHistoryTest, TellsWhatItNoLongerHolds) {
   publisher.half_close();
   Reading reading;
   EXPECT_TRUE(late.finish(&reading).ok());
-  ASSERT_EQ(reading.gaps.size(), 1U);
+  ASSERT_FALSE(reading.gaps.empty());
   EXPECT_EQ(reading.gaps[0].first_frame(), 0);
   EXPECT_EQ(reading.gaps[0].reason(), v1::GAP_REASON_HISTORY_EVICTED);
-  EXPECT_EQ(reading.gaps[0].frame_count() + reading.n_frames(), 200);
+  std::int64_t n_gapped = 0;  // the stream's last rows may push out some more while it reads
+  for (const v1::Gap& gap : reading.gaps) n_gapped += gap.frame_count();
+  EXPECT_EQ(n_gapped + reading.n_frames(), 200);
   EXPECT_EQ(reading.end.next_frame(), 200);
 }
 
