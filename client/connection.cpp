@@ -1,8 +1,10 @@
 #include "client/connection.hpp"
 
 #include <chrono>
+#include <mutex>
 #include <vector>
 
+#include <grpc/grpc.h>
 #include <grpcpp/grpcpp.h>
 
 #include "melstream/v1/admin_service.grpc.pb.h"
@@ -126,6 +128,10 @@ bool CallError::not_found() const noexcept { return status_code_ == grpc::Status
 bool CallError::already_exists() const noexcept { return status_code_ == grpc::StatusCode::ALREADY_EXISTS; }
 
 Connection::Connection(const std::string& given_server) {
+  // For as long as the program runs: shutting the whole of gRPC down may wait 10 s for a poller of its own. Not before
+  // the first connection: gRPC's threads must not get the signals that an Interrupt waits for.
+  static std::once_flag once;
+  std::call_once(once, grpc_init);
   const ServerAddress server = choose_server(given_server);
   server_ = server.text();
   grpc::ChannelArguments arguments;

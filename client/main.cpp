@@ -5,8 +5,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <grpc/grpc.h>
-
 #include "client/command_line.hpp"
 
 namespace {
@@ -22,9 +20,9 @@ void open_standard_descriptors() {
 
 int main(int argc, char** argv) {
   open_standard_descriptors();
-  grpc_init();  // never undone: shutting gRPC down may wait 10 s for a poller of its own
   const int exit_code = melstream::client::run_command_line(argc, argv);
   std::cout.flush();
   std::fflush(nullptr);
+  // Without exit handlers: gRPC's threads still run (connection.cpp).
   _exit(exit_code);
 }
