@@ -127,6 +127,38 @@ TEST_F(HardReadersTest, WhoNeverReadsIsGappedAndTheOthersAreNot) {
   EXPECT_EQ(late.n_frames() + late.gaps[0].frame_count(), kSeconds * 100);
 }
 
+class ShortHistoryReadersTest : public HardReadersTest {
+ protected:
+  ShortHistoryReadersTest()
+      : HardReadersTest({.registry = {.max_streams = 8, .history_s = 1.0, .always = {"whisper-80"}}, .server = {}}) {}
+};
+
+TEST_F(ShortHistoryReadersTest, OfManyStreamsAReaderThatTakesNothingKeepsNoneAlive) {
+  Publisher publisher(audio());
+  publisher.open(audio_config("mic"));
+  const auto stub = v1::FeatureService::NewStub(connect_narrow());
+  v1::SubscribeConfig config = subscribe_config("");
+  config.mutable_streams()->mutable_all();
+  Subscriber never(*stub, config);
+  ASSERT_TRUE(eventually([&] { return info().subscription_count() == 1; }));
+  for (int i = 0; i < 300; ++i) {
+    ASSERT_TRUE(publisher.send(as_bytes(pcm_noise(1'600, 3))));
+    ASSERT_TRUE(eventually([&] { return registry().find("mic")->seen() >= (i - 1) * 1'600; }));
+  }
+  const std::weak_ptr<pipeline::Stream> stream = registry().find("mic");
+  publisher.half_close();
+  ASSERT_TRUE(publisher.finish().ok());
+  EXPECT_TRUE(eventually([&] { return stream.expired(); }));
+  bool has_failed = false;
+  for (v1::SubscribeResponse response; !has_failed && never.receive(response);) {
+    for (const v1::SubscribeResponse& one : response.batch().responses()) {
+      has_failed = has_failed || one.failure().code() == grpc::StatusCode::OUT_OF_RANGE;
+      EXPECT_FALSE(one.has_end());
+    }
+  }
+  EXPECT_TRUE(has_failed);
+}
+
 /// Room for two blocks and no more.
 class LittleRoomTest : public HardReadersTest {
  protected:

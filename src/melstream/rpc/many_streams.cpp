@@ -57,6 +57,29 @@ void ManyStreams::resume(const v1::SubscribeConfig& config) {
   }
 }
 
+void ManyStreams::look() {
+  newcomers_.look();
+  drop_forgotten();
+}
+
+void ManyStreams::drop_forgotten() {
+  const pipeline::Registry& registry = parts_.environment.registry();
+  const std::uint64_t generation = registry.generation();
+  if (generation == std::exchange(dropped_generation_, generation)) return;
+  std::erase_if(readers_, [&](const std::unique_ptr<StreamReader>& reader) {
+    const pipeline::Stream& stream = *reader->subscription().stream();
+    if (!stream.ended() || registry.find(stream.id(), stream.epoch()) != nullptr) return false;
+    add_failure(
+        stream.id(), stream.epoch(),
+        core::Error(core::ErrorCode::kOutOfRange,
+                    "stream '" + stream.id() + "' has ended and is forgotten; its last frames were not read in time"),
+        reader.get());
+    count(*reader);
+    let_next_life_go(stream);
+    return true;
+  });
+}
+
 void ManyStreams::follow_newcomers() {
   const core::Clock& clock = parts_.environment.clock();
   const std::int64_t until_ns = clock.mono_ns() + kFollowNs;

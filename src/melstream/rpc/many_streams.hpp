@@ -20,7 +20,7 @@ class ManyStreams final : public ResponseSource {
   /// Throws Error as Subscribe documents; what is wrong with one stream is told by fill().
   ManyStreams(const ReaderParts& parts, const FeatureChoice& features, const v1::SubscribeConfig& config);
 
-  void look() override { newcomers_.look(); }
+  void look() override;
   State fill(std::int64_t now_mono_ns, WireMessage& out) override;
   std::size_t most_bytes() const override { return kFullBytes + most_response_bytes(features_, options_); }
   SourceView view() const override;
@@ -33,6 +33,8 @@ class ManyStreams final : public ResponseSource {
 
   void resume(const v1::SubscribeConfig& config);
   void follow_newcomers();
+  /// Lets go of streams that have ended and are forgotten, so that a reader that takes nothing keeps nothing alive.
+  void drop_forgotten();
   void follow(pipeline::SubscriptionOptions options, std::shared_ptr<pipeline::Stream> stream, float running_max);
   /// Tells all of one stream, or until the message is full. False: its reader is done with.
   bool tell(StreamReader& reader, std::int64_t now_mono_ns, WireMessage& out);
@@ -47,6 +49,7 @@ class ManyStreams final : public ResponseSource {
   const pipeline::SubscriptionOptions options_;
   Newcomers newcomers_;
   Readers readers_;
+  std::uint64_t dropped_generation_ = 0;              ///< of the registry, when drop_forgotten() last looked
   std::size_t next_ = 0;                              ///< where the next message begins, so that each has its turn
   std::map<std::string, std::uint64_t> newest_;       ///< epoch that is followed last of each id
   std::map<std::uint64_t, std::uint64_t> waits_for_;  ///< epochs that are told once the life before is told to its end

@@ -184,10 +184,7 @@ void SubscribeCall::check_config_timeout(std::int64_t now_mono_ns) {
 void SubscribeCall::deliver(std::int64_t now_mono_ns) {
   if (!parts_.budget.has_room(source_->most_bytes())) return;
   // Also a reader that is held back hears each second that it is not forgotten, and may acknowledge.
-  if (const auto since = credit_.held_back_since_mono_ns(now_mono_ns)) {
-    check_held_back(now_mono_ns - *since);
-    return beat(now_mono_ns);
-  }
+  if (!credit_.allows(now_mono_ns)) return beat(now_mono_ns);
   const ResponseSource::State state = source_->fill(now_mono_ns, *message_);
   has_more_ = state == ResponseSource::State::kMore;
   if (message_->empty()) {
@@ -198,14 +195,6 @@ void SubscribeCall::deliver(std::int64_t now_mono_ns) {
   const bool is_last = state == ResponseSource::State::kOver;
   if (is_last) let_go();
   write(*message_, is_last, now_mono_ns);
-}
-
-void SubscribeCall::check_held_back(std::int64_t held_back_ns) const {
-  const double history_s = parts_.environment().registry().options().history_s;
-  if (static_cast<double>(held_back_ns) <= history_s * core::kNsPerSecond) return;
-  throw core::Error(core::ErrorCode::kResourceExhausted,
-                    "nothing was acknowledged for longer than the history reaches; subscribe again, with the last "
-                    "resume_token for what is still held");
 }
 
 void SubscribeCall::beat(std::int64_t now_mono_ns) {

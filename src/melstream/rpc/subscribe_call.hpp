@@ -72,8 +72,6 @@ class SubscribeCall {
   void subscribe(const v1::SubscribeConfig& config);
   void pump(std::int64_t now_mono_ns);
   void deliver(std::int64_t now_mono_ns);
-  /// Throws Error for a reader that was held back for so long that nothing is left of what it waits for.
-  void check_held_back(std::int64_t held_back_ns) const;
   /// A heartbeat, if nothing else was told for a second.
   void beat(std::int64_t now_mono_ns);
   void write(WireMessage& message, bool is_last, std::int64_t now_mono_ns);
