@@ -104,7 +104,8 @@ class BlockEncoderTest : public ::testing::Test {
   /// As the history shows them: in two pieces where its ring wraps.
   static pipeline::RowView view_of(const pipeline::RowBatch& rows, std::size_t n_first) {
     pipeline::RowView view;
-    static_cast<pipeline::RowRange&>(view) = rows;
+    const pipeline::RowRange& range = rows;
+    static_cast<pipeline::RowRange&>(view) = range;
     const std::span<const float> values = rows.values;
     const std::span<const pipeline::RowInfo> infos = rows.infos;
     view.values = {values.first(n_first * 80), values.subspan(n_first * 80)};

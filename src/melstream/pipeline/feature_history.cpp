@@ -19,7 +19,8 @@ std::int64_t row_position(const engine::RowGeometry& geometry, std::int64_t row)
 }  // namespace
 
 void RowBatch::take(const RowView& view) {
-  static_cast<RowRange&>(*this) = view;
+  const RowRange& range = view;
+  static_cast<RowRange&>(*this) = range;
   values.clear();
   infos.clear();
   for (const auto part : view.values) values.insert(values.end(), part.begin(), part.end());

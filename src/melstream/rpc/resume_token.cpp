@@ -53,10 +53,10 @@ struct ResumeTokens::Mac {
   using Tag = std::array<unsigned char, EVP_MAX_MD_SIZE>;
 
   struct FreeMac {
-    void operator()(EVP_MAC* mac) const noexcept { EVP_MAC_free(mac); }
+    void operator()(EVP_MAC* one) const noexcept { EVP_MAC_free(one); }
   };
   struct FreeContext {
-    void operator()(EVP_MAC_CTX* context) const noexcept { EVP_MAC_CTX_free(context); }
+    void operator()(EVP_MAC_CTX* one) const noexcept { EVP_MAC_CTX_free(one); }
   };
 
   Mac() : algorithm(EVP_MAC_fetch(nullptr, "HMAC", nullptr)), context(EVP_MAC_CTX_new(algorithm.get())) {
