@@ -22,6 +22,7 @@ bool cut_block(v1::FeatureBlock& block, std::int64_t n_frames) {
   const std::size_t frame_bytes = block.values().size() / static_cast<std::size_t>(block.frame_count());
   block.mutable_values()->resize(frame_bytes * static_cast<std::size_t>(n_frames));
   block.set_frame_count(static_cast<std::int32_t>(n_frames));
+  block.clear_resume_token();  // it leads behind what was cut off
   return true;
 }
 
@@ -148,7 +149,6 @@ bool SubscriptionSession::take(v1::SubscribeResponse& response) {
   const bool is_new = positions_.admit(response);
   totals_.set_duplicates(positions_.n_duplicates());
   if (!is_new) return true;
-  // Right behind a block that is cut there is no token.
   const bool cut = response.has_block() && options_.n_frames > 0 &&
                    cut_block(*response.mutable_block(), options_.n_frames - totals_.frames());
   // Of many streams this one is no longer followed; by another call it can be.
