@@ -8,7 +8,7 @@ import numpy
 import harness
 import history as model
 import pcm
-import validator
+from tracks import is_whole, losses_by_epoch, rows_of, segments_of
 
 # Segments of one life that are computed; of more, some from everywhere.
 MAX_SEGMENTS = 40
@@ -22,7 +22,7 @@ def crcs(rows, element_type):
 
 def can_be_made(life, tracks):
     """Whether each timeline sample's value is known."""
-    return life is not None and (life.kind != "rtp" or any(validator.is_whole(track) for track in tracks))
+    return life is not None and (life.kind != "rtp" or any(is_whole(track) for track in tracks))
 
 
 def compute(history, daemon):
@@ -32,7 +32,7 @@ def compute(history, daemon):
         by_epoch.setdefault(track.epoch, []).append(track)
         if track.session.features()[2] == "none":
             by_key.setdefault((track.epoch, track.session.features()), []).append(track)
-    losses = validator.losses_by_epoch(history)
+    losses = losses_by_epoch(history)
     made = {}
     reference = {}
     for (epoch, features), tracks in by_key.items():
@@ -40,9 +40,9 @@ def compute(history, daemon):
         if not can_be_made(life, by_epoch[epoch]):
             continue
         front_end, smoothing, _, element_type = features
-        rows = validator.rows_of(tracks[0])
+        rows = rows_of(tracks[0])
         expected = reference.setdefault((epoch, features), {})
-        segments = validator.segments_of(history, epoch, losses)
+        segments = segments_of(history, epoch, losses)
         for begin, end in segments[::-1][::-(-len(segments) // MAX_SEGMENTS)]:
             key = (life.pcm_seed, begin, life.n_sent if end is None else end, front_end, smoothing)
             if key not in made:
