@@ -315,6 +315,23 @@ void add_checks(CLI::App& app, VerifyOptions& verify, CompareOptions& compare, A
   command->callback([&] { action = [&] { return run_compare(compare); }; });
 }
 
+void add_doctor(CLI::App& app, DoctorOptions& options, Action& action) {
+  auto* command = app.add_subcommand("doctor", "Which front end a model wants");
+  command
+      ->add_option("--model", options.model,
+                   "Folder or file of a model: Hugging Face, NeMo, sherpa-onnx, FunASR, Kaldi")
+      ->required();
+  auto* write = command->add_option("--write", options.write_path,
+                                    "A new file for the [[front_end]] that fits the model, if none is served");
+  command->add_option("--name", options.name, "Name of that front end; default: the model's folder")->needs(write);
+  add_common(*command, options.common);
+  command->footer(
+      "Exit status: 0 a served front end fits, or it was written; 1 none fits; 66 the model cannot be read; 69 no "
+      "daemon "
+      "to compare with.\nExample:\n  melstream doctor --model models/whisper-tiny");
+  command->callback([&] { action = [&] { return run_doctor_model(options); }; });
+}
+
 /// For an option that does not exist: the one that was likely meant.
 std::string hint_for(const CLI::App& app) {
   const auto chosen = app.get_subcommands();
@@ -397,6 +414,7 @@ int run_command_line(int argc, char** argv) {
   ViewOptions view;
   VerifyOptions verify;
   CompareOptions compare;
+  DoctorOptions doctor;
   add_extract(app, extract, action);
   add_push(app, push, action);
   add_subscribe(app, subscribe, action);
@@ -407,6 +425,7 @@ int run_command_line(int argc, char** argv) {
   add_sources(app, open, close, sources, devices, action);
   add_view(app, view, action);
   add_checks(app, verify, compare, action);
+  add_doctor(app, doctor, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {

@@ -168,6 +168,13 @@ struct CompareOptions {
   std::string golden_folder;
 };
 
+struct DoctorOptions {
+  CommonOptions common;
+  std::string model;       ///< a model's folder or file: then only that is looked at
+  std::string write_path;  ///< of a new file for the front end that fits the model
+  std::string name;        ///< of that front end
+};
+
 ExitCode run_extract(const ExtractOptions& options);
 ExitCode run_push(const PushOptions& options);
 ExitCode run_subscribe(const SubscribeOptions& options);
@@ -185,5 +192,6 @@ ExitCode run_info(const CommonOptions& options);
 ExitCode run_view(const ViewOptions& options);
 ExitCode run_verify(const VerifyOptions& options);
 ExitCode run_compare(const CompareOptions& options);
+ExitCode run_doctor_model(const DoctorOptions& options);
 
 }  // namespace melstream::client

@@ -47,11 +47,13 @@ RULES = {
         ["wire", "grpc", "protobuf", "boost", "tomlplusplus", "cli11", "spdlog", "prometheus"],
     ),
     "client": ([], ["wire", "grpc", "protobuf", "cli11", "sndfile"]),
+    "client/doctor": (["client"], ["wire", "protobuf", "json", "yaml", "archive"]),
 }
 
 # Include prefixes of each third party. "wire" is what protoc makes of proto/.
 THIRD_PARTY = {
     "alsa": ["alsa/"],
+    "archive": ["archive.h", "archive_entry.h"],
     "wire": ["melstream/v1/"],
     "boost": ["boost/"],
     "cli11": ["CLI/"],
@@ -68,6 +70,7 @@ THIRD_PARTY = {
     "soxr": ["soxr.h"],
     "spdlog": ["spdlog/", "fmt/"],
     "tomlplusplus": ["toml++/", "toml.hpp"],
+    "yaml": ["yaml-cpp/"],
 }
 
 STANDARD_HEADER = re.compile(r"^[a-z_0-9]+$")
