@@ -40,6 +40,18 @@ elseif(MELSTREAM_SANITIZER STREQUAL "thread")
   target_link_options(melstream_flags INTERFACE -fsanitize=thread)
 endif()
 
+# What is shipped is hardened, generated code as well: bounds are checked where the size is known, the stack is probed, the
+# program is at a random place, and its tables of functions are read-only. tests/packaging checks the outcome.
+if(MELSTREAM_SANITIZER STREQUAL "none")
+  include(CheckPIESupported)
+  check_pie_supported(LANGUAGES CXX)
+  add_compile_options($<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>>:-U_FORTIFY_SOURCE$<SEMICOLON>-D_FORTIFY_SOURCE=3$<SEMICOLON>-fstack-protector-strong$<SEMICOLON>-fstack-clash-protection>)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|i.86")
+    add_compile_options($<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CONFIG:Release>>:-fcf-protection=full>)
+  endif()
+  add_link_options(-Wl,-z,relro,-z,now)
+endif()
+
 if(MELSTREAM_FUZZER)
   target_compile_options(melstream_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
