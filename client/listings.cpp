@@ -43,6 +43,24 @@ std::string front_end_json(const v1::FrontEndInfo& info) {
   return json.text();
 }
 
+std::string megabytes(std::int64_t bytes) { return fixed_number(static_cast<double>(bytes) / 1e6, 0); }
+
+std::string load_json(const v1::ServerLoad& load) {
+  JsonObject threads;
+  for (const auto& thread : load.threads()) threads.add(thread.name(), thread.cpu_seconds());
+  JsonObject json;
+  json.add("uptime_seconds", load.uptime_seconds()).add("cpu_seconds", load.cpu_seconds());
+  json.add_json("threads_cpu_seconds", threads.text()).add("processors", std::int64_t{load.processors()});
+  json.add("resident_bytes", std::int64_t{load.resident_bytes()});
+  json.add("resident_bytes_peak", std::int64_t{load.resident_bytes_peak()});
+  json.add("tick_busy_ns", std::int64_t{load.tick_busy_ns()})
+      .add("engine_busy_ns", std::int64_t{load.engine_busy_ns()});
+  json.add("late_ticks", std::int64_t{load.late_ticks()});
+  json.add("frames_delivered", std::int64_t{load.frames_delivered()});
+  json.add("frames_gapped", std::int64_t{load.frames_gapped()});
+  return json.text();
+}
+
 }  // namespace
 
 ExitCode run_streams(const StreamsOptions& options) {
@@ -123,6 +141,7 @@ ExitCode run_info(const CommonOptions& options) {
     json.add("queued_bytes", std::int64_t{info.queued_bytes()});
     json.add("queued_bytes_peak", std::int64_t{info.queued_bytes_peak()});
     json.add("queued_bytes_limit", std::int64_t{info.queued_bytes_limit()});
+    json.add_json("load", load_json(info.load()));
     std::printf("%s\n", json.text().c_str());
     return ExitCode::kOk;
   }
@@ -141,6 +160,10 @@ ExitCode run_info(const CommonOptions& options) {
               static_cast<long long>(info.ticks()), static_cast<long long>(info.frames_computed()));
   std::printf("streams        %d of %d, %d subscriptions, %s s of history\n", info.stream_count(), info.max_streams(),
               info.subscription_count(), fixed_number(info.history_seconds(), 0).c_str());
+  std::printf("process        %s s of %d processor%s, %s MB in RAM, at most %s so far\n",
+              fixed_number(info.load().cpu_seconds(), 1).c_str(), info.load().processors(),
+              info.load().processors() == 1 ? "" : "s", megabytes(info.load().resident_bytes()).c_str(),
+              megabytes(info.load().resident_bytes_peak()).c_str());
   std::printf("queued         %lld bytes for subscribers, at most %lld so far, never over %lld\n",
               static_cast<long long>(info.queued_bytes()), static_cast<long long>(info.queued_bytes_peak()),
               static_cast<long long>(info.queued_bytes_limit()));

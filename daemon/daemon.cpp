@@ -139,7 +139,7 @@ Daemon::Daemon(const Config& config, const Plan& plan, const Log& log, Wakeup& t
       server_(server_options(config),
               {registry_, windows_, audio::make_ingest_factory(clock_),
                [this](int rate_hz) { return resampler_delays_.of(rate_hz); }, [this] { return engine_.status(); },
-               window_engine_info_, [this] { bell_.ring(); }, &sources_}),
+               window_engine_info_, [this] { bell_.ring(); }, &sources_, [this] { return process_.load(); }}),
       tick_thread_(
           tick_loop_, clock_, tick_options(config).period_ns, registry_.counters(), [this] { server_.on_tick(); },
           [this, &trouble](std::exception_ptr failure) {

@@ -31,6 +31,7 @@
 #include "daemon/exit_codes.hpp"
 #include "daemon/log.hpp"
 #include "daemon/plan.hpp"
+#include "daemon/process_load.hpp"
 #include "daemon/signals.hpp"
 
 namespace melstream::daemon {
@@ -105,6 +106,7 @@ class Daemon {
  private:
   // In order of dependence: each stands on those above it. The last goes first, so threads stop before what they use.
   const core::SystemClock clock_;
+  ProcessMeter process_;
   const engine::FrontEndCatalog catalog_;
   SlabNotice slabs_;
   core::HostArena arena_;

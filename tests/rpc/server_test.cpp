@@ -85,6 +85,12 @@ TEST_F(WholeServerTest, ListsStreams) {
   EXPECT_EQ(server_info.subscription_count(), 1);
   EXPECT_EQ(server_info.engine().backend(), "cpu");
   EXPECT_GT(server_info.frames_computed(), 0);
+  // Counted at the end of a pass, which may come after its rows.
+  EXPECT_TRUE(eventually([&] { return info().load().engine_busy_ns() > 0; }));
+  const v1::ServerLoad load = info().load();
+  EXPECT_GT(load.tick_busy_ns(), load.engine_busy_ns());
+  EXPECT_GT(load.frames_delivered(), 0);
+  EXPECT_EQ(load.cpu_seconds(), 0);  // nobody was given who knows
   EXPECT_EQ(server_info.streams_shed(), 0);
   EXPECT_EQ(server_info.frames_shed(), 0);
   registry().counters().frames_shed = 4711;

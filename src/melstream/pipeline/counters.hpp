@@ -10,6 +10,8 @@ namespace melstream::pipeline {
 struct Counters {
   std::atomic<std::int64_t> ticks{0};             ///< writer: tick thread
   std::atomic<std::int64_t> late_ticks{0};        ///< ticks that began over one period late; writer: tick thread
+  std::atomic<std::int64_t> tick_busy_ns{0};      ///< in passes, not waiting; writer: tick thread
+  std::atomic<std::int64_t> engine_busy_ns{0};    ///< of these, with a batch to compute; writer: tick thread
   std::atomic<std::int64_t> frames_computed{0};   ///< writer: tick thread
   std::atomic<std::int64_t> frames_shed{0};       ///< never computed, for overload; writer: tick thread
   std::atomic<std::int64_t> streams_shed{0};      ///< at present, for overload; writer: tick thread

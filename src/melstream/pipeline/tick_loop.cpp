@@ -67,6 +67,8 @@ bool TickLoop::run_once() {
   registry_.counters().frames_computed.fetch_add(pass_.n_rows, std::memory_order_relaxed);
   const std::int64_t busy_ns = pass_.now_ns - pass_.compute_ns;
   const std::int64_t other_ns = registry_.clock().mono_ns() - begin_ns - busy_ns;
+  registry_.counters().tick_busy_ns.fetch_add(busy_ns + other_ns, std::memory_order_relaxed);
+  if (pass_.n_frames > 0) registry_.counters().engine_busy_ns.fetch_add(busy_ns, std::memory_order_relaxed);
   if (pass_.n_frames > 0) load_control_.add_pass(pass_.n_frames, busy_ns, other_ns);
   return more;
 }

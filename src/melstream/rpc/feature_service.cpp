@@ -40,6 +40,28 @@ void set_front_end_info(const engine::FrontEnd& front_end, v1::FrontEndInfo& out
   out.add_normalizations(v1::NORMALIZATION_PER_FEATURE_WINDOW);
 }
 
+void set_process_load(const ProcessLoad& process, v1::ServerLoad& out) {
+  out.set_uptime_seconds(process.uptime_s);
+  out.set_cpu_seconds(process.cpu_s);
+  for (const ProcessLoad::Threads& same : process.threads) {
+    v1::ThreadLoad& thread = *out.add_threads();
+    thread.set_name(same.name);
+    thread.set_thread_count(same.n);
+    thread.set_cpu_seconds(same.cpu_s);
+  }
+  out.set_processors(process.n_processors);
+  out.set_resident_bytes(process.resident_bytes);
+  out.set_resident_bytes_peak(process.resident_bytes_peak);
+}
+
+void set_counted_load(const pipeline::Counters& counters, v1::ServerLoad& out) {
+  out.set_tick_busy_ns(counters.tick_busy_ns.load(std::memory_order_relaxed));
+  out.set_engine_busy_ns(counters.engine_busy_ns.load(std::memory_order_relaxed));
+  out.set_late_ticks(counters.late_ticks.load(std::memory_order_relaxed));
+  out.set_frames_delivered(counters.frames_delivered.load(std::memory_order_relaxed));
+  out.set_frames_gapped(counters.frames_gapped.load(std::memory_order_relaxed));
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* FeatureService::GetWindow(grpc::CallbackServerContext* context,
@@ -105,6 +127,10 @@ grpc::ServerUnaryReactor* FeatureService::GetServerInfo(grpc::CallbackServerCont
     response->set_draining(registry.draining());
     response->set_ticks(counters.ticks.load(std::memory_order_relaxed));
     response->set_frames_computed(counters.frames_computed.load(std::memory_order_relaxed));
+    if (environment_.parts.process_load) {
+      set_process_load(environment_.parts.process_load(), *response->mutable_load());
+    }
+    set_counted_load(counters, *response->mutable_load());
   });
 }
 

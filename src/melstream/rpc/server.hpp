@@ -40,6 +40,21 @@ struct EngineStatus {
   std::optional<std::string> loss;  ///< why the engine before it was lost
 };
 
+/// What the process takes of the machine.
+struct ProcessLoad {
+  struct Threads {
+    std::string name;
+    int n = 0;
+    double cpu_s = 0;  ///< of those that run now
+  };
+  double uptime_s = 0;  ///< when all else was looked at
+  double cpu_s = 0;     ///< of the whole process since its start
+  std::vector<Threads> threads;
+  int n_processors = 0;  ///< that it may run on
+  std::int64_t resident_bytes = 0;
+  std::int64_t resident_bytes_peak = 0;
+};
+
 /// What the server stands on. All references outlive it.
 struct ServerParts {
   pipeline::Registry& registry;
@@ -54,6 +69,8 @@ struct ServerParts {
   std::function<void()> poke;
   /// What AdminService shows and changes; null: it refuses.
   core::SourceControl* sources = nullptr;
+  /// Null: GetServerInfo tells nothing of it. Any thread.
+  std::function<ProcessLoad()> process_load;
 };
 
 /// Cannot listen: address in use, no permission, no such host. The message names the address and what to do.
