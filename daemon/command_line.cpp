@@ -17,6 +17,7 @@ std::vector<std::string> words(std::span<const std::string_view> views) { return
 
 constexpr const char* kFooter =
     "Without --config: /etc/melstream/melstream.toml if it exists, else the defaults (--print-config shows them).\n"
+    "SIGHUP reads the config again: limits, access, certificates, log level and sources change at once.\n"
     "SIGTERM and SIGINT drain: no new streams, subscribers read to their end. A second one stops at once.\n"
     "Exit status: 0 stopped, 64 usage, 66 config file missing, 69 engine unavailable, 70 internal error,\n"
     "71 cannot listen, 75 drain timed out, 77 permission, 78 config.";
@@ -35,6 +36,7 @@ std::variant<CommandLine, EarlyEnd> parse_command_line(std::vector<std::string> 
   app.add_flag("--list-targets", command.list_targets,
                "Print the CPU engine's instruction targets, best first, and exit");
   app.add_flag("--list-devices", command.list_devices, "Print the devices that mic: can name, and exit");
+  app.add_flag("--make-token", command.make_token, "Print a new bearer token for the file of auth.tokens, and exit");
   app.add_flag(kProbeDevices, command.probe_devices)->group("");  // hidden: for itself
   app.add_flag("--version", command.version, "Print version, commit, compiler and libraries, and exit");
   app.add_option("--log-level", command.log_level, "Overrides log.level")->check(CLI::IsMember(words(kLogLevels)));

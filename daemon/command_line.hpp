@@ -17,6 +17,7 @@ struct CommandLine {
   bool list_targets = false;
   bool list_devices = false;
   bool probe_devices = false;  ///< what the process is to do that lists devices for another
+  bool make_token = false;
   bool version = false;
   std::optional<std::string> log_level;   ///< above the config
   std::optional<std::string> log_format;  ///< above the config

@@ -6,18 +6,51 @@
 #include <string>
 #include <vector>
 
+#include "melstream/access/access_rules.hpp"
 #include "melstream/core/sources.hpp"
 
 namespace melstream::daemon {
 
 struct ServerConfig {
   std::string socket;  ///< path; empty: none
+  std::string publisher_socket;   ///< paths of sockets for one role each; empty: none
+  std::string subscriber_socket;
+  std::string admin_socket;
+  std::string socket_group;       ///< of the files of all sockets; empty: the process's
   std::vector<std::string> listen{"127.0.0.1:50071"};
+  std::vector<std::string> listen_tls;
   bool allow_insecure_bind = false;
   std::int64_t max_connections = 0;  ///< 0: what the limit of open files leaves
   double drain_timeout_s = 10.0;
   double publisher_idle_timeout_s = 30.0;
   bool operator==(const ServerConfig&) const = default;
+};
+
+/// 0: no limit.
+struct LimitsConfig {
+  std::int64_t calls_per_connection = 4096;
+  std::int64_t connections_per_address = 64;
+  double connections_per_second = 50.0;
+  std::int64_t connections_per_identity = 64;
+  std::int64_t streams_per_identity = 0;
+  std::int64_t subscriptions_per_identity = 1024;
+  double subscriptions_per_second = 200.0;
+  bool operator==(const LimitsConfig&) const = default;
+};
+
+/// Files; see access/certificates.hpp.
+struct TlsConfig {
+  std::string certificate;
+  std::string key;
+  std::string client_ca;
+  bool require_client_certificate = true;
+  bool operator==(const TlsConfig&) const = default;
+};
+
+struct AuthConfig {
+  std::string tokens;  ///< a file; empty: no tokens
+  std::vector<std::string> anonymous_roles{"publisher", "subscriber", "admin"};
+  bool operator==(const AuthConfig&) const = default;
 };
 
 struct EngineConfig {
@@ -73,6 +106,9 @@ struct FrontEndDefinition {
 
 struct Config {
   ServerConfig server;
+  LimitsConfig limits;
+  TlsConfig tls;
+  AuthConfig auth;
   EngineConfig engine;
   StreamConfig stream;
   FeaturesConfig features;
@@ -80,6 +116,7 @@ struct Config {
   LogConfig log;
   std::vector<FrontEndDefinition> front_ends;
   std::vector<core::SourceSpec> sources;
+  std::vector<access::Identity> identities;
   bool operator==(const Config&) const = default;
 };
 

@@ -8,6 +8,7 @@
 
 #include "melstream/engine/nearest.hpp"
 
+#include "daemon/identity_definitions.hpp"
 #include "daemon/source_definitions.hpp"
 
 namespace melstream::daemon {
@@ -125,20 +126,42 @@ constexpr std::string_view kBackends[] = {"auto", "cpu", "cuda"};
 constexpr std::string_view kWaits[] = {"sleep", "spin"};
 constexpr std::int64_t kMostAudioBytes = std::int64_t{1} << 40;
 constexpr double kDay = 86400.0;
+constexpr std::int64_t kMostCount = 1'000'000;
 
 std::vector<KeyRule> make_rules() {
   const std::span<const std::string_view> any{};
   const auto server = [](auto field) { return Place{&Config::server, field}; };
+  const auto limits = [](auto field) { return Place{&Config::limits, field}; };
+  const auto tls = [](auto field) { return Place{&Config::tls, field}; };
+  const auto auth = [](auto field) { return Place{&Config::auth, field}; };
   const auto engine = [](auto field) { return Place{&Config::engine, field}; };
   const auto stream = [](auto field) { return Place{&Config::stream, field}; };
   const auto log = [](auto field) { return Place{&Config::log, field}; };
   return {
       word("server", "socket", server(&ServerConfig::socket), any),
+      word("server", "publisher_socket", server(&ServerConfig::publisher_socket), any),
+      word("server", "subscriber_socket", server(&ServerConfig::subscriber_socket), any),
+      word("server", "admin_socket", server(&ServerConfig::admin_socket), any),
+      word("server", "socket_group", server(&ServerConfig::socket_group), any),
       text_list("server", "listen", server(&ServerConfig::listen)),
+      text_list("server", "listen_tls", server(&ServerConfig::listen_tls)),
       boolean("server", "allow_insecure_bind", server(&ServerConfig::allow_insecure_bind)),
       integer("server", "max_connections", server(&ServerConfig::max_connections), 0, 100'000),
       number("server", "drain_timeout_s", server(&ServerConfig::drain_timeout_s), 0, 600),
       number("server", "publisher_idle_timeout_s", server(&ServerConfig::publisher_idle_timeout_s), 0.1, kDay),
+      integer("limits", "calls_per_connection", limits(&LimitsConfig::calls_per_connection), 0, kMostCount),
+      integer("limits", "connections_per_address", limits(&LimitsConfig::connections_per_address), 0, kMostCount),
+      number("limits", "connections_per_second", limits(&LimitsConfig::connections_per_second), 0, kMostCount),
+      integer("limits", "connections_per_identity", limits(&LimitsConfig::connections_per_identity), 0, kMostCount),
+      integer("limits", "streams_per_identity", limits(&LimitsConfig::streams_per_identity), 0, kMostCount),
+      integer("limits", "subscriptions_per_identity", limits(&LimitsConfig::subscriptions_per_identity), 0, kMostCount),
+      number("limits", "subscriptions_per_second", limits(&LimitsConfig::subscriptions_per_second), 0, kMostCount),
+      word("tls", "certificate", tls(&TlsConfig::certificate), any),
+      word("tls", "key", tls(&TlsConfig::key), any),
+      word("tls", "client_ca", tls(&TlsConfig::client_ca), any),
+      boolean("tls", "require_client_certificate", tls(&TlsConfig::require_client_certificate)),
+      word("auth", "tokens", auth(&AuthConfig::tokens), any),
+      text_list("auth", "anonymous_roles", auth(&AuthConfig::anonymous_roles)),
       word("engine", "backend", engine(&EngineConfig::backend), kBackends),
       word("engine", "simd", engine(&EngineConfig::simd), any),
       integer("engine", "threads", engine(&EngineConfig::threads), 0, 256),
@@ -195,7 +218,7 @@ std::string to_toml(const Config& config) {
         "\n[[front_end]]\nname = " + toml_string(definition.name) + "\nbase = " + toml_string(definition.base) + "\n";
     for (const FrontEndField& field : definition.fields) text += field.key + " = " + field.literal + "\n";
   }
-  return text + sources_to_toml(config.sources);
+  return text + sources_to_toml(config.sources) + identities_to_toml(config.identities);
 }
 
 }  // namespace melstream::daemon

@@ -2,13 +2,13 @@
 #include "daemon/config_reader.hpp"
 
 #include <algorithm>
-#include <set>
 #include <span>
 #include <utility>
 
 #include "daemon/config_keys.hpp"
 #include "daemon/front_end_definitions.hpp"
-#include "daemon/listen_address.hpp"
+#include "daemon/identity_definitions.hpp"
+#include "daemon/listener_rules.hpp"
 #include "daemon/source_definitions.hpp"
 #include "daemon/toml_tree.hpp"
 
@@ -18,7 +18,7 @@ namespace {
 using Complaints = std::vector<Diagnostic>;
 using Names = std::vector<std::string_view>;
 
-constexpr std::string_view kTableArrays[] = {"front_end", "source"};
+constexpr std::string_view kTableArrays[] = {"front_end", "source", "identity"};
 
 std::string quoted(std::string_view name) { return std::string("'").append(name).append("'"); }
 
@@ -69,55 +69,11 @@ void read_sections(const TomlValue& root, Config& config, Complaints& complaints
   }
 }
 
-const TomlMember* find(const TomlValue& root, std::string_view section, std::string_view key) {
-  const TomlMember* member = root.find(section);
-  return member == nullptr ? nullptr : member->value.find(key);
-}
-
-void check_listen_element(const TomlValue& element, bool allow_insecure_bind, Complaints& complaints) {
-  if (element.kind != TomlValue::Kind::kString) return;  // its rule has complained
-  const std::string shown = "server.listen: " + toml_string(element.text);
-  try {
-    if (parse_listen_address(element.text).loopback || allow_insecure_bind) return;
-    complaints.push_back({element.at, shown +
-                                          " can be reached from other machines, without encryption or authentication: "
-                                          "use 127.0.0.1 or [::1], or set server.allow_insecure_bind = true"});
-  } catch (const core::Error& error) {
-    complaints.push_back({element.at, shown + " has " + error.what()});
-  }
-}
-
-void check_server(const TomlValue& root, const Config& config, Complaints& complaints) {
-  // sun_path of sockaddr_un, its final zero included (unix(7)).
-  constexpr std::size_t kMostSocketBytes = 108;
-  const TomlMember* socket = find(root, "server", "socket");
-  const Position socket_at = socket == nullptr ? Position{} : socket->value.at;
-  if (config.server.socket.size() >= kMostSocketBytes) {
-    complaints.push_back({socket_at, "server.socket: the path has " + std::to_string(config.server.socket.size()) +
-                                         " bytes, a unix socket's at most 107: choose a shorter one"});
-  }
-  if (config.server.socket.find('\0') != std::string::npos) {
-    complaints.push_back({socket_at, "server.socket: the path has a zero byte"});
-  }
-  const TomlMember* listen = find(root, "server", "listen");
-  if (listen == nullptr) return;
-  std::set<std::string_view> seen;
-  for (const TomlValue& element : listen->value.elements) {
-    check_listen_element(element, config.server.allow_insecure_bind, complaints);
-    if (element.kind == TomlValue::Kind::kString && !seen.insert(element.text).second) {
-      complaints.push_back({element.at, "server.listen: " + toml_string(element.text) + " is there twice"});
-    }
-  }
-  if (config.server.socket.empty() && listen->value.kind == TomlValue::Kind::kArray && listen->value.elements.empty()) {
-    complaints.push_back({listen->value.at, "server: neither a socket nor a listen address: nobody could connect"});
-  }
-}
-
 void check_engine(const TomlValue& root, const Config& config, const Surroundings& surroundings,
                   Complaints& complaints) {
   const std::string& simd = config.engine.simd;
   const auto& targets = surroundings.simd_targets;
-  const TomlMember* member = find(root, "engine", "simd");
+  const TomlMember* member = find_key(root, "engine", "simd");
   if (member == nullptr || simd == "auto" || std::find(targets.begin(), targets.end(), simd) != targets.end()) return;
   std::string accepted = "\"auto\" or a target of this build that this machine can run:";
   for (const std::string& target : targets) accepted.append(" ").append(toml_string(target));
@@ -127,7 +83,7 @@ void check_engine(const TomlValue& root, const Config& config, const Surrounding
 /// @param defined names of all [[front_end]] tables: those with mistakes have been told, and are not unknown.
 void check_always(const TomlValue& root, const engine::FrontEndCatalog& catalog,
                   const std::vector<std::string>& defined, Complaints& complaints) {
-  const TomlMember* always = find(root, "features", "always");
+  const TomlMember* always = find_key(root, "features", "always");
   if (always == nullptr) return;
   std::vector<std::string> seen;
   for (const TomlValue& element : always->value.elements) {
@@ -176,12 +132,14 @@ Config parse_config(std::string_view text, std::string_view file, const Surround
   config.server.socket = surroundings.socket;
   Complaints complaints;
   read_sections(root, config, complaints);
-  check_server(root, config, complaints);
+  check_listeners(root, config, complaints);
   check_engine(root, config, surroundings, complaints);
   engine::FrontEndCatalog catalog;
   std::vector<std::string> defined;
   config.front_ends = read_front_ends(root, catalog, defined, complaints);
   check_always(root, catalog, defined, complaints);
+  config.identities = read_identities(root, complaints);
+  check_access(root, config, complaints);
   config.sources = read_sources(root, config.server.allow_insecure_bind, complaints);
   if (!complaints.empty()) throw ConfigError(std::move(complaints), file, text);
   return config;

@@ -10,6 +10,7 @@
 
 #include "melstream/audio/ingest.hpp"
 
+#include "daemon/access_files.hpp"
 #include "daemon/config_reader.hpp"
 #include "daemon/devices.hpp"
 #include "daemon/source_kinds.hpp"
@@ -32,20 +33,34 @@ core::HostArena::Options arena_options(const Plan& plan) {
   return options;
 }
 
-rpc::ServerOptions server_options(const Config& config) {
+rpc::ConnectionLimits connection_limits(const Config& config) {
+  return {.max_connections = static_cast<int>(config.server.max_connections),
+          .max_per_address = static_cast<int>(config.limits.connections_per_address),
+          .new_per_second = config.limits.connections_per_second};
+}
+
+void log_refusal(const Log& log, const rpc::Refusal& refusal) {
+  log.event(LogLevel::kWarning, "call_refused",
+            {{"reason", std::string(refusal.reason)}, {"peer", refusal.peer}, {"error", refusal.message}});
+}
+
+rpc::ServerOptions server_options(const Config& config, const std::vector<PassedSocket>& passed) {
   rpc::ServerOptions options;
-  options.socket = config.server.socket;
-  options.listen = config.server.listen;
-  options.max_connections = static_cast<int>(config.server.max_connections);
+  options.listeners = make_listeners(config, passed);
+  options.connections = connection_limits(config);
+  options.max_calls_per_connection = static_cast<int>(config.limits.calls_per_connection);
+  options.access = access_rules(config);
+  options.certificates = tls_certificates(config);
+  options.require_client_certificate = config.tls.require_client_certificate;
   options.publisher_idle_timeout = milliseconds(config.server.publisher_idle_timeout_s);
   options.max_queued_bytes = config.memory.queued_bytes;
   options.version = version();
   options.build = build();
   options.tick_ms = static_cast<double>(config.engine.tick_ms);
   // /run is empty after a boot. The folder of the default place is ours to make; if that fails, binding says why.
-  if (options.socket == default_socket(nullptr)) {
+  if (config.server.socket == default_socket(nullptr)) {
     std::error_code ignored;
-    std::filesystem::create_directory(std::filesystem::path(options.socket).parent_path(), ignored);
+    std::filesystem::create_directory(std::filesystem::path(config.server.socket).parent_path(), ignored);
   }
   return options;
 }
@@ -118,7 +133,8 @@ void SlabNotice::on_slab(std::span<std::byte> slab) {
   }
 }
 
-Daemon::Daemon(const Config& config, const Plan& plan, const Log& log, Wakeup& trouble)
+Daemon::Daemon(const Config& config, const Plan& plan, const std::vector<PassedSocket>& passed, const Log& log,
+               Wakeup& trouble)
     : catalog_(make_catalog(config)),
       arena_(arena_options(plan), [this](std::span<std::byte> slab) { slabs_.on_slab(slab); }),
       engine_(take_engine(config, {catalog_, clock_, kLimits, [&trouble] { trouble.notify(); }}, log, slabs_)),
@@ -136,10 +152,11 @@ Daemon::Daemon(const Config& config, const Plan& plan, const Log& log, Wakeup& t
                 .microphones = microphones_.get(),
                 .allow_insecure_bind = config.server.allow_insecure_bind},
                clock_),
-      server_(server_options(config),
+      server_(server_options(config, passed),
               {registry_, windows_, audio::make_ingest_factory(clock_),
                [this](int rate_hz) { return resampler_delays_.of(rate_hz); }, [this] { return engine_.status(); },
-               window_engine_info_, [this] { bell_.ring(); }, &sources_, [this] { return process_.load(); }}),
+               window_engine_info_, [this] { bell_.ring(); }, &sources_, [this] { return process_.load(); },
+               [&log](const rpc::Refusal& refusal) { log_refusal(log, refusal); }}),
       tick_thread_(
           tick_loop_, clock_, tick_options(config).period_ns, registry_.counters(), [this] { server_.on_tick(); },
           [this, &trouble](std::exception_ptr failure) {
@@ -170,6 +187,11 @@ void Daemon::open_sources(const Config& config) {
 bool Daemon::drain(std::chrono::milliseconds patience) {
   sources_.end_all(core::EndReason::kShutdown);
   return server_.drain(patience);
+}
+
+void Daemon::set_access(const Config& config, access::AccessRules rules) {
+  server_.set_access(std::move(rules), anonymous_roles(config.auth));
+  server_.set_connection_limits(connection_limits(config));
 }
 
 std::exception_ptr Daemon::failure() const {

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "melstream/audio/mic/microphones.hpp"
@@ -29,6 +30,7 @@
 #include "daemon/config.hpp"
 #include "daemon/engine_choice.hpp"
 #include "daemon/exit_codes.hpp"
+#include "daemon/listeners.hpp"
 #include "daemon/log.hpp"
 #include "daemon/plan.hpp"
 #include "daemon/process_load.hpp"
@@ -82,9 +84,11 @@ class SourceError : public core::Error {
 
 class Daemon {
  public:
-  /// Serves from here on. @param trouble notified when the tick thread has ended or an engine was lost: failure() and
-  /// engine_status() say how. Log and wakeup outlive the daemon. Throws rpc::BindError, core::Error.
-  Daemon(const Config& config, const Plan& plan, const Log& log, Wakeup& trouble);
+  /// Serves from here on. @param passed sockets of the service manager. @param trouble notified when the tick thread has ended or an engine was lost: failure() and
+  /// engine_status() say how. Log and wakeup outlive the daemon. Throws rpc::BindError,
+  /// AccessFileError, core::Error.
+  Daemon(const Config& config, const Plan& plan, const std::vector<PassedSocket>& passed, const Log& log,
+         Wakeup& trouble);
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
   ~Daemon();
@@ -94,6 +98,10 @@ class Daemon {
   bool drain(std::chrono::milliseconds patience);
   /// Opens the sources of the config. Throws SourceError for the first that cannot be.
   void open_sources(const Config& config);
+  /// Of a new config: limits, anonymous roles; and the rules that go with it.
+  void set_access(const Config& config, access::AccessRules rules);
+  void set_certificates(access::Certificates certificates) { server_.set_certificates(std::move(certificates)); }
+  core::SourceControl& sources() noexcept { return sources_; }
   /// What ended the tick thread; null while it runs. Any thread.
   std::exception_ptr failure() const;
   /// Any thread.

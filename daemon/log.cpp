@@ -76,6 +76,8 @@ void Log::event(LogLevel level, std::string_view event, std::span<const LogField
   }
 }
 
+void Log::set_level(LogLevel level) const noexcept { logger_->set_level(to_spdlog(level)); }
+
 bool Log::enabled(LogLevel level) const noexcept { return logger_->should_log(to_spdlog(level)); }
 
 LogLevel parse_log_level(std::string_view word) noexcept {

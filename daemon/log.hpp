@@ -39,6 +39,8 @@ class Log {
     event(level, name, std::span(fields.begin(), fields.size()));
   }
   bool enabled(LogLevel level) const noexcept;
+  /// From now on. Any thread.
+  void set_level(LogLevel level) const noexcept;
 
  private:
   const LogFormat format_;

@@ -9,10 +9,12 @@
 #include <variant>
 #include <vector>
 
+#include "melstream/access/tokens.hpp"
 #include "melstream/audio/mic/microphones.hpp"
 #include "melstream/core/error.hpp"
 #include "melstream/engine/cpu/cpu_engine.hpp"
 
+#include "daemon/access_files.hpp"
 #include "daemon/available_memory.hpp"
 #include "daemon/command_line.hpp"
 #include "daemon/config.hpp"
@@ -51,8 +53,13 @@ ExitCode check_config(const CommandLine& command, const Config& config) {
   const std::string shown = path.empty() ? "the defaults" : path;
   try {
     const Plan plan = make_plan(config, make_catalog(config), available_memory_bytes(), lockable_memory_bytes());
+    static_cast<void>(access_rules(config));
+    static_cast<void>(tls_certificates(config));
     std::cout << "config: " << shown << ": good\n" << to_text(plan);
     return ExitCode::kOk;
+  } catch (const AccessFileError& error) {
+    std::cerr << shown << ": error: " << error.what() << "\n";
+    return error.exit_code();
   } catch (const core::Error& error) {
     std::cerr << shown << ": error: " << error.what() << "\n";
     return ExitCode::kConfig;
@@ -70,6 +77,10 @@ int execute(const CommandLine& command) {
     for (const std::string& target : engine::cpu::targets()) std::cout << target << "\n";
     return to_int(ExitCode::kOk);
   }
+  if (command.make_token) {
+    std::cout << access::make_token() << "\n";
+    return to_int(ExitCode::kOk);
+  }
   if (command.probe_devices) audio::run_portaudio_probe();
   if (command.list_devices) {
     std::cout << list_devices();
@@ -82,7 +93,7 @@ int execute(const CommandLine& command) {
     return to_int(ExitCode::kOk);
   }
   const Log log(parse_log_level(config.log.level), parse_log_format(config.log.format));
-  return to_int(run(config, log));
+  return to_int(run(config, [&command] { return effective_config(command); }, log));
 }
 
 }  // namespace

@@ -6,7 +6,10 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>  // sigabbrev_np (glibc 2.32)
+#include <cstdlib>
+#include <ctime>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
@@ -19,10 +22,13 @@
 
 #include "melstream/core/freed_memory.hpp"
 
+#include "daemon/access_files.hpp"
 #include "daemon/available_memory.hpp"
 #include "daemon/config_reader.hpp"
 #include "daemon/daemon.hpp"
+#include "daemon/listeners.hpp"
 #include "daemon/plan.hpp"
+#include "daemon/reload.hpp"
 #include "daemon/service_notice.hpp"
 #include "daemon/signals.hpp"
 #include "daemon/version.hpp"
@@ -61,7 +67,8 @@ class Drain {
 
 class Run {
  public:
-  Run(const Config& config, const Log& log) : config_(config), log_(log), grpc_log_(log) {}
+  Run(const Config& config, std::function<Config()> load, const Log& log)
+      : config_(config), load_(std::move(load)), log_(log), grpc_log_(log) {}
 
   ExitCode serve();
 
@@ -71,15 +78,18 @@ class Run {
   void tell_overload();
   void on_signal(int signal);
   void tell_engine_loss();
+  void reload();
   [[noreturn]] void leave_at_once(ExitCode exit_code, const std::string& why) const;
   ExitCode fail(const std::exception_ptr& failure) const;
 
-  const Config& config_;
+  const Config& config_;  ///< of the start; reloader_ has what is in effect
+  const std::function<Config()> load_;
   const Log& log_;
   Signals signals_;  // first: threads inherit the mask
   Wakeup wakeup_;
   GrpcLogGuard grpc_log_;
   std::optional<Daemon> daemon_;
+  std::optional<Reloader> reloader_;
   bool engine_loss_told_ = false;
   int drain_signal_ = 0;
   SteadyClock::time_point drain_began_;
@@ -96,6 +106,14 @@ void hide_memory() {
 #if !defined(__SANITIZE_ADDRESS__)  // LeakSanitizer needs ptrace at exit
   prctl(PR_SET_DUMPABLE, 0);
 #endif
+}
+
+/// Of the service manager; those that the daemon starts must not take them for theirs.
+std::vector<PassedSocket> inherited_sockets() {
+  std::vector<PassedSocket> sockets =
+      passed_sockets(std::getenv("LISTEN_PID"), std::getenv("LISTEN_FDS"), std::getenv("LISTEN_FDNAMES"), getpid());
+  for (const char* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) unsetenv(name);
+  return sockets;
 }
 
 std::string joined(const std::vector<std::string>& texts) {
@@ -133,7 +151,10 @@ ExitCode Run::serve() {
     return ExitCode::kConfig;
   }
   try {
-    daemon_.emplace(config_, *plan, log_, wakeup_);
+    daemon_.emplace(config_, *plan, inherited_sockets(), log_, wakeup_);
+  } catch (const AccessFileError& error) {
+    log_.event(LogLevel::kError, "cannot_start", {{"error", error.what()}});
+    return error.exit_code();
   } catch (const rpc::BindError& error) {
     log_.event(LogLevel::kError, "cannot_listen", {{"error", error.what()}});
     return error.code() == core::ErrorCode::kPermissionDenied ? ExitCode::kPermission : ExitCode::kCannotBind;
@@ -150,6 +171,7 @@ ExitCode Run::serve() {
   const std::string addresses = joined(daemon_->addresses());
   log_.event(LogLevel::kInfo, "listening", {{"addresses", addresses}});
   notify_service_manager("READY=1\nSTATUS=listening on " + addresses);
+  reloader_.emplace(config_, load_, *daemon_, log_);
   const ExitCode exit_code = loop();
   daemon_->log_totals(log_);
   drain_.reset();
@@ -166,11 +188,22 @@ ExitCode Run::loop() {
     wakeup_.clear();
     tell_overload();
     tell_engine_loss();
+    reloader_->look_at_certificates();
     if (const std::exception_ptr failure = daemon_->failure()) return fail(failure);
     while (const std::optional<int> signal = signals_.next()) on_signal(*signal);
     if (drain_ && drain_->done()) return drain_->complete() ? ExitCode::kOk : ExitCode::kDrainTimeout;
     if (drain_ && drain_->overdue()) leave_at_once(ExitCode::kDrainTimeout, "the drain does not end");
   }
+}
+
+/// Told in the way of Type=notify-reload, which older service managers ignore.
+void Run::reload() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  const std::int64_t now_us = std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1'000;
+  notify_service_manager("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(now_us));
+  reloader_->reload();
+  notify_service_manager("READY=1");
 }
 
 void Run::tell_engine_loss() {
@@ -206,8 +239,7 @@ void Run::tell_overload() {
 void Run::on_signal(int signal) {
   const std::string name = sigabbrev_np(signal);
   if (signal == SIGHUP) {
-    log_.event(LogLevel::kWarning, "reload_not_supported",
-               {{"signal", name}, {"remedy", "restart to read the config"}});
+    if (!drain_) reload();
     return;
   }
   if (drain_) {
@@ -217,7 +249,7 @@ void Run::on_signal(int signal) {
     leave_at_once(ExitCode::kDrainTimeout, "a second signal, " + name);
   }
   const auto patience =
-      std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(config_.server.drain_timeout_s));
+      std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(reloader_->config().server.drain_timeout_s));
   log_.event(LogLevel::kInfo, "draining", {{"signal", name}, {"at_most_ms", std::to_string(patience.count())}});
   notify_service_manager("STOPPING=1");
   drain_signal_ = signal;
@@ -247,6 +279,8 @@ ExitCode Run::fail(const std::exception_ptr& failure) const {
 
 }  // namespace
 
-ExitCode run(const Config& config, const Log& log) { return Run(config, log).serve(); }
+ExitCode run(const Config& config, std::function<Config()> load, const Log& log) {
+  return Run(config, std::move(load), log).serve();
+}
 
 }  // namespace melstream::daemon

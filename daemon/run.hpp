@@ -1,6 +1,8 @@
 // The life of the daemon from a good config to its exit. Main thread.
 #pragma once
 
+#include <functional>
+
 #include "daemon/config.hpp"
 #include "daemon/exit_codes.hpp"
 #include "daemon/log.hpp"
@@ -8,7 +10,8 @@
 namespace melstream::daemon {
 
 /// Serves until a signal or a failure ends it; logs what goes wrong. Call once, with no other thread running. A second
-/// signal and a drain that does not end leave the process at once.
-ExitCode run(const Config& config, const Log& log);
+/// signal and a drain that does not end leave the process at once. @param load reads the config again, for SIGHUP;
+/// throws ConfigError.
+ExitCode run(const Config& config, std::function<Config()> load, const Log& log);
 
 }  // namespace melstream::daemon

@@ -76,6 +76,11 @@ const TomlMember* TomlValue::find(std::string_view key) const noexcept {
   return it == members.end() ? nullptr : &*it;
 }
 
+const TomlMember* find_key(const TomlValue& root, std::string_view section, std::string_view key) noexcept {
+  const TomlMember* member = root.find(section);
+  return member == nullptr ? nullptr : member->value.find(key);
+}
+
 TomlValue parse_toml(std::string_view text) {
   if (const auto at = first_stray_character(text)) {
     throw TomlSyntaxError("a character beyond ASCII outside of quotes: put quotes around the text", *at);

@@ -59,6 +59,9 @@ class TomlSyntaxError : public core::Error {
 /// Throws TomlSyntaxError.
 TomlValue parse_toml(std::string_view text);
 
+/// The member *key* of the table *section* of the document; null if there is none.
+const TomlMember* find_key(const TomlValue& root, std::string_view section, std::string_view key) noexcept;
+
 /// A string as a TOML basic string, quotes included.
 std::string toml_string(std::string_view text);
 /// A number as TOML: the shortest text that reads back to the same value.

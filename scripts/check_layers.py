@@ -22,8 +22,10 @@ RULES = {
     "src/melstream/engine/cuda": (["src/melstream/core", "src/melstream/engine"], ["cuda"]),
     "src/melstream/audio": (["src/melstream/core"], ["portaudio", "alsa", "boost", "json", "soxr", "sndfile"]),
     "src/melstream/pipeline": (["src/melstream/core", "src/melstream/engine"], []),
+    "src/melstream/access": (["src/melstream/core"], ["openssl"]),
     "src/melstream/rpc": (
         [
+            "src/melstream/access",
             "src/melstream/core",
             "src/melstream/pipeline",
             # The definitions, not the computation.
@@ -41,6 +43,7 @@ RULES = {
             "src/melstream/engine/cpu",
             "src/melstream/engine/cuda",
             "src/melstream/audio",
+            "src/melstream/access",
             "src/melstream/pipeline",
             "src/melstream/rpc",
         ],

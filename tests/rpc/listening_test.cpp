@@ -9,6 +9,8 @@
 #include <thread>
 
 #include <sys/resource.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -23,6 +25,8 @@
 
 namespace melstream::rpc {
 namespace {
+
+using Admission = ConnectionTable::Admission;
 
 /// A descriptor that closes itself.
 class Fd {
@@ -108,6 +112,36 @@ TEST_F(ListeningTest, RefusesAPathThatAnotherDaemonAnswersOn) {
   connect_to(path_);  // the first is unharmed
 }
 
+TEST_F(ListeningTest, RefusesAFolderThatEverybodyCanWriteTo) {
+  const std::string folder = folder_ + "/open";
+  ASSERT_EQ(mkdir(folder.c_str(), 0700), 0);
+  ASSERT_EQ(chmod(folder.c_str(), 0777), 0);
+  const std::string error = error_of([&] { ListenSocket::unix_domain(folder + "/s.sock"); }, true);
+  EXPECT_NE(error.find("chmod o-w " + folder), std::string::npos) << error;
+  ASSERT_EQ(chmod(folder.c_str(), 01777), 0);  // as /tmp: nobody can replace another's file
+  ListenSocket::unix_domain(folder + "/s.sock");
+}
+
+TEST_F(ListeningTest, RefusesAGroupThatThereIsNot) {
+  const std::string error = error_of([&] { ListenSocket::unix_domain(path_, "no-such-group"); });
+  EXPECT_NE(error.find("no-such-group"), std::string::npos) << error;
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(ListeningTest, TakesASocketThatItInherits) {
+  const ListenSocket made = ListenSocket::unix_domain(path_);
+  {
+    const ListenSocket inherited = ListenSocket::inherited(dup(made.fd()));
+    EXPECT_EQ(inherited.address(), "unix:" + path_);
+    EXPECT_FALSE(inherited.is_tcp());
+    EXPECT_TRUE(inherited.is_local());
+  }
+  EXPECT_TRUE(std::filesystem::exists(path_));  // not ours to remove
+  Fd other(socket(AF_UNIX, SOCK_STREAM, 0));
+  EXPECT_NE(error_of([&] { ListenSocket::inherited(other.get()); }).find("does not listen"), std::string::npos);
+  EXPECT_NE(error_of([&] { ListenSocket::inherited(1000); }).find("LISTEN_FDS"), std::string::npos);
+}
+
 TEST_F(ListeningTest, RefusesPathsThatCannotBeSockets) {
   std::ofstream(path_) << "a file";
   EXPECT_NE(error_of([&] { ListenSocket::unix_domain(path_); }).find("no socket"), std::string::npos);
@@ -133,7 +167,7 @@ TEST_F(ListeningTest, RefusesAddressesThatAreNone) {
 }
 
 TEST(ConnectionTable, CountsWhatIsStillOpen) {
-  ConnectionTable table(2);
+  ConnectionTable table({.max_connections = 2});
   std::int64_t now = 1'000'000'000;
   const auto make = [] {
     int ends[2];
@@ -143,28 +177,76 @@ TEST(ConnectionTable, CountsWhatIsStillOpen) {
   auto first = make();
   auto second = make();
   auto third = make();
-  EXPECT_TRUE(table.add(first.first.get(), now));
-  EXPECT_TRUE(table.add(second.first.get(), now));
-  EXPECT_FALSE(table.add(third.first.get(), now += 1'000'000'000));
+  EXPECT_EQ(table.add(first.first.get(), "", now), Admission::kAdmitted);
+  EXPECT_EQ(table.add(second.first.get(), "", now), Admission::kAdmitted);
+  EXPECT_EQ(table.add(third.first.get(), "", now += 1'000'000'000), Admission::kTooMany);
   first.first.reset();
-  EXPECT_TRUE(table.add(third.first.get(), now += 1'000'000'000));
+  EXPECT_EQ(table.add(third.first.get(), "", now += 1'000'000'000), Admission::kAdmitted);
   EXPECT_EQ(table.count_live(), 2U);
   // The kernel gives the lowest free number: the one that the table still knows.
   const int number = second.first.get();
   second.first.reset();
   auto fourth = make();
   EXPECT_TRUE(fourth.first.get() == number || fourth.second.get() == number);
-  EXPECT_TRUE(table.add(number, now));
+  EXPECT_EQ(table.add(number, "", now), Admission::kAdmitted);
   EXPECT_EQ(table.count_live(), 2U);
 }
 
+TEST(ConnectionTable, LimitsWhatOneAddressHasAndHowFastItComes) {
+  ConnectionTable table({.max_connections = 100, .max_per_address = 2, .new_per_second = 2});
+  std::int64_t now = 1'000'000'000;
+  std::vector<std::pair<Fd, Fd>> pairs;
+  const auto come = [&](const char* address) {
+    int ends[2];
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    pairs.emplace_back(Fd(ends[0]), Fd(ends[1]));
+    return table.add(ends[0], address, now);
+  };
+  EXPECT_EQ(come("192.0.2.1"), Admission::kAdmitted);
+  EXPECT_EQ(come("192.0.2.1"), Admission::kAdmitted);
+  EXPECT_EQ(come("192.0.2.1"), Admission::kTooManyOfAddress);
+  EXPECT_EQ(come("192.0.2.2"), Admission::kAdmitted);
+  EXPECT_EQ(come(""), Admission::kAdmitted);
+  EXPECT_EQ(come("192.0.2.1"), Admission::kTooManyOfAddress);
+  EXPECT_EQ(come("192.0.2.1"), Admission::kTooFast);  // the fifth of a burst of four
+  now += 1'000'000'000;
+  pairs[0].first.reset();
+  EXPECT_EQ(come("192.0.2.1"), Admission::kAdmitted);
+  table.set_limits({.max_connections = 100, .max_per_address = 3});
+  EXPECT_EQ(come("192.0.2.1"), Admission::kAdmitted);
+  EXPECT_EQ(come("192.0.2.1"), Admission::kTooManyOfAddress);
+}
+
+TEST(ConnectionTable, TellsOtherMachinesFromThisOne) {
+  const auto v4 = [](const char* text) {
+    sockaddr_storage storage{};
+    auto& address = reinterpret_cast<sockaddr_in&>(storage);
+    address.sin_family = AF_INET;
+    inet_pton(AF_INET, text, &address.sin_addr);
+    return foreign_address(storage);
+  };
+  const auto v6 = [](const char* text) {
+    sockaddr_storage storage{};
+    auto& address = reinterpret_cast<sockaddr_in6&>(storage);
+    address.sin6_family = AF_INET6;
+    inet_pton(AF_INET6, text, &address.sin6_addr);
+    return foreign_address(storage);
+  };
+  EXPECT_EQ(v4("127.0.0.2"), "");
+  EXPECT_EQ(v4("192.0.2.7"), "192.0.2.7");
+  EXPECT_EQ(v6("::1"), "");
+  EXPECT_EQ(v6("2001:db8:1:2:3:4:5:6"), v6("2001:db8:1:2::1"));
+  EXPECT_NE(v6("2001:db8:1:2::1"), v6("2001:db8:1:3::1"));
+  EXPECT_EQ(foreign_address({}), "");
+}
+
 TEST(ConnectionTable, KnowsWhatAPeerHasNotRead) {
-  ConnectionTable table(2);
+  ConnectionTable table({.max_connections = 2});
   int ends[2];
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
   Fd ours(ends[0]);
   const Fd theirs(ends[1]);
-  ASSERT_TRUE(table.add(ours.get(), 0));
+  ASSERT_EQ(table.add(ours.get(), "", 0), Admission::kAdmitted);
   EXPECT_TRUE(table.all_taken());
   ASSERT_EQ(write(ours.get(), "ab", 2), 2);
   EXPECT_FALSE(table.all_taken());
@@ -179,12 +261,12 @@ TEST(ConnectionTable, KnowsWhatAPeerHasNotRead) {
 }
 
 TEST(ConnectionTable, CutsConnections) {
-  ConnectionTable table(2);
+  ConnectionTable table({.max_connections = 2});
   int ends[2];
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
   const Fd ours(ends[0]);
   const Fd theirs(ends[1]);
-  ASSERT_TRUE(table.add(ours.get(), 0));
+  ASSERT_EQ(table.add(ours.get(), "", 0), Admission::kAdmitted);
   table.cut_all();
   char byte = 0;
   EXPECT_EQ(read(theirs.get(), &byte, 1), 0);  // the end, not a wait
@@ -204,9 +286,9 @@ TEST_F(ListeningTest, HandsDescriptorsOverAndClosesThoseBeyondTheLimit) {
   sockets.push_back(ListenSocket::unix_domain(path_));
   std::mutex mutex;
   std::vector<int> taken;
-  Acceptor acceptor(std::move(sockets), 2,
+  Acceptor acceptor(std::move(sockets), {.max_connections = 2},
                     {.hand_over =
-                         [&](int fd) {
+                         [&](std::size_t /*listener*/, int fd) {
                            const std::lock_guard lock(mutex);
                            taken.push_back(fd);
                          },
@@ -233,8 +315,8 @@ TEST_F(ListeningTest, TriesAgainOnceDescriptorsAreFree) {
   std::promise<void> held;
   std::promise<void> go_on;
   std::promise<int> taken;
-  Acceptor acceptor(std::move(sockets), 2,
-                    {.hand_over = [&](int fd) { taken.set_value(fd); },
+  Acceptor acceptor(std::move(sockets), {.max_connections = 2},
+                    {.hand_over = [&](std::size_t /*listener*/, int fd) { taken.set_value(fd); },
                      .on_wake =
                          [&] {
                            held.set_value();
@@ -262,7 +344,7 @@ TEST_F(ListeningTest, WaitsUntilPeersHaveReadAll) {
   std::vector<ListenSocket> sockets;
   sockets.push_back(ListenSocket::unix_domain(path_));
   std::promise<int> taken;
-  Acceptor acceptor(std::move(sockets), 2, {.hand_over = [&](int fd) { taken.set_value(fd); }, .on_wake = [] {}});
+  Acceptor acceptor(std::move(sockets), {.max_connections = 2}, {.hand_over = [&](std::size_t /*listener*/, int fd) { taken.set_value(fd); }, .on_wake = [] {}});
   const Fd client = connect_to(path_);
   const Fd ours(taken.get_future().get());
   const auto now = [] { return std::chrono::steady_clock::now(); };
@@ -283,8 +365,8 @@ TEST_F(ListeningTest, RelaysEveryWakeAndStopsAccepting) {
   std::promise<void> once;
   std::promise<void> again;
   int n = 0;  // accept thread
-  Acceptor acceptor(std::move(sockets), 2,
-                    {.hand_over = [](int fd) { close(fd); },
+  Acceptor acceptor(std::move(sockets), {.max_connections = 2},
+                    {.hand_over = [](std::size_t /*listener*/, int fd) { close(fd); },
                      .on_wake =
                          [&] {
                            ++n;

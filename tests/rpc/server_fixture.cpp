@@ -177,7 +177,7 @@ ServerTest::ServerTest(FixtureOptions options)
   windows_ = std::make_unique<pipeline::WindowReader>(engine::cpu::make_engine({}), engine::Limits{});
   loop_ = std::make_unique<pipeline::TickLoop>(*registry_, *engine_.engine,
                                                pipeline::TickOptions{.period_ns = kTickNs, .limits = {}});
-  options.server.socket = socket_path_;
+  options.server.listeners.push_back({.kind = rpc::ListenerSpec::Kind::kUnix, .address = socket_path_});
   if (!options.make_ingest) options.make_ingest = audio::make_ingest_factory(clock_);
   if (options.server.build.empty()) options.server.build = "0.0.0 test";
   server_ = std::make_unique<rpc::Server>(

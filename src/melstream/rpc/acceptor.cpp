@@ -44,24 +44,25 @@ int make_wake_fd() {
 struct Acceptor::State {
   /// Readiness of a listener; the ListenSocket keeps the descriptor.
   struct Listener {
-    Listener(asio::io_context& context, ListenSocket the_socket)
-        : socket(std::move(the_socket)), ready(context, socket.fd()), pause(context) {}
+    Listener(asio::io_context& context, std::size_t the_number, ListenSocket the_socket)
+        : number(the_number), socket(std::move(the_socket)), ready(context, socket.fd()), pause(context) {}
     ~Listener() { ready.release(); }
+    const std::size_t number;
     ListenSocket socket;
     Descriptor ready;
     asio::steady_timer pause;
   };
 
-  State(int max_connections, Hooks the_hooks)
+  State(const ConnectionLimits& limits, Hooks the_hooks)
       : hooks(std::move(the_hooks)),
-        connections(max_connections),
+        connections(limits),
         wake_event(context, make_wake_fd()),
         cut(context),
         look(context) {}
 
   void wait_for_connection(Listener& listener);
   void accept_all(Listener& listener);
-  void take(int fd, bool is_tcp);
+  void take(const Listener& listener, int fd, const sockaddr_storage& peer);
   void wait_for_wake();
   void tell_when_taken(std::chrono::steady_clock::time_point deadline, std::shared_ptr<std::promise<bool>> taken);
 
@@ -90,9 +91,12 @@ void Acceptor::State::wait_for_connection(Listener& listener) {
 
 void Acceptor::State::accept_all(Listener& listener) {
   for (int i = 0; i < kAcceptsAtOnce; ++i) {
-    const int fd = accept4(listener.socket.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    sockaddr_storage peer{};
+    socklen_t peer_size = sizeof(peer);
+    const int fd = accept4(listener.socket.fd(), reinterpret_cast<sockaddr*>(&peer), &peer_size,
+                           SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-      take(fd, listener.socket.is_tcp());
+      take(listener, fd, peer);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       // The connection stays in the kernel's queue; the socket stays readable, so waiting for that would spin.
       n_out_of_fds.fetch_add(1, std::memory_order_relaxed);
@@ -109,15 +113,15 @@ void Acceptor::State::accept_all(Listener& listener) {
   wait_for_connection(listener);
 }
 
-void Acceptor::State::take(int fd, bool is_tcp) {
-  if (!connections.add(fd, clock.mono_ns())) {
+void Acceptor::State::take(const Listener& listener, int fd, const sockaddr_storage& peer) {
+  if (connections.add(fd, foreign_address(peer), clock.mono_ns()) != ConnectionTable::Admission::kAdmitted) {
     n_refused.fetch_add(1, std::memory_order_relaxed);
     close(fd);
     return;
   }
   n_accepted.fetch_add(1, std::memory_order_relaxed);
-  set_connection_options(fd, is_tcp);
-  hooks.hand_over(fd);
+  set_connection_options(fd, listener.socket.is_tcp());
+  hooks.hand_over(listener.number, fd);
 }
 
 void Acceptor::State::tell_when_taken(std::chrono::steady_clock::time_point deadline,
@@ -144,10 +148,10 @@ void Acceptor::State::wait_for_wake() {
   });
 }
 
-Acceptor::Acceptor(std::vector<ListenSocket> listeners, int max_connections, Hooks hooks)
-    : state_(std::make_unique<State>(max_connections, std::move(hooks))) {
+Acceptor::Acceptor(std::vector<ListenSocket> listeners, const ConnectionLimits& limits, Hooks hooks)
+    : state_(std::make_unique<State>(limits, std::move(hooks))) {
   for (ListenSocket& socket : listeners) {
-    state_->listeners.emplace_back(state_->context, std::move(socket));
+    state_->listeners.emplace_back(state_->context, state_->listeners.size(), std::move(socket));
     state_->wait_for_connection(state_->listeners.back());
   }
   state_->wait_for_wake();
@@ -168,6 +172,10 @@ void Acceptor::stop() {
 void Acceptor::wake() noexcept {
   if (state_->wake_pending.exchange(true, std::memory_order_acq_rel)) return;
   eventfd_write(state_->wake_event.native_handle(), 1);
+}
+
+void Acceptor::set_limits(const ConnectionLimits& limits) {
+  asio::post(state_->context, [this, limits] { state_->connections.set_limits(limits); });
 }
 
 void Acceptor::stop_accepting() {

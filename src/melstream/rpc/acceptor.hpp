@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -15,18 +16,18 @@ namespace melstream::rpc {
 
 struct AcceptCounts {
   std::int64_t accepted = 0;
-  std::int64_t refused = 0;     ///< over the limit: accepted and closed at once
+  std::int64_t refused = 0;     ///< over a limit: accepted and closed at once
   std::int64_t out_of_fds = 0;  ///< accept() found no descriptor free, and was tried again 100 ms later
 };
 
 class Acceptor {
  public:
   struct Hooks {
-    std::function<void(int fd)> hand_over;  ///< takes the descriptor; accept thread
-    std::function<void()> on_wake;          ///< after wake(); accept thread
+    std::function<void(std::size_t listener, int fd)> hand_over;  ///< takes the descriptor; accept thread
+    std::function<void()> on_wake;                                ///< after wake(); accept thread
   };
 
-  Acceptor(std::vector<ListenSocket> listeners, int max_connections, Hooks hooks);
+  Acceptor(std::vector<ListenSocket> listeners, const ConnectionLimits& limits, Hooks hooks);
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
   /// As stop().
@@ -34,6 +35,8 @@ class Acceptor {
 
   /// Asks for on_wake; several before it runs become one. Any thread, never blocks, allocates nothing.
   void wake() noexcept;
+  /// For connections from now on. Any thread but the accept thread.
+  void set_limits(const ConnectionLimits& limits);
   /// Closes the listeners; returns once none accepts any more. Wakes go on. Not on the accept thread.
   void stop_accepting();
   /// Waits until peers have taken all that was written to their connections; over TCP, their kernels. False if some

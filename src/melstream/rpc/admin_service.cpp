@@ -6,6 +6,7 @@
 
 #include <grpcpp/server_context.h>
 
+#include "melstream/rpc/caller.hpp"
 #include "melstream/rpc/status.hpp"
 
 namespace melstream::rpc {
@@ -52,8 +53,9 @@ core::SourceSpec to_source_spec(const v1::SourceSpec& spec) {
 
 }  // namespace
 
-AdminService::AdminService(core::SourceControl* sources, Subscriptions subscriptions)
-    : sources_(sources),
+AdminService::AdminService(const Environment& environment, Subscriptions subscriptions)
+    : environment_(environment),
+      sources_(environment.parts.sources),
       subscriptions_(std::move(subscriptions)),
       worker_("ms-admin", {.on_wake = [this] { answer_all(); }, .on_period = {}}) {}
 
@@ -109,6 +111,12 @@ grpc::ServerUnaryReactor* AdminService::queue_about_sources(grpc::CallbackServer
 
 grpc::ServerUnaryReactor* AdminService::queue(grpc::CallbackServerContext& context, Answer answer) {
   grpc::ServerUnaryReactor* const reactor = context.DefaultReactor();
+  try {
+    admit(environment_, context, access::Access::Kind::kAdmin);
+  } catch (const std::exception& error) {
+    reactor->Finish(to_status(error));
+    return reactor;
+  }
   const std::lock_guard lock(mutex_);
   if (closed_) {
     reactor->Finish({grpc::StatusCode::UNAVAILABLE, "the daemon is shutting down; try again later"});

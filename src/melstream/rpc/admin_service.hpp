@@ -10,6 +10,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include "melstream/core/sources.hpp"
+#include "melstream/rpc/environment.hpp"
 #include "melstream/rpc/worker.hpp"
 #include "melstream/v1/admin_service.grpc.pb.h"
 
@@ -19,9 +20,9 @@ class AdminService final : public v1::AdminService::CallbackService {
  public:
   using Subscriptions = std::function<std::vector<v1::SubscriptionInfo>()>;
 
-  /// @param sources outlives the service; null: every call about sources is refused with FAILED_PRECONDITION.
-  /// @param subscriptions called on ms-admin, may wait for a tick.
-  AdminService(core::SourceControl* sources, Subscriptions subscriptions);
+  /// @param environment outlives the service; without sources, every call about sources is refused with
+  /// FAILED_PRECONDITION. @param subscriptions called on ms-admin, may wait for a tick.
+  AdminService(const Environment& environment, Subscriptions subscriptions);
 
   grpc::ServerUnaryReactor* OpenSource(grpc::CallbackServerContext* context, const v1::OpenSourceRequest* request,
                                        v1::OpenSourceResponse* response) override;
@@ -52,6 +53,7 @@ class AdminService final : public v1::AdminService::CallbackService {
   grpc::ServerUnaryReactor* queue_about_sources(grpc::CallbackServerContext& context, SourcesAnswer answer);
   void answer_all();
 
+  const Environment& environment_;
   core::SourceControl* const sources_;
   const Subscriptions subscriptions_;
   std::mutex mutex_;  // protects waiting_ and closed_

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "melstream/core/error.hpp"
+#include "melstream/rpc/caller.hpp"
 #include "melstream/rpc/status.hpp"
 
 namespace melstream::rpc {
@@ -17,12 +18,21 @@ using core::ErrorCode;
 AudioSession::AudioSession(const Environment& environment, Publishers& publishers)
     : environment_(environment), publishers_(publishers), heard_mono_ns_(environment.clock().mono_ns()) {}
 
-AudioSession* AudioSession::start(const Environment& environment, Publishers& publishers) {
+AudioSession* AudioSession::start(const Environment& environment, Publishers& publishers,
+                                  const grpc::CallbackServerContext& context) {
   const std::shared_ptr<AudioSession> session(new AudioSession(environment, publishers));
   session->self_ = session;
-  const bool added = publishers.add(session);
+  std::optional<grpc::Status> refusal;
+  try {
+    session->grant_ = admit(environment, context, access::Access::Kind::kPublish);
+  } catch (const std::exception& error) {
+    refusal = to_status(error);
+  }
+  const bool added = !refusal && publishers.add(session);
   const std::lock_guard lock(session->mutex_);
-  if (added) {
+  if (refusal) {
+    session->end(EndReason::kSourceLost, *refusal);
+  } else if (added) {
     session->read_next();
   } else {
     session->end(EndReason::kSourceLost, no_place_status(environment));
@@ -51,7 +61,7 @@ void AudioSession::OnReadDone(bool ok) {
 
 void AudioSession::open(const v1::AudioConfig& config) {
   auto audio = std::make_unique<PublishedAudio>(
-      environment_, choose_audio(config, environment_.parts.resampler_delay_ns), [weak = weak_from_this()] {
+      environment_, *grant_, choose_audio(config, environment_.parts.resampler_delay_ns), [weak = weak_from_this()] {
         if (const auto session = weak.lock()) session->taken_over();
       });
   const std::lock_guard lock(mutex_);
@@ -176,6 +186,7 @@ void AudioSession::shut_down() {
 
 void AudioSession::keep_house(std::int64_t now_mono_ns) {
   const std::lock_guard lock(mutex_);
+  if (grant_->revoked()) return end(EndReason::kSourceLost, revoked_status());
   if (blocked_) return;
   if (const auto status = idle_status(environment_, heard_mono_ns_, now_mono_ns)) end(EndReason::kSourceLost, *status);
 }

@@ -10,6 +10,7 @@
 
 #include <grpcpp/support/server_callback.h>
 
+#include "melstream/access/access.hpp"
 #include "melstream/rpc/environment.hpp"
 #include "melstream/rpc/published_audio.hpp"
 #include "melstream/rpc/publishers.hpp"
@@ -22,7 +23,8 @@ class AudioSession final : public grpc::ServerBidiReactor<v1::StreamAudioRequest
                            public std::enable_shared_from_this<AudioSession> {
  public:
   /// The reactor of a new call; it owns itself until OnDone(). All references outlive it.
-  static AudioSession* start(const Environment& environment, Publishers& publishers);
+  static AudioSession* start(const Environment& environment, Publishers& publishers,
+                             const grpc::CallbackServerContext& context);
 
   // Any thread.
   void resume() override;
@@ -59,6 +61,7 @@ class AudioSession final : public grpc::ServerBidiReactor<v1::StreamAudioRequest
 
   const Environment& environment_;
   Publishers& publishers_;
+  std::shared_ptr<access::Grant> grant_;  ///< null: refused; else as long as the call
   std::shared_ptr<AudioSession> self_;
 
   std::mutex mutex_;  // protects all below; request_ and response_ belong to gRPC while reading_ and writing_

@@ -5,6 +5,7 @@
 
 #include "melstream/core/error.hpp"
 #include "melstream/rpc/convert.hpp"
+#include "melstream/rpc/caller.hpp"
 #include "melstream/rpc/status.hpp"
 
 namespace melstream::rpc {
@@ -41,12 +42,21 @@ void check_size(const v1::StreamAudioBatchRequest& request) {
 
 }  // namespace
 
-BatchSession* BatchSession::start(const Environment& environment, Publishers& publishers) {
+BatchSession* BatchSession::start(const Environment& environment, Publishers& publishers,
+                                  const grpc::CallbackServerContext& context) {
   const std::shared_ptr<BatchSession> session(new BatchSession(environment, publishers));
   session->self_ = session;
-  const bool added = publishers.add(session);
+  std::optional<grpc::Status> refusal;
+  try {
+    session->grant_ = admit(environment, context, access::Access::Kind::kPublish);
+  } catch (const std::exception& error) {
+    refusal = to_status(error);
+  }
+  const bool added = !refusal && publishers.add(session);
   const std::lock_guard lock(session->mutex_);
-  if (added) {
+  if (refusal) {
+    session->end(EndReason::kSourceLost, *refusal);
+  } else if (added) {
     session->read_next();
   } else {
     session->end(EndReason::kSourceLost, no_place_status(environment));
@@ -117,7 +127,7 @@ void BatchSession::open(const v1::AudioConfig& config, const std::shared_ptr<Bat
                   "FAST is not for a batch, where one stream would hold up the others; publish it by StreamAudio",
                   "pacing");
     }
-    stream->audio = std::make_unique<PublishedAudio>(environment_, std::move(choice),
+    stream->audio = std::make_unique<PublishedAudio>(environment_, *grant_, std::move(choice),
                                                      [weak = weak_from_this(), weak_stream = std::weak_ptr(stream)] {
                                                        const auto session = weak.lock();
                                                        const auto taken = weak_stream.lock();
@@ -225,6 +235,7 @@ void BatchSession::end_if_complete() {
 void BatchSession::keep_house(std::int64_t now_mono_ns) {
   const std::lock_guard lock(mutex_);
   if (end_reason_) return;
+  if (grant_->revoked()) return end(EndReason::kSourceLost, revoked_status());
   std::vector<std::pair<BatchStream*, grpc::Status>> idle;
   for (const auto& [number, stream] : streams_) {
     if (stream->closing) continue;

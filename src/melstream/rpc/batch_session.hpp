@@ -12,6 +12,7 @@
 
 #include <grpcpp/support/server_callback.h>
 
+#include "melstream/access/access.hpp"
 #include "melstream/rpc/environment.hpp"
 #include "melstream/rpc/published_audio.hpp"
 #include "melstream/rpc/publishers.hpp"
@@ -24,7 +25,8 @@ class BatchSession final : public grpc::ServerBidiReactor<v1::StreamAudioBatchRe
                            public std::enable_shared_from_this<BatchSession> {
  public:
   /// The reactor of a new call; it owns itself until OnDone(). All references outlive it.
-  static BatchSession* start(const Environment& environment, Publishers& publishers);
+  static BatchSession* start(const Environment& environment, Publishers& publishers,
+                             const grpc::CallbackServerContext& context);
 
   // Any thread.
   void resume() override;
@@ -79,6 +81,7 @@ class BatchSession final : public grpc::ServerBidiReactor<v1::StreamAudioBatchRe
 
   const Environment& environment_;
   Publishers& publishers_;
+  std::shared_ptr<access::Grant> grant_;  ///< null: refused; else as long as the call
   std::shared_ptr<BatchSession> self_;
   std::uint32_t n_opens_ = 0;  ///< numbers used; reads alone, which are one at a time
 

@@ -1,8 +1,11 @@
 #include "melstream/rpc/connection_table.hpp"
 
 #include <algorithm>
+#include <array>
 
+#include <arpa/inet.h>
 #include <linux/sockios.h>  // SIOCOUTQ
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -19,6 +22,9 @@ constexpr rlim_t kLeast = 4;
 // A look at 1,024 descriptors takes 0.2 ms; a storm of refused connects must not turn that into a load.
 constexpr std::int64_t kLookAgainNs = 2'000'000;
 
+constexpr double kBurstSeconds = 2.0;
+constexpr std::size_t kManyPeers = 4'096;
+
 }  // namespace
 
 int default_max_connections() noexcept {
@@ -28,36 +34,82 @@ int default_max_connections() noexcept {
   return static_cast<int>(std::min(kMost, limit.rlim_cur - kReserved));
 }
 
+std::string foreign_address(const sockaddr_storage& peer) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (peer.ss_family == AF_INET) {
+    const in_addr address = reinterpret_cast<const sockaddr_in&>(peer).sin_addr;
+    if ((ntohl(address.s_addr) >> 24U) == 127U) return {};
+    return inet_ntop(AF_INET, &address, text.data(), text.size());
+  }
+  if (peer.ss_family != AF_INET6) return {};
+  in6_addr address = reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr;
+  if (IN6_IS_ADDR_LOOPBACK(&address)) return {};
+  std::fill(std::begin(address.s6_addr) + 8, std::end(address.s6_addr), std::uint8_t{0});
+  return inet_ntop(AF_INET6, &address, text.data(), text.size());
+}
+
+void ConnectionTable::set_limits(const ConnectionLimits& limits) {
+  if (limits.new_per_second != limits_.new_per_second) {
+    for (auto& [address, peer] : peers_) {
+      peer.rate = access::Rate(limits.new_per_second, limits.new_per_second * kBurstSeconds, looked_mono_ns_);
+    }
+  }
+  limits_ = limits;
+  max_ = static_cast<std::size_t>(limits.max_connections > 0 ? limits.max_connections : default_max_connections());
+}
+
 bool ConnectionTable::is_open(int fd, std::uint64_t inode) noexcept {
   struct stat info {};
   return fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode) && info.st_ino == inode;
 }
 
-bool ConnectionTable::add(int fd, std::int64_t now_mono_ns) {
+void ConnectionTable::free_slot(Slot& slot) noexcept {
+  slot.used = false;
+  --n_used_;
+  if (const auto peer = peers_.find(slot.address); peer != peers_.end()) --peer->second.n_open;
+}
+
+void ConnectionTable::look_again(std::int64_t now_mono_ns) noexcept {
+  if (now_mono_ns - looked_mono_ns_ < kLookAgainNs) return;
+  looked_mono_ns_ = now_mono_ns;
+  count_live();
+}
+
+ConnectionTable::Peer& ConnectionTable::peer_of(const std::string& address, std::int64_t now_mono_ns) {
+  if (const auto found = peers_.find(address); found != peers_.end()) return found->second;
+  if (peers_.size() >= kManyPeers) {
+    std::erase_if(peers_,
+                  [&](const auto& entry) { return entry.second.n_open == 0 && entry.second.rate.full(now_mono_ns); });
+  }
+  const access::Rate rate(limits_.new_per_second, limits_.new_per_second * kBurstSeconds, now_mono_ns);
+  return peers_.emplace(address, Peer{.rate = rate}).first->second;
+}
+
+ConnectionTable::Admission ConnectionTable::add(int fd, const std::string& address, std::int64_t now_mono_ns) {
   struct stat info {};
-  if (fstat(fd, &info) != 0) return false;
+  if (fstat(fd, &info) != 0) return Admission::kTooMany;
   const auto index = static_cast<std::size_t>(fd);
   if (index >= slots_.size()) slots_.resize(index + 1);
-  if (slots_[index].used) {
-    // The kernel gave the number again, so the connection that had it is gone.
-    slots_[index].used = false;
-    --n_used_;
+  // If the kernel gave the number again, the connection that had it is gone.
+  if (slots_[index].used) free_slot(slots_[index]);
+  if (n_used_ >= max_) look_again(now_mono_ns);
+  if (n_used_ >= max_) return Admission::kTooMany;
+  if (!address.empty()) {
+    Peer& peer = peer_of(address, now_mono_ns);
+    if (!peer.rate.take(now_mono_ns)) return Admission::kTooFast;
+    const bool limited = limits_.max_per_address > 0;
+    if (limited && peer.n_open >= limits_.max_per_address) look_again(now_mono_ns);
+    if (limited && peer.n_open >= limits_.max_per_address) return Admission::kTooManyOfAddress;
+    ++peer.n_open;
   }
-  if (n_used_ >= max_) {
-    if (now_mono_ns - looked_mono_ns_ < kLookAgainNs) return false;
-    looked_mono_ns_ = now_mono_ns;
-    if (count_live() >= max_) return false;
-  }
-  slots_[index] = {.inode = info.st_ino, .used = true};
+  slots_[index] = {.inode = info.st_ino, .used = true, .address = address};
   ++n_used_;
-  return true;
+  return Admission::kAdmitted;
 }
 
 std::size_t ConnectionTable::count_live() noexcept {
   for (std::size_t fd = 0; fd < slots_.size(); ++fd) {
-    if (!slots_[fd].used || is_open(static_cast<int>(fd), slots_[fd].inode)) continue;
-    slots_[fd].used = false;
-    --n_used_;
+    if (slots_[fd].used && !is_open(static_cast<int>(fd), slots_[fd].inode)) free_slot(slots_[fd]);
   }
   return n_used_;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "melstream/access/access.hpp"
 #include "melstream/rpc/server.hpp"
 
 namespace melstream::rpc {
@@ -11,6 +12,7 @@ struct Environment {
   ServerOptions options;
   ServerParts parts;
   std::int64_t start_wall_ns = 0;
+  access::Access* access = nullptr;  ///< judges callers; outlives this
 
   pipeline::Registry& registry() const noexcept { return parts.registry; }
   const core::Clock& clock() const noexcept { return parts.registry.clock(); }

@@ -2,6 +2,7 @@
 
 #include <exception>
 
+#include "melstream/rpc/caller.hpp"
 #include "melstream/rpc/convert.hpp"
 #include "melstream/rpc/status.hpp"
 #include "melstream/rpc/stream_selection.hpp"
@@ -79,7 +80,9 @@ grpc::ServerUnaryReactor* FeatureService::ListStreams(grpc::CallbackServerContex
                                                       const v1::ListStreamsRequest* request,
                                                       v1::ListStreamsResponse* response) {
   return answer(context, [&] {
-    const StreamSelection selection = request->has_streams() ? StreamSelection(request->streams()) : StreamSelection();
+    const auto grant = admit(environment_, *context, access::Access::Kind::kRead);
+    const StreamSelection selection =
+        request->has_streams() ? StreamSelection(request->streams(), grant) : StreamSelection(grant);
     for (const auto& stream : environment_.registry().all()) {
       if (selection.contains(*stream)) set_stream_info(stream->status(), *response->add_streams());
     }
@@ -87,14 +90,15 @@ grpc::ServerUnaryReactor* FeatureService::ListStreams(grpc::CallbackServerContex
 }
 
 grpc::ServerWriteReactor<v1::WatchStreamsResponse>* FeatureService::WatchStreams(
-    grpc::CallbackServerContext* /*context*/, const v1::WatchStreamsRequest* request) {
-  return watches_.start(*request);
+    grpc::CallbackServerContext* context, const v1::WatchStreamsRequest* request) {
+  return watches_.start(*context, *request);
 }
 
 grpc::ServerUnaryReactor* FeatureService::ListFrontEnds(grpc::CallbackServerContext* context,
                                                         const v1::ListFrontEndsRequest* /*request*/,
                                                         v1::ListFrontEndsResponse* response) {
   return answer(context, [&] {
+    const auto grant = admit(environment_, *context, access::Access::Kind::kAny);
     for (const auto& front_end : environment_.registry().catalog().all()) {
       set_front_end_info(*front_end, *response->add_front_ends());
     }
@@ -105,6 +109,7 @@ grpc::ServerUnaryReactor* FeatureService::GetServerInfo(grpc::CallbackServerCont
                                                         const v1::GetServerInfoRequest* /*request*/,
                                                         v1::GetServerInfoResponse* response) {
   return answer(context, [&] {
+    const auto grant = admit(environment_, *context, access::Access::Kind::kAny);
     pipeline::Registry& registry = environment_.registry();
     const pipeline::Counters& counters = registry.counters();
     response->set_version(environment_.options.version);

@@ -1,11 +1,14 @@
 #include "melstream/rpc/listen_socket.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
 #include <system_error>
 
 #include <arpa/inet.h>
+#include <fcntl.h>
+#include <grp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -86,10 +89,15 @@ HostPort split_address(const std::string& address) {
   return parts;
 }
 
-std::string bound_address(int fd) {
+sockaddr_storage bound_to(int fd) {
   sockaddr_storage storage{};
   socklen_t size = sizeof(storage);
   getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size);
+  return storage;
+}
+
+std::string text_of(const sockaddr_storage& storage) {
+  if (storage.ss_family == AF_UNIX) return std::string("unix:") + reinterpret_cast<const sockaddr_un&>(storage).sun_path;
   char text[INET6_ADDRSTRLEN] = {};
   if (storage.ss_family == AF_INET6) {
     const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
@@ -103,11 +111,77 @@ std::string bound_address(int fd) {
 
 void set_option(int fd, int level, int name, int value) noexcept { setsockopt(fd, level, name, &value, sizeof(value)); }
 
+/// Others must not be able to put a socket of theirs in our place.
+void check_folder(const std::string& path, const std::string& shown) {
+  const std::size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  struct stat info {};
+  if (stat(folder.c_str(), &info) != 0) return;  // binding says why
+  if ((info.st_mode & S_IWOTH) == 0 || (info.st_mode & S_ISVTX) != 0) return;
+  throw BindError("cannot listen on " + shown + ": everybody can write to its folder, so that anybody could replace the "
+                      "socket; run `chmod o-w " + folder + "`, or set server.socket to a path in another folder",
+                  true);
+}
+
+void set_group(const std::string& path, const std::string& group, const std::string& shown) {
+  if (group.empty()) return;
+  std::array<char, 4096> buffer{};
+  ::group entry{};
+  ::group* found = nullptr;
+  getgrnam_r(group.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  if (found == nullptr) {
+    throw BindError("cannot listen on " + shown + ": there is no group '" + group + "'; make it (`groupadd --system " +
+                        group + "`), or change server.socket_group",
+                    false);
+  }
+  if (chown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) != 0) {
+    refuse(shown, errno, "melstreamd must be root or a member of group '" + group + "' to give it the socket");
+  }
+}
+
+/// Unix sockets and loopback.
+bool is_of_this_machine(const sockaddr_storage& storage) noexcept {
+  if (storage.ss_family == AF_UNIX) return true;
+  if (storage.ss_family == AF_INET6) return IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6&>(storage).sin6_addr);
+  return (ntohl(reinterpret_cast<const sockaddr_in&>(storage).sin_addr.s_addr) >> 24U) == 127U;
+}
+
 }  // namespace
 
-ListenSocket ListenSocket::unix_domain(const std::string& path) {
+ListenSocket::ListenSocket(int fd, std::string path, unsigned long inode)
+    : fd_(fd), path_(std::move(path)), inode_(inode) {
+  const sockaddr_storage bound = bound_to(fd);
+  tcp_ = bound.ss_family != AF_UNIX;
+  local_ = is_of_this_machine(bound);
+  address_ = text_of(bound);
+}
+
+ListenSocket ListenSocket::open(const ListenerSpec& spec) {
+  if (spec.inherited_fd >= 0) return inherited(spec.inherited_fd);
+  return spec.kind == ListenerSpec::Kind::kUnix ? unix_domain(spec.address, spec.group) : tcp(spec.address);
+}
+
+ListenSocket ListenSocket::inherited(int fd) {
+  int listens = 0;
+  socklen_t size = sizeof(listens);
+  const std::string shown = "inherited descriptor " + std::to_string(fd);
+  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0) {
+    refuse(shown, errno, "the service manager must pass sockets; see LISTEN_FDS in sd_listen_fds(3)");
+  }
+  if (listens == 0) {
+    throw BindError("cannot listen on " + shown + ": it does not listen; the .socket unit needs ListenStream= and "
+                        "Accept=no",
+                    false);
+  }
+  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  return {fd, {}, 0};
+}
+
+ListenSocket ListenSocket::unix_domain(const std::string& path, const std::string& group) {
   const std::string shown = "unix:" + path;
   const sockaddr_un address = unix_address(path);
+  check_folder(path, shown);
   remove_stale(address, shown);
   OwnedFd fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (fd.get() < 0) refuse(shown, errno, "raise the limit of open files");
@@ -122,7 +196,9 @@ ListenSocket ListenSocket::unix_domain(const std::string& path) {
     unlink(path.c_str());
     refuse(shown, error, "set server.socket to another path");
   }
-  return {fd.release(), shown, path, info.st_ino};
+  ListenSocket socket{fd.release(), path, info.st_ino};  // from here on it removes its file
+  set_group(path, group, shown);
+  return socket;
 }
 
 ListenSocket ListenSocket::tcp(const std::string& address) {
@@ -149,8 +225,7 @@ ListenSocket ListenSocket::tcp(const std::string& address) {
            : error == EACCES   ? "ports below 1024 need a privilege; choose another port"
                                : "use an address of this machine");
   }
-  std::string real = bound_address(fd.get());
-  return {fd.release(), std::move(real), {}, 0};
+  return {fd.release(), {}, 0};
 }
 
 ListenSocket::~ListenSocket() {

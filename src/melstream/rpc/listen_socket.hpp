@@ -11,13 +11,20 @@ namespace melstream::rpc {
 /// A listening descriptor, non-blocking, close-on-exec. Move-only; closes it, and removes the file of a unix socket.
 class ListenSocket {
  public:
-  /// Mode 0660. A file that nobody answers on is replaced. Throws BindError.
-  static ListenSocket unix_domain(const std::string& path);
+  /// Throws BindError.
+  static ListenSocket open(const ListenerSpec& spec);
+  /// Mode 0660. A file that nobody answers on is replaced. @param group of the file; empty: the process's. Throws
+  /// BindError.
+  static ListenSocket unix_domain(const std::string& path, const std::string& group = {});
   /// @param address "HOST:PORT" or "[V6]:PORT"; port 0 takes any. The first address of a name counts. Throws BindError.
   static ListenSocket tcp(const std::string& address);
+  /// One that listens already, which somebody else (systemd) made: its file stays. Throws BindError.
+  static ListenSocket inherited(int fd);
 
   ListenSocket(ListenSocket&& other) noexcept
       : fd_(std::exchange(other.fd_, -1)),
+        tcp_(other.tcp_),
+        local_(other.local_),
         address_(std::move(other.address_)),
         path_(std::exchange(other.path_, {})),
         inode_(other.inode_) {}
@@ -25,15 +32,19 @@ class ListenSocket {
   ~ListenSocket();
 
   int fd() const noexcept { return fd_; }
-  bool is_tcp() const noexcept { return path_.empty(); }
+  bool is_tcp() const noexcept { return tcp_; }
+  /// Only this machine reaches it.
+  bool is_local() const noexcept { return local_; }
   /// That clients can use, with the real port.
   const std::string& address() const noexcept { return address_; }
 
  private:
-  ListenSocket(int fd, std::string address, std::string path, unsigned long inode)
-      : fd_(fd), address_(std::move(address)), path_(std::move(path)), inode_(inode) {}
+  /// @param path of a file that is ours; empty: none.
+  ListenSocket(int fd, std::string path, unsigned long inode);
 
   int fd_;
+  bool tcp_ = false;
+  bool local_ = false;
   std::string address_;
   std::string path_;
   unsigned long inode_;  ///< of the socket file, so that only our own is removed

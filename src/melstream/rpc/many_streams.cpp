@@ -18,16 +18,17 @@ constexpr float kNoMax = -std::numeric_limits<float>::infinity();
 
 }  // namespace
 
-ManyStreams::ManyStreams(const ReaderParts& parts, const FeatureChoice& features, const v1::SubscribeConfig& config)
+ManyStreams::ManyStreams(const ReaderParts& parts, const FeatureChoice& features, const v1::SubscribeConfig& config,
+                         const std::shared_ptr<const access::Grant>& grant)
     : parts_(parts),
       features_(features),
       options_(to_options(config, features)),
-      newcomers_(parts.environment.registry(), StreamSelection(config.streams())) {
+      newcomers_(parts.environment.registry(), StreamSelection(config.streams(), grant)) {
   pipeline::validate(options_);
-  resume(config);
+  resume(config, *grant);
 }
 
-void ManyStreams::resume(const v1::SubscribeConfig& config) {
+void ManyStreams::resume(const v1::SubscribeConfig& config, const access::Grant& grant) {
   struct Resumed {
     ResumePoint point;
     std::shared_ptr<pipeline::Stream> stream;
@@ -36,6 +37,7 @@ void ManyStreams::resume(const v1::SubscribeConfig& config) {
   for (const std::string& token : config.resume_tokens()) {
     try {
       ResumePoint point = parts_.tokens.open(token, features_);
+      grant.require(point.stream);
       auto stream = parts_.environment.registry().find(point.stream, point.epoch);
       if (!stream) throw pipeline::EpochChanged();
       resumed.push_back({std::move(point), std::move(stream)});

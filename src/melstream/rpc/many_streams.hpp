@@ -18,7 +18,8 @@ namespace melstream::rpc {
 class ManyStreams final : public ResponseSource {
  public:
   /// Throws Error as Subscribe documents; what is wrong with one stream is told by fill().
-  ManyStreams(const ReaderParts& parts, const FeatureChoice& features, const v1::SubscribeConfig& config);
+  ManyStreams(const ReaderParts& parts, const FeatureChoice& features, const v1::SubscribeConfig& config,
+              const std::shared_ptr<const access::Grant>& grant);
 
   void look() override;
   State fill(std::int64_t now_mono_ns, WireMessage& out) override;
@@ -31,7 +32,7 @@ class ManyStreams final : public ResponseSource {
   /// A message that has so much is sent: clients take 4 MiB by default.
   static constexpr std::size_t kFullBytes = std::size_t{1} << 20;
 
-  void resume(const v1::SubscribeConfig& config);
+  void resume(const v1::SubscribeConfig& config, const access::Grant& grant);
   void follow_newcomers();
   /// Lets go of streams that have ended and are forgotten, so that a reader that takes nothing keeps nothing alive.
   void drop_forgotten();

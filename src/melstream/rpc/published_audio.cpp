@@ -28,13 +28,20 @@ void check_loss(const Chunk& chunk, const core::PcmFormat& format, std::int64_t 
                     "lost_samples");
 }
 
+/// Also asks for leave: one stream of the config is as many as it opens.
+access::StreamShare take_share(const access::Grant& grant, const AudioChoice& choice) {
+  for (const pipeline::StreamOptions& stream : choice.streams) grant.require(stream.id);
+  return grant.publish(static_cast<std::int32_t>(choice.streams.size()));
+}
+
 }  // namespace
 
 void wipe(std::string& content) noexcept { explicit_bzero(content.data(), content.size()); }
 
-PublishedAudio::PublishedAudio(const Environment& environment, AudioChoice choice,
+PublishedAudio::PublishedAudio(const Environment& environment, const access::Grant& grant, AudioChoice choice,
                                const std::function<void()>& on_takeover)
-    : format_(choice.format),
+    : share_(take_share(grant, choice)),
+      format_(choice.format),
       fast_(choice.fast),
       sample_bytes_(sample_bytes(choice.format)),
       slice_bytes_(slice_bytes(choice.format, environment.registry().options().ring_samples)) {

@@ -14,6 +14,7 @@
 #include <grpcpp/support/status.h>
 
 #include "melstream/core/pcm.hpp"
+#include "melstream/access/access.hpp"
 #include "melstream/rpc/audio_config.hpp"
 #include "melstream/rpc/environment.hpp"
 #include "melstream/v1/audio_service.pb.h"
@@ -43,9 +44,10 @@ void wipe(std::string& content) noexcept;
 class PublishedAudio {
  public:
   /// Opens the streams. May call on_takeover of other calls, so hold no mutex that those take. Throws Error as
-  /// Registry::open() and the ingest's factory. @param on_takeover as of pipeline::StreamOptions; it may come before
+  /// Registry::open() and the ingest's factory, kPermissionDenied and kResourceExhausted as the grant says. @param on_takeover as of pipeline::StreamOptions; it may come before
   /// the constructor returns.
-  PublishedAudio(const Environment& environment, AudioChoice choice, const std::function<void()>& on_takeover);
+  PublishedAudio(const Environment& environment, const access::Grant& grant, AudioChoice choice,
+                 const std::function<void()>& on_takeover);
   PublishedAudio(const PublishedAudio&) = delete;
   PublishedAudio& operator=(const PublishedAudio&) = delete;
   /// As finish(kSourceLost).
@@ -71,6 +73,7 @@ class PublishedAudio {
   void set_ended(core::EndReason reason, v1::StreamEnded& out) const;
 
  private:
+  const access::StreamShare share_;
   const core::PcmFormat format_;
   const bool fast_;
   const std::size_t sample_bytes_;  ///< of all channels

@@ -22,6 +22,7 @@
 #include "melstream/rpc/environment.hpp"
 #include "melstream/rpc/feature_service.hpp"
 #include "melstream/rpc/listen_socket.hpp"
+#include "melstream/rpc/listener_credentials.hpp"
 #include "melstream/rpc/publishers.hpp"
 #include "melstream/rpc/queue_budget.hpp"
 #include "melstream/rpc/subscribe_queue.hpp"
@@ -37,6 +38,7 @@ using std::chrono::milliseconds;
 // A batch of 1,000,000 bytes of audio, such as 20 ms of 1,500 calls at 16 kHz, with its headers. gRPC has one limit for
 // all methods; what a chunk and a batch may hold is checked by their sessions.
 constexpr int kMaxMessageBytes = 1 << 20;
+constexpr int kMaxMetadataBytes = 8 << 10;
 constexpr int kHandshakeTimeoutMs = 5'000;
 constexpr int kKeepaliveMs = 20'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
@@ -47,18 +49,39 @@ constexpr milliseconds kHousekeepingPeriod{1'000};
 constexpr milliseconds kCancelAfter{200};
 constexpr milliseconds kCutAfter{400};
 
-Environment make_environment(ServerOptions options, ServerParts parts) {
+Environment make_environment(ServerOptions options, ServerParts parts, access::Access& access) {
   if (!parts.poke) parts.poke = [] {};
   Environment environment{.options = std::move(options), .parts = std::move(parts)};
+  environment.access = &access;
   environment.start_wall_ns = environment.clock().wall_ns();
   return environment;
 }
 
 std::vector<ListenSocket> listen_on(const ServerOptions& options) {
-  std::vector<ListenSocket> listeners;
-  if (!options.socket.empty()) listeners.push_back(ListenSocket::unix_domain(options.socket));
-  for (const std::string& address : options.listen) listeners.push_back(ListenSocket::tcp(address));
-  return listeners;
+  std::vector<ListenSocket> sockets;
+  for (const ListenerSpec& listener : options.listeners) sockets.push_back(ListenSocket::open(listener));
+  return sockets;
+}
+
+/// @param anonymous_tcp in place of what the listeners of kind kTcp were made with.
+std::vector<access::Entrance> make_entrances(const std::vector<ListenerSpec>& listeners,
+                                             const std::vector<bool>& is_local,
+                                             std::optional<access::RoleSet> anonymous_tcp = std::nullopt) {
+  std::vector<access::Entrance> entrances;
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    access::Entrance entrance{.anonymous = listeners[i].anonymous, .local = is_local[i]};
+    if (listeners[i].kind == ListenerSpec::Kind::kTcp) entrance.anonymous = anonymous_tcp.value_or(entrance.anonymous);
+    if (listeners[i].kind == ListenerSpec::Kind::kTls) entrance.anonymous = {};
+    if (!entrance.local) entrance.anonymous = entrance.anonymous.without(access::Role::kAdmin);
+    entrances.push_back(entrance);
+  }
+  return entrances;
+}
+
+std::vector<bool> which_are_local(const std::vector<ListenSocket>& sockets) {
+  std::vector<bool> local;
+  for (const ListenSocket& socket : sockets) local.push_back(socket.is_local());
+  return local;
 }
 
 /// Once in the process, before the first server is built.
@@ -74,7 +97,11 @@ void enable_plugins() {
   });
 }
 
-void set_limits(grpc::ServerBuilder& builder) {
+void set_limits(grpc::ServerBuilder& builder, const ServerOptions& options) {
+  if (options.max_calls_per_connection > 0) {
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_calls_per_connection);
+  }
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
   // A 61 kB gzip message is inflated to 60 MB before it is refused: identity only.
   builder.AddChannelArgument(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1);
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
@@ -100,14 +127,19 @@ struct Server::State {
   ~State() { stop(milliseconds(0)); }
 
   void on_wake();
-  void hand_over(int fd);
+  void hand_over(std::size_t listener, int fd);
+  void add_listeners(grpc::ServerBuilder& builder);
   void serve();
   void keep_house();
   bool stop(milliseconds patience);
 
   // In the order in which each stands on those before it.
+  std::vector<ListenSocket> sockets;  ///< first of all, since this is what fails at a start; later the acceptor's
+  const std::vector<bool> is_local;
+  access::Access access;
   const Environment environment;
   std::vector<std::string> addresses;
+  std::shared_ptr<CertificateSource> certificates;  ///< null: no TLS
   QueueBudget queued;
   Publishers publishers;
   WatchCalls watches;
@@ -116,7 +148,8 @@ struct Server::State {
   AudioService audio_service;
   FeatureService feature_service;
   AdminService admin_service;
-  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> connections;
+  std::vector<std::shared_ptr<grpc::ServerCredentials>> credentials;                             ///< of each listener
+  std::vector<std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor>> connections;  ///< of each listener
   std::unique_ptr<grpc::Server> server;
   std::unique_ptr<SubscribeQueue> subscribers;
   std::unique_ptr<Acceptor> acceptor;
@@ -124,7 +157,10 @@ struct Server::State {
 };
 
 Server::State::State(ServerOptions the_options, ServerParts the_parts)
-    : environment(make_environment(std::move(the_options), std::move(the_parts))),
+    : sockets(listen_on(the_options)),
+      is_local(which_are_local(sockets)),
+      access(the_options.access, make_entrances(the_options.listeners, is_local), the_parts.registry.clock()),
+      environment(make_environment(std::move(the_options), std::move(the_parts), access)),
       queued(environment.options.max_queued_bytes),
       publishers(static_cast<std::size_t>(environment.registry().options().max_streams) + 64),
       watches(environment, [this] { worker.wake(); }),
@@ -133,34 +169,43 @@ Server::State::State(ServerOptions the_options, ServerParts the_parts)
              kHousekeepingPeriod),
       audio_service(environment, publishers),
       feature_service(environment, queued, windows, watches),
-      admin_service(environment.parts.sources, [this] { return subscribers->describe(); }) {
-  // First of all: this is what fails at a start.
-  std::vector<ListenSocket> listeners = listen_on(environment.options);
-  for (const ListenSocket& listener : listeners) addresses.push_back(listener.address());
-
+      admin_service(environment, [this] { return subscribers->describe(); }) {
+  for (const ListenSocket& socket : sockets) addresses.push_back(socket.address());
   enable_plugins();
   grpc::ServerBuilder builder;
-  set_limits(builder);
+  set_limits(builder, environment.options);
   builder.RegisterService(&audio_service);
   builder.RegisterService(&feature_service);
   builder.RegisterService(&admin_service);
-  connections = builder.experimental().AddExternalConnectionAcceptor(
-      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, grpc::InsecureServerCredentials());
+  add_listeners(builder);
   auto queue = builder.AddCompletionQueue();
   server = builder.BuildAndStart();
   if (!server) throw core::Error(core::ErrorCode::kInternal, "the gRPC server does not start; see its log");
   subscribers = std::make_unique<SubscribeQueue>(environment, feature_service, std::move(queue), queued);
-  const int limit =
-      environment.options.max_connections > 0 ? environment.options.max_connections : default_max_connections();
   acceptor = std::make_unique<Acceptor>(
-      std::move(listeners), limit,
-      Acceptor::Hooks{.hand_over = [this](int fd) { hand_over(fd); }, .on_wake = [this] { on_wake(); }});
+      std::move(sockets), environment.options.connections,
+      Acceptor::Hooks{.hand_over = [this](std::size_t listener, int fd) { hand_over(listener, fd); },
+                      .on_wake = [this] { on_wake(); }});
 }
 
-void Server::State::hand_over(int fd) {
+void Server::State::add_listeners(grpc::ServerBuilder& builder) {
+  const ServerOptions& options = environment.options;
+  if (options.certificates) certificates = std::make_shared<CertificateSource>(*options.certificates);
+  for (std::size_t i = 0; i < options.listeners.size(); ++i) {
+    const ListenerTraits traits{.number = i, .reflection = is_local[i]};
+    const bool is_tls = options.listeners[i].kind == ListenerSpec::Kind::kTls;
+    if (is_tls && !certificates) throw core::Error(core::ErrorCode::kInternal, "a listener with TLS, no certificates");
+    credentials.push_back(is_tls ? tls_credentials(traits, certificates, options.require_client_certificate)
+                                 : plain_credentials(traits));
+    connections.push_back(builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials.back()));
+  }
+}
+
+void Server::State::hand_over(std::size_t listener, int fd) {
   grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
   connection.fd = fd;
-  connections->HandleNewConnection(&connection);
+  connections[listener]->HandleNewConnection(&connection);
 }
 
 void Server::State::on_wake() {
@@ -177,6 +222,7 @@ void Server::State::serve() {
 void Server::State::keep_house() {
   environment.registry().collect();
   publishers.keep_house(environment.clock().mono_ns());
+  watches.end_revoked();
   if (watches.is_stale()) watches.update();
 }
 
@@ -220,6 +266,17 @@ void Server::on_tick() noexcept {
 }
 
 std::vector<std::string> Server::addresses() const { return state_->addresses; }
+
+void Server::set_access(access::AccessRules rules, access::RoleSet anonymous_tcp) {
+  state_->access.replace(std::move(rules), make_entrances(state_->environment.options.listeners, state_->is_local,
+                                                          anonymous_tcp));
+}
+
+void Server::set_connection_limits(const ConnectionLimits& limits) { state_->acceptor->set_limits(limits); }
+
+void Server::set_certificates(access::Certificates certificates) {
+  if (state_->certificates) state_->certificates->replace(std::move(certificates));
+}
 
 bool Server::drain(std::chrono::milliseconds patience) { return state_->stop(patience); }
 

@@ -7,8 +7,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "melstream/access/access_rules.hpp"
+#include "melstream/access/certificates.hpp"
 #include "melstream/core/pcm.hpp"
 #include "melstream/core/sources.hpp"
 #include "melstream/engine/engine.hpp"
@@ -17,12 +20,38 @@
 
 namespace melstream::rpc {
 
+/// Where clients come in.
+struct ListenerSpec {
+  enum class Kind : std::uint8_t {
+    kUnix,
+    kTcp,
+    kTls,  ///< TCP with TLS: whoever shows neither token nor certificate may nothing
+  };
+  Kind kind = Kind::kUnix;
+  /// A path: a stale socket file is replaced, a live one is an error. Or "HOST:PORT", "[::1]:PORT"; port 0 takes any; see
+  /// Server::addresses().
+  std::string address;
+  /// What one may do here who shows neither token nor certificate; beyond this machine never admin.
+  access::RoleSet anonymous = access::RoleSet::all();
+  std::string group{};    ///< of the socket file; empty: the process's
+  int inherited_fd = -1;  ///< a socket that listens already (systemd's); then `address` is ignored
+};
+
+/// Of connections that are accepted; others are closed at once. 0: no limit.
+struct ConnectionLimits {
+  int max_connections = 0;   ///< 0: what RLIMIT_NOFILE leaves, at most 1024
+  int max_per_address = 0;   ///< open ones from one address beyond this machine
+  double new_per_second = 0; ///< from one address beyond this machine, after a burst of two seconds' worth
+};
+
 struct ServerOptions {
-  /// Path of the unix socket; empty: none. A stale socket file is replaced, a live one is an error.
-  std::string socket;
-  /// "HOST:PORT", "[::1]:PORT". Port 0 takes any; see Server::addresses().
-  std::vector<std::string> listen;
-  int max_connections = 0;  ///< 0: what RLIMIT_NOFILE leaves, at most 1024
+  std::vector<ListenerSpec> listeners;
+  ConnectionLimits connections;
+  int max_calls_per_connection = 0;  ///< HTTP/2 streams at once, more wait in the client; 0: no limit
+  access::AccessRules access;
+  /// For listeners with TLS; required if there are any.
+  std::optional<access::Certificates> certificates;
+  bool require_client_certificate = true;  ///< if the certificates have a client_ca
   int max_subscriptions = 4096;
   /// A reader that has taken nothing for so long is cut off when more than half of max_queued_bytes is in use: longer
   /// than any pause of one that is alive.
@@ -55,6 +84,13 @@ struct ProcessLoad {
   std::int64_t resident_bytes_peak = 0;
 };
 
+/// A call that access control refused.
+struct Refusal {
+  std::string_view reason;  ///< "unauthenticated", "permission", "limit"
+  std::string peer;
+  std::string message;
+};
+
 /// What the server stands on. All references outlive it.
 struct ServerParts {
   pipeline::Registry& registry;
@@ -71,6 +107,8 @@ struct ServerParts {
   core::SourceControl* sources = nullptr;
   /// Null: GetServerInfo tells nothing of it. Any thread.
   std::function<ProcessLoad()> process_load;
+  /// Any thread, once a refused call: must be cheap.
+  std::function<void(const Refusal&)> on_refusal{};
 };
 
 /// Cannot listen: address in use, no permission, no such host. The message names the address and what to do.
@@ -93,6 +131,13 @@ class Server {
   void on_tick() noexcept;
   /// Addresses that clients can use, with real port numbers: "unix:/run/x.sock", "127.0.0.1:50071".
   std::vector<std::string> addresses() const;
+  /// Who may do what from now on; calls that may no longer are ended within two seconds. @param anonymous_tcp for
+  /// listeners of kind kTcp.
+  void set_access(access::AccessRules rules, access::RoleSet anonymous_tcp);
+  /// For connections from now on.
+  void set_connection_limits(const ConnectionLimits& limits);
+  /// For handshakes from now on; those of before live on. Only if it was made with certificates.
+  void set_certificates(access::Certificates certificates);
   /// Stops accepting and opening, ends all publishers (kShutdown), lets subscribers read to their End, then closes.
   /// False if some were still there at the end of `patience` and were cut off. Call once, not on a gRPC thread.
   bool drain(std::chrono::milliseconds patience);

@@ -68,10 +68,14 @@ std::string ids_text(const std::vector<std::string>& ids) {
 
 }  // namespace
 
-StreamSelection::StreamSelection(const v1::StreamSelection& selection) {
+StreamSelection::StreamSelection(const v1::StreamSelection& selection, std::shared_ptr<const access::Grant> grant)
+    : grant_(std::move(grant)) {
   switch (selection.selection_case()) {
     case v1::StreamSelection::kIds:
       ids_ = checked_ids(selection.ids());
+      for (const std::string& id : ids_) {
+        if (grant_) grant_->require(id);
+      }
       return;
     case v1::StreamSelection::kLabels:
       labels_.emplace(selection.labels());
@@ -85,6 +89,7 @@ StreamSelection::StreamSelection(const v1::StreamSelection& selection) {
 }
 
 bool StreamSelection::contains(const pipeline::Stream& stream) const {
+  if (grant_ && !grant_->reaches(stream.id())) return false;
   if (labels_) return labels_->matches(stream.labels());
   return ids_.empty() || std::binary_search(ids_.begin(), ids_.end(), stream.id());
 }

@@ -8,6 +8,7 @@
 
 #include "melstream/core/error.hpp"
 #include "melstream/core/units.hpp"
+#include "melstream/rpc/caller.hpp"
 #include "melstream/rpc/many_streams.hpp"
 #include "melstream/rpc/one_stream.hpp"
 #include "melstream/rpc/status.hpp"
@@ -58,7 +59,12 @@ void SubscribeCall::accepted(bool admitted) {
     return;
   }
   told_mono_ns_ = parts_.environment().clock().mono_ns();
-  read();
+  try {
+    grant_ = admit(parts_.environment(), context_, access::Access::Kind::kSubscribe);
+    read();
+  } catch (const std::exception& error) {
+    finish(to_status(error));
+  }
 }
 
 void SubscribeCall::complete(Step step, bool ok) {
@@ -141,9 +147,10 @@ void SubscribeCall::subscribe(const v1::SubscribeConfig& config) {
   features_ = choose_features(config.features(), parts_.environment().registry().catalog());
   require_streamable(features_);
   if (config.has_streams()) {
-    source_ = std::make_unique<ManyStreams>(parts_.reader, features_, config);
+    source_ = std::make_unique<ManyStreams>(parts_.reader, features_, config, grant_);
     message_.emplace(WireMessage::Form::kBatch);
   } else {
+    grant_->require(config.stream());
     source_ = std::make_unique<OneStream>(parts_.reader, features_, config);
     message_.emplace(WireMessage::Form::kOne);
   }
@@ -154,6 +161,7 @@ void SubscribeCall::subscribe(const v1::SubscribeConfig& config) {
 
 void SubscribeCall::on_tick(std::int64_t now_mono_ns) {
   missed_tick_ = writing_;
+  if (grant_ && grant_->revoked()) return finish(revoked_status());
   try {
     if (source_) source_->look();
   } catch (const std::exception& error) {

@@ -13,6 +13,7 @@
 #include <grpcpp/support/async_stream.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include "melstream/access/access.hpp"
 #include "melstream/rpc/credit.hpp"
 #include "melstream/rpc/environment.hpp"
 #include "melstream/rpc/feature_choice.hpp"
@@ -87,6 +88,7 @@ class SubscribeCall {
   grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_;
   grpc::ByteBuffer request_;
 
+  std::shared_ptr<access::Grant> grant_;  ///< once accepted and admitted, to the end
   FeatureChoice features_;
   std::unique_ptr<ResponseSource> source_;  ///< from config to end
   std::optional<WireMessage> message_;      ///< from config on: its memory is reused

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "melstream/rpc/caller.hpp"
 #include "melstream/rpc/convert.hpp"
 #include "melstream/rpc/status.hpp"
 #include "melstream/rpc/stream_selection.hpp"
@@ -27,8 +28,10 @@ using Snapshot = std::map<std::uint64_t, Seen>;
 /// Owns itself until OnDone().
 class WatchCall final : public grpc::ServerWriteReactor<v1::WatchStreamsResponse> {
  public:
-  static std::shared_ptr<WatchCall> make(WatchCalls& calls, StreamSelection selection) {
-    std::shared_ptr<WatchCall> call(new WatchCall(calls, std::move(selection)));
+  /// @param grant null: the call is refused.
+  static std::shared_ptr<WatchCall> make(WatchCalls& calls, StreamSelection selection,
+                                         std::shared_ptr<access::Grant> grant) {
+    std::shared_ptr<WatchCall> call(new WatchCall(calls, std::move(selection), std::move(grant)));
     call->self_ = call;
     call->StartSendInitialMetadata();  // so that the client knows, even if there is no stream
     return call;
@@ -68,6 +71,8 @@ class WatchCall final : public grpc::ServerWriteReactor<v1::WatchStreamsResponse
     if (!std::exchange(finished_, true)) Finish(std::move(status));
   }
 
+  bool revoked() const noexcept { return grant_ && grant_->revoked(); }
+
   void OnWriteDone(bool ok) override {
     bool ask = false;
     {
@@ -95,10 +100,12 @@ class WatchCall final : public grpc::ServerWriteReactor<v1::WatchStreamsResponse
     bool ended = false;
   };
 
-  WatchCall(WatchCalls& calls, StreamSelection selection) : calls_(calls), selection_(std::move(selection)) {}
+  WatchCall(WatchCalls& calls, StreamSelection selection, std::shared_ptr<access::Grant> grant)
+      : calls_(calls), selection_(std::move(selection)), grant_(std::move(grant)) {}
 
   WatchCalls& calls_;
   const StreamSelection selection_;
+  const std::shared_ptr<access::Grant> grant_;
   std::shared_ptr<WatchCall> self_;
   std::mutex mutex_;                            // protects all below
   std::map<std::uint64_t, Known> known_;        ///< what the client was told
@@ -112,15 +119,18 @@ WatchCalls::WatchCalls(const Environment& environment, std::function<void()> req
 
 WatchCalls::~WatchCalls() = default;
 
-grpc::ServerWriteReactor<v1::WatchStreamsResponse>* WatchCalls::start(const v1::WatchStreamsRequest& request) {
+grpc::ServerWriteReactor<v1::WatchStreamsResponse>* WatchCalls::start(const grpc::CallbackServerContext& context,
+                                                                      const v1::WatchStreamsRequest& request) {
   StreamSelection selection;
+  std::shared_ptr<access::Grant> grant;
   grpc::Status refusal;
   try {
-    if (request.has_streams()) selection = StreamSelection(request.streams());
+    grant = admit(environment_, context, access::Access::Kind::kSubscribe);
+    selection = request.has_streams() ? StreamSelection(request.streams(), grant) : StreamSelection(grant);
   } catch (const std::exception& error) {
     refusal = to_status(error);
   }
-  const std::shared_ptr<WatchCall> call = WatchCall::make(*this, std::move(selection));
+  const std::shared_ptr<WatchCall> call = WatchCall::make(*this, std::move(selection), std::move(grant));
   {
     const std::lock_guard lock(mutex_);
     if (!refusal.ok()) {
@@ -157,6 +167,17 @@ void WatchCalls::update() {
     streams.emplace(stream->epoch(), Seen{stream, stream->status()});
   for (const auto& call : calls) call->update(streams);
   told_generation_.store(generation, std::memory_order_release);
+}
+
+void WatchCalls::end_revoked() {
+  std::vector<std::shared_ptr<WatchCall>> calls;
+  {
+    const std::lock_guard lock(mutex_);
+    calls = calls_;
+  }
+  for (const auto& call : calls) {
+    if (call->revoked()) call->end(revoked_status());
+  }
 }
 
 void WatchCalls::end_all() {

@@ -25,12 +25,15 @@ class WatchCalls {
   WatchCalls(const Environment& environment, std::function<void()> request_update);
   ~WatchCalls();
 
-  /// The reactor of a new call; it ends at once with INVALID_ARGUMENT if its selection is none.
-  grpc::ServerWriteReactor<v1::WatchStreamsResponse>* start(const v1::WatchStreamsRequest& request);
+  /// The reactor of a new call; it ends at once if its selection is none, or the caller may not.
+  grpc::ServerWriteReactor<v1::WatchStreamsResponse>* start(const grpc::CallbackServerContext& context,
+                                                            const v1::WatchStreamsRequest& request);
   /// True if somebody watches and streams have opened, ended or gone. Tick thread.
   bool is_stale() const noexcept;
   /// Worker.
   void update();
+  /// Ends those whose access was withdrawn. Worker.
+  void end_revoked();
   /// Ends all with UNAVAILABLE, those to come too.
   void end_all();
 

@@ -4,6 +4,7 @@
 #include <exception>
 #include <utility>
 
+#include "melstream/rpc/caller.hpp"
 #include "melstream/rpc/status.hpp"
 
 namespace melstream::rpc {
@@ -11,9 +12,10 @@ namespace melstream::rpc {
 WindowCall::WindowCall(const Environment& environment, const grpc::CallbackServerContext& context,
                        const v1::GetWindowRequest& request, v1::GetWindowResponse& response, std::function<void()> wake)
     : environment_(environment),
+      grant_(admit(environment, context, access::Access::Kind::kRead)),
       response_(response),
       query_(window_query(request, environment.registry().catalog())),
-      stream_(find_window_stream(request, environment.registry())),
+      stream_(find_window_stream(request, environment.registry(), *grant_)),
       deadline_(std::min(context.deadline(), std::chrono::system_clock::now() + kLongestWait)),
       wake_(std::move(wake)) {}
 

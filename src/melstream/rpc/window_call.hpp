@@ -9,6 +9,7 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
+#include "melstream/access/access.hpp"
 #include "melstream/rpc/window_query.hpp"
 #include "melstream/rpc/window_work.hpp"
 #include "melstream/v1/feature_service.pb.h"
@@ -35,6 +36,7 @@ class WindowCall final : public grpc::ServerUnaryReactor, public WindowWork {
              const v1::GetWindowRequest& request, v1::GetWindowResponse& response, std::function<void()> wake);
 
   const Environment& environment_;
+  const std::shared_ptr<access::Grant> grant_;
   v1::GetWindowResponse& response_;
   const WindowQuery query_;
   const std::shared_ptr<pipeline::Stream> stream_;

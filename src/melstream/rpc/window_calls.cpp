@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "melstream/core/error.hpp"
+#include "melstream/rpc/caller.hpp"
 #include "melstream/rpc/status.hpp"
 #include "melstream/rpc/window_call.hpp"
 #include "melstream/rpc/window_follow.hpp"
@@ -25,14 +26,15 @@ grpc::Status draining_status() {
 
 /// Throws Error as GetWindows documents.
 std::unique_ptr<WindowAnswers> make_answers(const Environment& environment, const grpc::CallbackServerContext& context,
+                                            const std::shared_ptr<const access::Grant>& grant,
                                             const v1::GetWindowsRequest& request) {
   switch (request.request_case()) {
     case v1::GetWindowsRequest::kList: {
       const auto deadline = std::min(context.deadline(), std::chrono::system_clock::now() + kLongestWait);
-      return std::make_unique<WindowList>(environment, request.list(), deadline);
+      return std::make_unique<WindowList>(environment, grant, request.list(), deadline);
     }
     case v1::GetWindowsRequest::kFollow:
-      return std::make_unique<WindowFollow>(environment, request.follow());
+      return std::make_unique<WindowFollow>(environment, grant, request.follow());
     case v1::GetWindowsRequest::REQUEST_NOT_SET:
       break;
   }
@@ -50,7 +52,7 @@ grpc::ServerUnaryReactor* WindowCalls::start(grpc::CallbackServerContext& contex
                                              v1::GetWindowResponse& response) {
   try {
     const auto call = WindowCall::make(environment_, context, request, response, [this] { wake(); });
-    admit({call, false});
+    park({call, false});
     return call.get();
   } catch (const std::exception& error) {
     grpc::ServerUnaryReactor* const reactor = context.DefaultReactor();
@@ -62,22 +64,24 @@ grpc::ServerUnaryReactor* WindowCalls::start(grpc::CallbackServerContext& contex
 grpc::ServerWriteReactor<v1::GetWindowsResponse>* WindowCalls::start(const grpc::CallbackServerContext& context,
                                                                      const v1::GetWindowsRequest& request) {
   std::unique_ptr<WindowAnswers> answers;
+  std::shared_ptr<access::Grant> grant;
   grpc::Status refusal;
   try {
-    answers = make_answers(environment_, context, request);
+    grant = admit(environment_, context, access::Access::Kind::kSubscribe);
+    answers = make_answers(environment_, context, grant, request);
   } catch (const std::exception& error) {
     refusal = to_status(error);
   }
-  const auto call = WindowsCall::make(std::move(answers), [this] { wake(); });
+  const auto call = WindowsCall::make(std::move(answers), std::move(grant), [this] { wake(); });
   if (refusal.ok()) {
-    admit({call, true});
+    park({call, true});
   } else {
     call->end(refusal);
   }
   return call.get();
 }
 
-void WindowCalls::admit(Parked call) {
+void WindowCalls::park(Parked call) {
   const std::lock_guard lock(mutex_);
   const int n_parked = n_parked_.load(std::memory_order_relaxed);
   if (closed_) return call.work->end(draining_status());

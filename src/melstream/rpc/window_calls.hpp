@@ -42,7 +42,7 @@ class WindowCalls {
   };
 
   /// Parks a call, or finishes it: too many are there, or the daemon drains.
-  void admit(Parked call);
+  void park(Parked call);
   void serve();
   bool is_closed();
   /// Needs mutex_.

@@ -31,8 +31,6 @@ std::string seconds_text(double seconds) {
   return text;
 }
 
-StreamSelection selection_of(const v1::WindowFollow& request) { return StreamSelection(request.streams()); }
-
 WindowQuery query_of(const v1::WindowFollow& request, const engine::FrontEndCatalog& catalog) {
   std::optional<std::int64_t> pad_to_samples;
   if (request.has_pad_to_samples()) pad_to_samples = request.pad_to_samples();
@@ -72,9 +70,10 @@ std::int64_t WindowGrid::first_after(core::SampleIndex n_samples) const noexcept
   return number;
 }
 
-WindowFollow::WindowFollow(const Environment& environment, const v1::WindowFollow& request)
+WindowFollow::WindowFollow(const Environment& environment, std::shared_ptr<const access::Grant> grant,
+                           const v1::WindowFollow& request)
     : environment_(environment),
-      selection_(selection_of(request)),
+      selection_(request.streams(), std::move(grant)),
       query_(query_of(request, environment.registry().catalog())),
       grid_(WindowGrid::from(request, longest_window_s(environment.registry().options()))) {
   pipeline::WindowRequest first = query_.window;

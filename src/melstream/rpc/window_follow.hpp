@@ -30,7 +30,8 @@ struct WindowGrid {
 class WindowFollow final : public WindowAnswers {
  public:
   /// Begins now: each live stream with its first window yet to end. Throws Error as GetWindows documents.
-  WindowFollow(const Environment& environment, const v1::WindowFollow& request);
+  WindowFollow(const Environment& environment, std::shared_ptr<const access::Grant> grant,
+               const v1::WindowFollow& request);
   void look() override;
   Next next(v1::GetWindowsResponse& response) override;
 

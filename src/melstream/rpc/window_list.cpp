@@ -15,9 +15,9 @@ constexpr int kMaxWindows = 1'000;
 
 }  // namespace
 
-WindowList::WindowList(const Environment& environment, v1::WindowList list,
+WindowList::WindowList(const Environment& environment, std::shared_ptr<const access::Grant> grant, v1::WindowList list,
                        std::chrono::system_clock::time_point deadline)
-    : environment_(environment), list_(std::move(list)), deadline_(deadline) {
+    : environment_(environment), grant_(std::move(grant)), list_(std::move(list)), deadline_(deadline) {
   const int n_windows = list_.windows_size();
   if (n_windows < 1 || n_windows > kMaxWindows) {
     throw core::Error(core::ErrorCode::kInvalidArgument,
@@ -40,7 +40,7 @@ WindowList::WindowList(const Environment& environment, v1::WindowList list,
 WindowList::Entry WindowList::make_entry(const v1::GetWindowRequest& request) const {
   try {
     const pipeline::Registry& registry = environment_.registry();
-    return {window_query(request, registry.catalog()), {}, find_window_stream(request, registry)};
+    return {window_query(request, registry.catalog()), {}, find_window_stream(request, registry, *grant_)};
   } catch (const std::exception& error) {
     return {std::nullopt, to_status(error), nullptr};
   }

@@ -16,7 +16,8 @@ class WindowList final : public WindowAnswers {
  public:
   /// Throws Error(kInvalidArgument, field windows) for none, or more than 1,000. What is wrong with one of them is told
   /// in its place.
-  WindowList(const Environment& environment, v1::WindowList list, std::chrono::system_clock::time_point deadline);
+  WindowList(const Environment& environment, std::shared_ptr<const access::Grant> grant, v1::WindowList list,
+             std::chrono::system_clock::time_point deadline);
   void look() override;
   Next next(v1::GetWindowsResponse& response) override;
 
@@ -31,6 +32,7 @@ class WindowList final : public WindowAnswers {
   void answer(const Entry& entry, v1::GetWindowsResponse& response) const;
 
   const Environment& environment_;
+  const std::shared_ptr<const access::Grant> grant_;
   const v1::WindowList list_;
   const std::chrono::system_clock::time_point deadline_;
   std::vector<Entry> entries_;  ///< one a window, in the list's order

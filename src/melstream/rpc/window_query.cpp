@@ -48,8 +48,9 @@ WindowQuery window_query(const v1::GetWindowRequest& request, const engine::Fron
 }
 
 std::shared_ptr<pipeline::Stream> find_window_stream(const v1::GetWindowRequest& request,
-                                                     const pipeline::Registry& registry) {
+                                                     const pipeline::Registry& registry, const access::Grant& grant) {
   pipeline::validate_stream_id(request.stream());
+  grant.require(request.stream());
   auto stream = registry.find(request.stream());
   if (!stream) {
     throw core::Error(core::ErrorCode::kNotFound,

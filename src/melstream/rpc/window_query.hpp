@@ -30,9 +30,10 @@ WindowQuery window_query(const v1::FeatureRequest& features, std::optional<std::
                          v1::WindowGaps gaps, const engine::FrontEndCatalog& catalog);
 /// Throws Error as GetWindow documents.
 WindowQuery window_query(const v1::GetWindowRequest& request, const engine::FrontEndCatalog& catalog);
-/// The stream that is meant. Throws Error: kInvalidArgument, kNotFound, kFailedPrecondition (another epoch).
+/// The stream that is meant. Throws Error: kInvalidArgument, kPermissionDenied, kNotFound, kFailedPrecondition (another
+/// epoch).
 std::shared_ptr<pipeline::Stream> find_window_stream(const v1::GetWindowRequest& request,
-                                                     const pipeline::Registry& registry);
+                                                     const pipeline::Registry& registry, const access::Grant& grant);
 /// Reads and computes. Throws Error as WindowReader::read(). Thread: the worker "ms-window".
 void answer_window(const Environment& environment, const pipeline::Stream& stream, const WindowQuery& query,
                    v1::GetWindowResponse& response);

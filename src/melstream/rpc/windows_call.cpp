@@ -3,15 +3,18 @@
 #include <exception>
 #include <utility>
 
+#include "melstream/rpc/caller.hpp"
 #include "melstream/rpc/status.hpp"
 
 namespace melstream::rpc {
 
-WindowsCall::WindowsCall(std::unique_ptr<WindowAnswers> answers, std::function<void()> wake)
-    : answers_(std::move(answers)), wake_(std::move(wake)) {}
+WindowsCall::WindowsCall(std::unique_ptr<WindowAnswers> answers, std::shared_ptr<const access::Grant> grant,
+                         std::function<void()> wake)
+    : answers_(std::move(answers)), grant_(std::move(grant)), wake_(std::move(wake)) {}
 
-std::shared_ptr<WindowsCall> WindowsCall::make(std::unique_ptr<WindowAnswers> answers, std::function<void()> wake) {
-  std::shared_ptr<WindowsCall> call(new WindowsCall(std::move(answers), std::move(wake)));
+std::shared_ptr<WindowsCall> WindowsCall::make(std::unique_ptr<WindowAnswers> answers,
+                                               std::shared_ptr<const access::Grant> grant, std::function<void()> wake) {
+  std::shared_ptr<WindowsCall> call(new WindowsCall(std::move(answers), std::move(grant), std::move(wake)));
   call->self_ = call;
   // So that the client knows from when on streams are followed.
   if (call->answers_) call->StartSendInitialMetadata();
@@ -21,6 +24,10 @@ std::shared_ptr<WindowsCall> WindowsCall::make(std::unique_ptr<WindowAnswers> an
 bool WindowsCall::take_turn() {
   if (cancelled_.load(std::memory_order_acquire)) {
     Finish(grpc::Status::CANCELLED);
+    return true;
+  }
+  if (grant_->revoked()) {
+    Finish(revoked_status());
     return true;
   }
   bool over = false;

@@ -7,6 +7,7 @@
 
 #include <grpcpp/support/server_callback.h>
 
+#include "melstream/access/access.hpp"
 #include "melstream/rpc/window_answers.hpp"
 #include "melstream/rpc/window_work.hpp"
 #include "melstream/v1/feature_service.pb.h"
@@ -18,7 +19,8 @@ class WindowsCall final : public grpc::ServerWriteReactor<v1::GetWindowsResponse
  public:
   /// @param answers null for a call that is refused: end() it. @param wake asks for a turn; any thread, must not block,
   /// outlives the call.
-  static std::shared_ptr<WindowsCall> make(std::unique_ptr<WindowAnswers> answers, std::function<void()> wake);
+  static std::shared_ptr<WindowsCall> make(std::unique_ptr<WindowAnswers> answers,
+                                           std::shared_ptr<const access::Grant> grant, std::function<void()> wake);
 
   bool take_turn() override;
   void end(const grpc::Status& status) override { Finish(status); }
@@ -28,10 +30,12 @@ class WindowsCall final : public grpc::ServerWriteReactor<v1::GetWindowsResponse
   void OnDone() override { const std::shared_ptr<WindowsCall> last = std::move(self_); }
 
  private:
-  WindowsCall(std::unique_ptr<WindowAnswers> answers, std::function<void()> wake);
+  WindowsCall(std::unique_ptr<WindowAnswers> answers, std::shared_ptr<const access::Grant> grant,
+              std::function<void()> wake);
   grpc::Status step(bool& over);
 
   const std::unique_ptr<WindowAnswers> answers_;
+  const std::shared_ptr<const access::Grant> grant_;
   const std::function<void()> wake_;
   std::shared_ptr<WindowsCall> self_;
   v1::GetWindowsResponse response_;  ///< gRPC's while writing_

@@ -1,0 +1,176 @@
+#include "daemon/reload.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <iterator>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "melstream/core/error.hpp"
+
+#include "daemon/access_files.hpp"
+#include "daemon/config_keys.hpp"
+
+namespace melstream::daemon {
+namespace {
+
+constexpr std::string_view kReloadable[] = {
+    "server.max_connections",
+    "server.drain_timeout_s",
+    "limits.connections_per_address",
+    "limits.connections_per_second",
+    "limits.connections_per_identity",
+    "limits.streams_per_identity",
+    "limits.subscriptions_per_identity",
+    "limits.subscriptions_per_second",
+    "tls.certificate",
+    "tls.key",
+    "tls.client_ca",
+    "auth.tokens",
+    "auth.anonymous_roles",
+    "log.level",
+};
+
+bool is_reloadable(const std::string& key, const Config& now, const Config& next) {
+  // Whether clients are asked for a certificate is decided when a listener is made.
+  if (key == "tls.client_ca") return now.tls.client_ca.empty() == next.tls.client_ca.empty();
+  return std::find(std::begin(kReloadable), std::end(kReloadable), key) != std::end(kReloadable);
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const std::string& text : texts) all += (all.empty() ? "" : ",") + text;
+  return all.empty() ? "none" : all;
+}
+
+/// A ConfigError has a line each mistake, and pictures of them.
+void log_failure(const Log& log, std::string_view what) {
+  while (!what.empty()) {
+    const std::string_view line = what.substr(0, what.find('\n'));
+    what.remove_prefix(std::min(what.size(), line.size() + 1));
+    if (!line.empty() && line.front() != ' ') log.event(LogLevel::kError, "reload_failed", {{"error", std::string(line)}});
+  }
+}
+
+const core::SourceSpec* find_source(const std::vector<core::SourceSpec>& sources, const std::string& id) {
+  const auto found = std::find_if(sources.begin(), sources.end(), [&](const auto& one) { return one.id == id; });
+  return found == sources.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+ConfigDifference compare_configs(const Config& now, const Config& next) {
+  ConfigDifference difference;
+  for (const KeyRule& rule : key_rules()) {
+    if (rule.write(now) == rule.write(next)) continue;
+    const std::string key = std::string(rule.section) + "." + std::string(rule.name);
+    (is_reloadable(key, now, next) ? difference.applied : difference.restart).push_back(key);
+  }
+  if (now.sources != next.sources) difference.applied.emplace_back("[[source]]");
+  if (now.identities != next.identities) difference.applied.emplace_back("[[identity]]");
+  if (now.front_ends != next.front_ends) difference.restart.emplace_back("[[front_end]]");
+  return difference;
+}
+
+Config merge_configs(const Config& now, const Config& next) {
+  Config merged = now;
+  merged.server.max_connections = next.server.max_connections;
+  merged.server.drain_timeout_s = next.server.drain_timeout_s;
+  merged.limits = next.limits;
+  merged.limits.calls_per_connection = now.limits.calls_per_connection;
+  merged.tls.certificate = next.tls.certificate;
+  merged.tls.key = next.tls.key;
+  if (is_reloadable("tls.client_ca", now, next)) merged.tls.client_ca = next.tls.client_ca;
+  merged.auth = next.auth;
+  merged.log.level = next.log.level;
+  merged.sources = next.sources;
+  merged.identities = next.identities;
+  return merged;
+}
+
+Reloader::Reloader(Config config, std::function<Config()> load, Daemon& daemon, const Log& log)
+    : load_(std::move(load)),
+      daemon_(daemon),
+      log_(log),
+      config_(std::move(config)),
+      stamp_(access::stamp_of(certificate_files(config_.tls))) {}
+
+bool Reloader::reload() {
+  Config merged;
+  ConfigDifference difference;
+  access::AccessRules rules;
+  std::optional<access::Certificates> certificates;
+  try {
+    const Config next = load_();
+    difference = compare_configs(config_, next);
+    merged = merge_configs(config_, next);
+    rules = access_rules(merged);
+    certificates = tls_certificates(merged);
+  } catch (const std::exception& error) {
+    log_failure(log_, error.what());
+    log_.event(LogLevel::kError, "config_kept", {{"remedy", "mend the file and send SIGHUP again"}});
+    return false;
+  }
+  log_.set_level(parse_log_level(merged.log.level));
+  daemon_.set_access(merged, std::move(rules));
+  stamp_ = access::stamp_of(certificate_files(merged.tls));
+  if (certificates) take_certificates(std::move(*certificates));
+  const bool all_open = open_and_close_sources(merged.sources);
+  config_ = std::move(merged);
+  log_.event(LogLevel::kInfo, "reloaded", {{"changed", joined(difference.applied)}});
+  if (!difference.restart.empty()) {
+    log_.event(LogLevel::kWarning, "needs_restart", {{"keys", joined(difference.restart)}});
+  }
+  return all_open;
+}
+
+void Reloader::look_at_certificates() {
+  if (config_.server.listen_tls.empty()) return;
+  std::string stamp = access::stamp_of(certificate_files(config_.tls));
+  // Empty: somebody is about to put new ones there.
+  if (stamp.empty() || stamp == stamp_) return;
+  stamp_ = std::move(stamp);  // a bad file is told once
+  try {
+    take_certificates(*tls_certificates(config_));
+  } catch (const core::Error& error) {
+    log_.event(LogLevel::kError, "certificates_kept",
+               {{"error", error.what()}, {"remedy", "the old ones stay in use until the files are good"}});
+  }
+}
+
+void Reloader::take_certificates(access::Certificates certificates) {
+  const auto expiry = static_cast<std::time_t>(certificates.expiry_unix_s);
+  std::tm calendar{};
+  gmtime_r(&expiry, &calendar);
+  char text[32];
+  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &calendar);
+  daemon_.set_certificates(std::move(certificates));
+  log_.event(LogLevel::kInfo, "certificates_taken", {{"expires", text}});
+}
+
+bool Reloader::open_and_close_sources(const std::vector<core::SourceSpec>& next) {
+  bool all_open = true;
+  const auto attempt = [&](const core::SourceSpec& spec, const char* what, auto action) {
+    try {
+      action();
+      log_.event(LogLevel::kInfo, what, {{"source", spec.id}});
+    } catch (const std::exception& error) {
+      all_open = false;
+      log_.event(LogLevel::kError, "source_not_changed", {{"source", spec.id}, {"error", error.what()}});
+    }
+  };
+  core::SourceControl& sources = daemon_.sources();
+  // Ports that go are free for those that come.
+  for (const core::SourceSpec& old : config_.sources) {
+    const core::SourceSpec* kept = find_source(next, old.id);
+    if (kept == nullptr || !(*kept == old)) attempt(old, "source_closed", [&] { sources.close(old.id); });
+  }
+  for (const core::SourceSpec& spec : next) {
+    const core::SourceSpec* old = find_source(config_.sources, spec.id);
+    if (old == nullptr || !(*old == spec)) attempt(spec, "source_opened", [&] { sources.open(spec); });
+  }
+  return all_open;
+}
+
+}  // namespace melstream::daemon

@@ -1,0 +1,49 @@
+// A new config for a running daemon: SIGHUP, and certificate files that were replaced. Main thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "daemon/config.hpp"
+#include "daemon/daemon.hpp"
+#include "daemon/log.hpp"
+
+namespace melstream::daemon {
+
+/// Keys by their dotted names, "server.listen"; [[source]], [[identity]] and [[front_end]] by these.
+struct ConfigDifference {
+  std::vector<std::string> applied;  ///< what a running daemon can take
+  std::vector<std::string> restart;  ///< what only a restart can
+};
+
+ConfigDifference compare_configs(const Config& now, const Config& next);
+/// `now` with what of `next` can be applied.
+Config merge_configs(const Config& now, const Config& next);
+
+class Reloader {
+ public:
+  /// @param load reads the config again; throws ConfigError. Daemon and log outlive this.
+  Reloader(Config config, std::function<Config()> load, Daemon& daemon, const Log& log);
+
+  /// Reads everything anew: all of it is good and is applied, or nothing changes and the log says why. False then, or
+  /// if a source could not be opened.
+  bool reload();
+  /// Call every second or so: certificate files that were replaced are taken if they are good.
+  void look_at_certificates();
+  /// What is in effect.
+  const Config& config() const noexcept { return config_; }
+
+ private:
+  bool open_and_close_sources(const std::vector<core::SourceSpec>& next);
+  void take_certificates(access::Certificates certificates);
+
+  const std::function<Config()> load_;
+  Daemon& daemon_;
+  const Log& log_;
+  Config config_;
+  std::string stamp_;  ///< of the certificate files that were looked at last
+};
+
+}  // namespace melstream::daemon
