@@ -32,9 +32,17 @@ const CLI::Validator kNpyFile(
     "");
 
 void add_server(CLI::App& command, CommonOptions& options) {
-  command.add_option("--server", options.server,
-                     "unix:PATH or HOST:PORT; else MELSTREAM_SERVER, the user's socket, the system's socket, "
-                     "127.0.0.1:50071");
+  ServerOption& server = options.server;
+  command.add_option("--server", server.address,
+                     "unix:PATH, HOST:PORT or tls:HOST:PORT; else MELSTREAM_SERVER, the user's socket, the system's "
+                     "socket, 127.0.0.1:50071");
+  command.add_option("--token-file", server.token_file, "File whose first line is a token that the daemon knows")
+      ->envname("MELSTREAM_TOKEN_FILE");
+  command.add_option("--tls-ca", server.ca, "PEM file: who signs the daemon's certificate, if not a root of the system")
+      ->envname("MELSTREAM_TLS_CA");
+  command.add_option("--tls-certificate", server.certificate, "PEM file: a certificate that the daemon knows")
+      ->envname("MELSTREAM_TLS_CERTIFICATE");
+  command.add_option("--tls-key", server.key, "PEM file: its key")->envname("MELSTREAM_TLS_KEY");
 }
 
 void add_common(CLI::App& command, CommonOptions& options) {
@@ -392,7 +400,7 @@ int run_command_line(int argc, char** argv) {
                "melstream");
   app.set_version_flag("--version", std::string("melstream ") + MELSTREAM_VERSION);
   // Before the command it stands for the environment; after the command it stands above that.
-  app.add_option("--server", "unix:PATH or HOST:PORT; may also follow the command")
+  app.add_option("--server", "unix:PATH, HOST:PORT or tls:HOST:PORT; may also follow the command")
       ->each([](const std::string& address) { setenv("MELSTREAM_SERVER", address.c_str(), 1); });
   app.require_subcommand(1);
   app.footer("Help for a command: melstream COMMAND --help");

@@ -7,12 +7,13 @@
 #include <vector>
 
 #include "client/exit_codes.hpp"
+#include "client/server_option.hpp"
 
 namespace melstream::client {
 
 /// Of every command that talks to a daemon.
 struct CommonOptions {
-  std::string server;
+  ServerOption server;
   bool json = false;
 };
 

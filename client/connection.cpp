@@ -10,14 +10,13 @@
 #include "melstream/v1/admin_service.grpc.pb.h"
 #include "melstream/v1/feature_service.grpc.pb.h"
 
+#include "client/channel.hpp"
 #include "client/feature_names.hpp"
 #include "client/server_address.hpp"
 
 namespace melstream::client {
 namespace {
 
-// GetWindow answers up to 4 MiB.
-constexpr int kMaxReceiveBytes = 5 << 20;
 constexpr double kShortCallSeconds = 10;
 // The daemon gives up on a sound system that hangs after 10 s, and says so.
 constexpr double kDevicesCallSeconds = 15;
@@ -127,23 +126,14 @@ bool CallError::not_found() const noexcept { return status_code_ == grpc::Status
 
 bool CallError::already_exists() const noexcept { return status_code_ == grpc::StatusCode::ALREADY_EXISTS; }
 
-Connection::Connection(const std::string& given_server) {
+Connection::Connection(const ServerOption& option) {
   // For as long as the program runs: shutting the whole of gRPC down may wait 10 s for a poller of its own. Not before
   // the first connection: gRPC's threads must not get the signals that an Interrupt waits for.
   static std::once_flag once;
   std::call_once(once, grpc_init);
-  const ServerAddress server = choose_server(given_server);
+  const ServerAddress server = choose_server(option.address);
   server_ = server.text();
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kMaxReceiveBytes);
-  // Features do not compress, and a compressed message is inflated before its size is known.
-  arguments.SetCompressionAlgorithm(GRPC_COMPRESS_NONE);
-  arguments.SetInt(GRPC_COMPRESSION_CHANNEL_ENABLED_ALGORITHMS_BITSET, 1 << GRPC_COMPRESS_NONE);
-  // A second Connection is a second connection: the first may lead to a daemon that is gone.
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  // http_proxy is for web pages; the daemon is near.
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  channel_ = grpc::CreateCustomChannel(server.grpc_target(), grpc::InsecureChannelCredentials(), arguments);
+  channel_ = make_channel(server, option);
 }
 
 Connection::~Connection() = default;

@@ -1,5 +1,5 @@
 // The channel to the daemon and its calls without streaming. The files of the client that include gRPC are this one's
-// .cpp, publisher.cpp, response_streams.cpp and subscriber.cpp.
+// .cpp, channel.cpp, publisher.cpp, response_streams.cpp and subscriber.cpp.
 #pragma once
 
 #include <memory>
@@ -10,6 +10,7 @@
 #include "melstream/v1/feature_service.pb.h"
 
 #include "client/exit_codes.hpp"
+#include "client/server_option.hpp"
 
 namespace grpc {
 class Channel;
@@ -47,7 +48,7 @@ class CallError : public ClientError {
 class Connection {
  public:
   /// Looks for a daemon as choose_server() says. Throws ClientError.
-  explicit Connection(const std::string& given_server);
+  explicit Connection(const ServerOption& option);
   ~Connection();
   Connection(Connection&&) noexcept;
 

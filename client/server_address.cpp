@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <string_view>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -95,16 +96,20 @@ std::string environment(const char* name) {
 
 }  // namespace
 
-std::string ServerAddress::text() const {
+std::string ServerAddress::text() const { return is_tls ? "tls:" + grpc_target() : grpc_target(); }
+
+std::string ServerAddress::grpc_target() const {
   if (is_unix) return "unix:" + path;
   return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + port;
 }
 
-std::string ServerAddress::grpc_target() const { return is_unix ? "unix:" + path : text(); }
+bool ServerAddress::is_local() const {
+  return is_unix || host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
+}
 
 ServerAddress parse_server_address(const std::string& text) {
   const auto refuse = [&] {
-    return ClientError(ExitCode::kUsage, "'" + text + "' is not a server: use unix:PATH or HOST:PORT, such as unix:" +
+    return ClientError(ExitCode::kUsage, "'" + text + "' is not a server: use unix:PATH, HOST:PORT or tls:HOST:PORT, such as unix:" +
                                              kSystemSocket + " or " + kDefaultTcp);
   };
   ServerAddress address;
@@ -116,10 +121,13 @@ ServerAddress parse_server_address(const std::string& text) {
     if (address.path.empty()) throw refuse();
     return address;
   }
-  const auto colon = text.rfind(':');
+  constexpr std::string_view kTls = "tls:";
+  address.is_tls = text.rfind(kTls, 0) == 0;
+  const std::string place = address.is_tls ? text.substr(kTls.size()) : text;
+  const auto colon = place.rfind(':');
   if (colon == std::string::npos || colon == 0) throw refuse();
-  address.host = text.substr(0, colon);
-  address.port = text.substr(colon + 1);
+  address.host = place.substr(0, colon);
+  address.port = place.substr(colon + 1);
   if (address.host.size() > 2 && address.host.front() == '[' && address.host.back() == ']') {
     address.host = address.host.substr(1, address.host.size() - 2);
   } else if (address.host.find_first_of(":/[]") != std::string::npos) {

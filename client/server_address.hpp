@@ -9,17 +9,20 @@ namespace melstream::client {
 
 struct ServerAddress {
   bool is_unix = false;
+  bool is_tls = false;
   std::string path;  ///< is_unix
   std::string host;
   std::string port;
 
-  /// As the user writes it: unix:PATH or HOST:PORT.
+  /// Only this machine hears what is sent there.
+  bool is_local() const;
+  /// As the user writes it: unix:PATH, HOST:PORT or tls:HOST:PORT.
   std::string text() const;
   /// As gRPC wants it.
   std::string grpc_target() const;
 };
 
-/// "unix:PATH", "HOST:PORT" or "[IPV6]:PORT". Throws ClientError(kUsage).
+/// "unix:PATH", "HOST:PORT", "[IPV6]:PORT" or one of these after "tls:". Throws ClientError(kUsage).
 ServerAddress parse_server_address(const std::string& text);
 
 /// What to try, in order. One address if the user named it.

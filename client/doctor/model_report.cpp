@@ -20,7 +20,7 @@ using doctor::ModelFrontEnd;
 using doctor::ModelMatch;
 using doctor::ServedFrontEnd;
 
-std::vector<ServedFrontEnd> served_front_ends(const std::string& server) {
+std::vector<ServedFrontEnd> served_front_ends(const ServerOption& server) {
   std::vector<ServedFrontEnd> served;
   const v1::ListFrontEndsResponse response = Connection(server).list_front_ends();
   for (const auto& info : response.front_ends()) {

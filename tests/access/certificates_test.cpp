@@ -74,7 +74,7 @@ TEST_F(CertificatesTest, RefusesOutOfTime) {
 
 TEST_F(CertificatesTest, RefusesAKeyThatOthersCanRead) {
   test::write_file(files_.key, root_.sign({}).key, 0644);
-  EXPECT_TRUE(has(fault(), "chmod 0640 " + files_.key)) << fault();
+  EXPECT_TRUE(has(fault(), "chmod 0600 " + files_.key)) << fault();
 }
 
 TEST_F(CertificatesTest, RefusesWhatIsMissing) {

@@ -79,7 +79,8 @@ class TokenFile : public ::testing::Test {
 TEST_F(TokenFile, MustBeItsOwnersAlone) {
   EXPECT_EQ(code_of(0600), core::ErrorCode::kInternal);
   EXPECT_EQ(code_of(0400), core::ErrorCode::kInternal);
-  for (const unsigned mode : {0640U, 0604U, 0660U, 0666U, 0620U}) {
+  EXPECT_EQ(code_of(0440), core::ErrorCode::kInternal);  // its group is ours
+  for (const unsigned mode : {0604U, 0660U, 0666U, 0620U}) {
     EXPECT_EQ(code_of(mode), core::ErrorCode::kPermissionDenied) << std::oct << mode;
     EXPECT_NE(message_.find("chmod 0600"), std::string::npos) << message_;
   }

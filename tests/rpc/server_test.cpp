@@ -210,7 +210,7 @@ TEST_F(WholeServerTest, RefusesMethodsThatItDoesNotHave) {
 
 class FewConnectionsTest : public WholeServerTest {
  protected:
-  FewConnectionsTest() : WholeServerTest(FixtureOptions{.registry = {}, .server = {.max_connections = 3}}) {}
+  FewConnectionsTest() : WholeServerTest(FixtureOptions{.registry = {}, .server = {.connections = {.max_connections = 3}}}) {}
 
   int connect_raw() const {
     const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -276,7 +276,7 @@ TEST_F(WholeServerTest, DrainsEveryCall) {
   while (watch->Read(&watched)) {
   }
   EXPECT_EQ(watch->Finish().error_code(), StatusCode::UNAVAILABLE);
-  EXPECT_NE(access(socket_path().c_str(), F_OK), 0);
+  EXPECT_NE(::access(socket_path().c_str(), F_OK), 0);
 }
 
 TEST_F(WholeServerTest, ADrainIsBoundedByItsPatience) {

@@ -91,7 +91,7 @@ std::string date_text(std::int64_t unix_s) {
 }  // namespace
 
 Certificates read_certificates(const CertificateFiles& files, std::int64_t now_unix_s) {
-  check_secret_file(files.key, true);
+  check_secret_file(files.key);
   Certificates read{.certificate = read_file(files.certificate), .key = read_file(files.key), .client_ca = {}};
   const X509Ptr certificate = parse_chain(files.certificate, read.certificate);
   const Bio key_bio = bio_of(read.key);

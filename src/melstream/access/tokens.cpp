@@ -88,6 +88,13 @@ std::string read_line(std::string_view line, std::span<const std::string> names,
   return {};
 }
 
+bool is_our_group(gid_t group) {
+  if (group == 0 || group == getegid()) return true;
+  std::array<gid_t, 64> groups{};
+  const int n = getgroups(static_cast<int>(groups.size()), groups.data());
+  return n > 0 && std::find(groups.begin(), groups.begin() + n, group) != groups.begin() + n;
+}
+
 [[noreturn]] void refuse(const std::string& path, int error) {
   const ErrorCode code = error == EACCES || error == EPERM ? ErrorCode::kPermissionDenied : ErrorCode::kNotFound;
   throw Error(code, path + ": " + std::generic_category().message(error));
@@ -134,15 +141,15 @@ std::vector<TokenHash> parse_tokens(std::string_view text, std::string_view file
   return tokens;
 }
 
-void check_secret_file(const std::string& path, bool group_may_read) {
+void check_secret_file(const std::string& path) {
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) refuse(path, errno);
-  const unsigned forbidden = group_may_read ? 037U : 077U;
+  const unsigned forbidden = is_our_group(info.st_gid) ? 037U : 077U;
   if (S_ISREG(info.st_mode) && (info.st_mode & forbidden) != 0) {
     char mode[8];
     std::snprintf(mode, sizeof(mode), "%04o", info.st_mode & 07777U);
-    throw Error(ErrorCode::kPermissionDenied, path + ": its mode is " + mode + ", so others can read or change it; run `chmod " +
-                                                  (group_may_read ? "0640 " : "0600 ") + path + "`");
+    throw Error(ErrorCode::kPermissionDenied, path + ": its mode is " + mode + ", so others can read or change it; run `chmod 0600 " +
+                                                  path + "`");
   }
   if (info.st_uid != 0 && info.st_uid != geteuid()) {
     throw Error(ErrorCode::kPermissionDenied,
@@ -152,7 +159,7 @@ void check_secret_file(const std::string& path, bool group_may_read) {
 }
 
 std::vector<TokenHash> read_tokens(const std::string& path, std::span<const std::string> names) {
-  check_secret_file(path, false);
+  check_secret_file(path);
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   if (!file) refuse(path, errno);

@@ -23,14 +23,14 @@ std::optional<std::size_t> find_token(std::span<const TokenHash> tokens, std::st
 /// of less than 16 or more than 512 characters or with others than those of RFC 6750, one that is there twice.
 std::vector<TokenHash> parse_tokens(std::string_view text, std::string_view file, std::span<const std::string> names);
 
-/// Reads the file. Throws Error: kNotFound, kPermissionDenied (unreadable, or others than its owner may read or write
-/// it, or its owner is neither root nor we), kInvalidArgument as above.
+/// Reads the file. Throws Error: kNotFound, kPermissionDenied (unreadable, or as check_secret_file()), kInvalidArgument as above.
 std::vector<TokenHash> read_tokens(const std::string& path, std::span<const std::string> names);
 
 /// 256 random bits in 43 characters. Throws Error(kInternal) without randomness.
 std::string make_token();
 
-/// Throws Error(kPermissionDenied) unless the file's mode and owner keep others from it, and `group_may_read` at most.
-void check_secret_file(const std::string& path, bool group_may_read);
+/// Throws Error(kPermissionDenied) unless the file belongs to root or to us, and nobody else may read or write it, but for
+/// reading by root's group or one of ours: so systemd hands over credentials. kNotFound if it is missing.
+void check_secret_file(const std::string& path);
 
 }  // namespace melstream::access
