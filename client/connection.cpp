@@ -126,13 +126,13 @@ bool CallError::not_found() const noexcept { return status_code_ == grpc::Status
 
 bool CallError::already_exists() const noexcept { return status_code_ == grpc::StatusCode::ALREADY_EXISTS; }
 
-Connection::Connection(const ServerOption& option) {
+Connection::Connection(const ServerOption& option) : option_(option) {
   // For as long as the program runs: shutting the whole of gRPC down may wait 10 s for a poller of its own. Not before
   // the first connection: gRPC's threads must not get the signals that an Interrupt waits for.
   static std::once_flag once;
   std::call_once(once, grpc_init);
   const ServerAddress server = choose_server(option.address);
-  server_ = server.text();
+  option_.address = server.text();
   channel_ = make_channel(server, option);
 }
 
@@ -143,7 +143,7 @@ v1::ListStreamsResponse Connection::list_streams(const v1::ListStreamsRequest& r
   grpc::ClientContext context;
   set_deadline(context, kShortCallSeconds);
   v1::ListStreamsResponse response;
-  check_short(v1::FeatureService::NewStub(channel_)->ListStreams(&context, request, &response), server_);
+  check_short(v1::FeatureService::NewStub(channel_)->ListStreams(&context, request, &response), server());
   return response;
 }
 
@@ -151,7 +151,7 @@ v1::ListFrontEndsResponse Connection::list_front_ends() const {
   grpc::ClientContext context;
   set_deadline(context, kShortCallSeconds);
   v1::ListFrontEndsResponse response;
-  check_short(v1::FeatureService::NewStub(channel_)->ListFrontEnds(&context, {}, &response), server_);
+  check_short(v1::FeatureService::NewStub(channel_)->ListFrontEnds(&context, {}, &response), server());
   return response;
 }
 
@@ -159,7 +159,7 @@ v1::GetServerInfoResponse Connection::server_info() const {
   grpc::ClientContext context;
   set_deadline(context, kShortCallSeconds);
   v1::GetServerInfoResponse response;
-  check_short(v1::FeatureService::NewStub(channel_)->GetServerInfo(&context, {}, &response), server_);
+  check_short(v1::FeatureService::NewStub(channel_)->GetServerInfo(&context, {}, &response), server());
   return response;
 }
 
@@ -175,7 +175,7 @@ v1::OpenSourceResponse Connection::open_source(const v1::OpenSourceRequest& requ
   grpc::ClientContext context;
   set_deadline(context, kShortCallSeconds);
   v1::OpenSourceResponse response;
-  check_short(v1::AdminService::NewStub(channel_)->OpenSource(&context, request, &response), server_);
+  check_short(v1::AdminService::NewStub(channel_)->OpenSource(&context, request, &response), server());
   return response;
 }
 
@@ -183,14 +183,14 @@ void Connection::close_source(const v1::CloseSourceRequest& request) const {
   grpc::ClientContext context;
   set_deadline(context, kShortCallSeconds);
   v1::CloseSourceResponse response;
-  check_short(v1::AdminService::NewStub(channel_)->CloseSource(&context, request, &response), server_);
+  check_short(v1::AdminService::NewStub(channel_)->CloseSource(&context, request, &response), server());
 }
 
 v1::ListSourcesResponse Connection::list_sources() const {
   grpc::ClientContext context;
   set_deadline(context, kShortCallSeconds);
   v1::ListSourcesResponse response;
-  check_short(v1::AdminService::NewStub(channel_)->ListSources(&context, {}, &response), server_);
+  check_short(v1::AdminService::NewStub(channel_)->ListSources(&context, {}, &response), server());
   return response;
 }
 
@@ -198,7 +198,7 @@ v1::ListDevicesResponse Connection::list_devices() const {
   grpc::ClientContext context;
   set_deadline(context, kDevicesCallSeconds);
   v1::ListDevicesResponse response;
-  check_short(v1::AdminService::NewStub(channel_)->ListDevices(&context, {}, &response), server_);
+  check_short(v1::AdminService::NewStub(channel_)->ListDevices(&context, {}, &response), server());
   return response;
 }
 
@@ -206,7 +206,7 @@ v1::ListSubscriptionsResponse Connection::list_subscriptions() const {
   grpc::ClientContext context;
   set_deadline(context, kShortCallSeconds);
   v1::ListSubscriptionsResponse response;
-  check_short(v1::AdminService::NewStub(channel_)->ListSubscriptions(&context, {}, &response), server_);
+  check_short(v1::AdminService::NewStub(channel_)->ListSubscriptions(&context, {}, &response), server());
   return response;
 }
 

@@ -53,7 +53,9 @@ class Connection {
   Connection(Connection&&) noexcept;
 
   const std::shared_ptr<grpc::Channel>& channel() const noexcept { return channel_; }
-  const std::string& server() const noexcept { return server_; }
+  const std::string& server() const noexcept { return option_.address; }
+  /// What it was made with; the address is that of the daemon that was found.
+  const ServerOption& option() const noexcept { return option_; }
 
   // Each throws CallError. Blocking; those without a timeout give up after 10 s.
   v1::ListStreamsResponse list_streams(const v1::ListStreamsRequest& request = {}) const;
@@ -70,7 +72,7 @@ class Connection {
   v1::FrontEndInfo front_end(const std::string& name) const;
 
  private:
-  std::string server_;
+  ServerOption option_;
   std::shared_ptr<grpc::Channel> channel_;
 };
 

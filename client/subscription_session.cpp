@@ -66,7 +66,7 @@ v1::SubscribeConfig SubscriptionSession::next_config() const {
 }
 
 void SubscriptionSession::run(Connection first) {
-  const std::string server = first.server();
+  const ServerOption server = first.option();
   std::optional<Connection> connection(std::move(first));
   Backoff backoff;
   try {
