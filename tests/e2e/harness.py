@@ -126,6 +126,9 @@ class Daemon:
         with open(self.config, "w", encoding="utf-8") as file:
             # A list of plain strings is written the same in JSON and TOML.
             file.write('[server]\nsocket = "%s"\nlisten = %s\n' % (self.socket, json.dumps(list(listen))))
+            if "[metrics]" not in config:
+                # One port cannot be many daemons'; who wants HTTP asks for a free one.
+                config += '\n[metrics]\nlisten = ""\n'
             file.write(config)
 
         def limit():
