@@ -46,7 +46,8 @@ std::string Daemon::metrics(const Telemetry& telemetry, const Log& log) {
                        // Microphones answer under a mutex; other sources would have to be asked on ms-net.
                        .microphones = microphone_totals_.look(sources_.list("mic")),
                        .engine_losses = engine_.status().loss ? 1 : 0,
-                       .is_ready = telemetry.readiness().ready()});
+                       .is_ready = telemetry.readiness().ready(),
+                       .has_cuda = engine_.has_standby()});
 }
 
 void Daemon::provoke_loops(Liveness& liveness) {

@@ -37,10 +37,10 @@ std::array<std::string_view, core::kNGapReasons> gap_reasons() {
   return names;
 }
 
-void add_build(MetricFamilies& families) {
+void add_build(MetricFamilies& families, bool has_cuda) {
   const std::string commit = engine::commit();
   families.gauge("build_info", "What this build is; the value is 1.")
-      .value(1, {{"version", version()}, {"commit", commit.empty() ? "unknown" : commit}});
+      .value(1, {{"version", version()}, {"commit", commit.empty() ? "unknown" : commit}, {"cuda", has_cuda ? "yes" : "no"}});
 }
 
 void add_ingest(MetricFamilies& families, const IngestTotals& totals) {
@@ -191,7 +191,7 @@ void add_operation(MetricFamilies& families, const MetricSources& sources) {
 
 std::string metrics_text(const MetricSources& sources) {
   MetricFamilies families;
-  add_build(families);
+  add_build(families, sources.has_cuda);
   add_ingest(families, sources.ingest);
   add_frames(families, sources.counters);
   add_engine(families, sources);

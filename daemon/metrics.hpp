@@ -44,6 +44,7 @@ struct MetricSources {
   MicrophoneFigures microphones;
   std::int64_t engine_losses = 0;
   bool is_ready = false;
+  bool has_cuda = false;  ///< it started with the plugin's engine
 };
 
 /// The text of a scrape. Any thread; never waits for a loop.

@@ -146,8 +146,9 @@ class Daemon:
         try:
             wait_until(self.answers, "the daemon's start")
         except AssertionError as error:
+            log = self.log_text()
             self.close()
-            raise AssertionError("%s; its log:\n%s" % (error, self.log_text())) from error
+            raise AssertionError("%s; its log:\n%s" % (error, log)) from error
 
     def answers(self):
         if self.process.poll() is not None:

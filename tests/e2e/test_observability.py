@@ -20,7 +20,8 @@ HTTP = '[metrics]\nlisten = "127.0.0.1:0"\n'
 SERVICES = ("", "melstream.v1.AudioService", "melstream.v1.FeatureService", "melstream.v1.AdminService")
 SERVING, NOT_SERVING = 1, 2
 LABELS = {  # all that a label may be: closed lists, and what the build is
-    "source", "reason", "engine", "stage", "le", "queue", "listener", "loop", "level", "version", "commit"}
+    "source", "reason", "engine", "stage", "le", "queue", "listener", "loop", "level", "version", "commit",
+    "cuda"}
 Answer = collections.namedtuple("Answer", "status body headers")
 
 
@@ -159,7 +160,7 @@ class Metrics(unittest.TestCase):
                         self.http.value("melstream_frame_latency_seconds_sum", stage="total"))
 
     def test_ten_thousand_stream_names_add_no_series_and_are_in_no_label(self):
-        port = int(re.search(r"127\.0\.0\.1:(\d+)", self.daemon.client("sources", "--json").stdout).group(1))
+        port = int(re.search(r"listening on 127\.0\.0\.1:(\d+)", self.daemon.client("sources", "--json").stdout).group(1))
         n_before = self.http.value("melstream_streams_opened_total")
         for i in range(10000):
             with socket.create_connection(("127.0.0.1", port)) as sender:
@@ -205,7 +206,7 @@ class Health(unittest.TestCase):
         harness.wait_until(lambda: http.get("/readyz")[:2] == (503, "inputs: hall is waiting\n"), "not being ready")
         self.assertEqual(http.get("/livez").status, 200, "it lives all the same")
         self.assertEqual(http.value("melstream_ready"), 0)
-        port = int(re.search(r"127\.0\.0\.1:(\d+)", daemon.client("sources", "--json").stdout).group(1))
+        port = int(re.search(r"listening on 127\.0\.0\.1:(\d+)", daemon.client("sources", "--json").stdout).group(1))
         with socket.create_connection(("127.0.0.1", port)) as sender:
             sender.sendall(bytes(3200))
             harness.wait_until(lambda: http.get("/readyz").status == 200, "being ready")
@@ -213,14 +214,13 @@ class Health(unittest.TestCase):
     def test_a_drain_begins_with_not_serving(self):
         daemon = harness.Daemon(HTTP + '[features]\nalways = ["whisper-80"]\n')
         self.addCleanup(daemon.close)
-        events = []  # in order of arrival
-        watching = threading.Semaphore(0)
+        http = Http(daemon)
+        statuses = {service: [] for service in SERVICES}
 
         def watch(service):
             with grpc.insecure_channel(daemon.address) as channel:
                 for status in health(channel, "Watch")(service, timeout=harness.DEADLINE_S):
-                    events.append((service, status))
-                    watching.release()
+                    statuses[service].append(status)
                     if status == NOT_SERVING:
                         return
 
@@ -233,8 +233,7 @@ class Health(unittest.TestCase):
         threads = [threading.Thread(target=watch, args=(service,)) for service in SERVICES]
         for thread in threads:
             thread.start()
-        for _ in SERVICES:
-            self.assertTrue(watching.acquire(timeout=harness.DEADLINE_S))
+        harness.wait_until(lambda: all(statuses.values()), "the first status of each")
         writer = daemon.start_client("push", "-", "--stream", "s", "--rate", "16000", "--encoding", "s16le", "--channels",
                                      "1", stdin=subprocess.PIPE)
         self.addCleanup(writer.wait)
@@ -243,28 +242,24 @@ class Health(unittest.TestCase):
         writer.stdin.flush()
         harness.wait_until(lambda: "s" in daemon.streams(), "the stream")
         reader = daemon.start_client("subscribe", "s", "--front-end", "whisper-80", "--start", "frame:0", "--json")
-        first = reader.stdout.readline()
-
-        def read():
-            for line in reader.stdout:
-                if b'"end"' in line or b"end" in line.split(b":")[0]:
-                    events.append(("reader", "end"))
-
-        reading = threading.Thread(target=read)
-        reading.start()
+        self.addCleanup(reader.wait)
+        self.addCleanup(reader.kill)
+        self.assertIn(b"start", reader.stdout.readline())
+        # A reader that stands still keeps its End from being read, and so the drain from its end.
+        reader.send_signal(signal.SIGSTOP)
         daemon.process.send_signal(signal.SIGTERM)
-        for thread in [*threads, reading]:
+        for thread in threads:
             thread.join(harness.DEADLINE_S)
+        self.assertEqual(statuses, {service: [SERVING, NOT_SERVING] for service in SERVICES})
+        self.assertRegex(http.get("/readyz").body, r"(?m)^draining: ")
+        self.assertEqual(http.get("/livez").status, 200)
+        self.assertIsNone(daemon.process.poll(), "it has ended before its reader")
+        reader.send_signal(signal.SIGCONT)
+        rest, errors = reader.communicate(timeout=harness.DEADLINE_S)
+        self.assertIn(b"end", rest.splitlines()[-1], errors)
         self.assertEqual(daemon.process.wait(harness.DEADLINE_S), 0, daemon.log_text())
-        self.assertIn(("reader", "end"), events, first)
-        end = events.index(("reader", "end"))
-        for service in SERVICES:
-            self.assertIn((service, NOT_SERVING), events[:end], "told after a reader's end: %s" % events)
-        writer.stdin.close()
-        for process in (reader, writer):
-            process.stdout.close()
-            process.stderr.close()
-        reader.wait(harness.DEADLINE_S)
+        for pipe in (writer.stdin, writer.stdout, writer.stderr):
+            pipe.close()
 
 
 class Watchdog(unittest.TestCase):
