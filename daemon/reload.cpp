@@ -89,14 +89,34 @@ Config merge_configs(const Config& now, const Config& next) {
   return merged;
 }
 
-Reloader::Reloader(Config config, std::function<Config()> load, Daemon& daemon, const Log& log)
+Reloader::Reloader(Config config, std::function<Config()> load, Daemon& daemon, ReloadStats& stats, const Log& log)
     : load_(std::move(load)),
       daemon_(daemon),
+      stats_(stats),
       log_(log),
       config_(std::move(config)),
-      stamp_(access::stamp_of(certificate_files(config_.tls))) {}
+      stamp_(access::stamp_of(certificate_files(config_.tls))) {
+  stats_.last_success_unix_s.store(std::time(nullptr), std::memory_order_relaxed);
+  try {
+    const auto certificates = tls_certificates(config_);
+    if (certificates) stats_.tls_expiry_unix_s.store(certificates->expiry_unix_s, std::memory_order_relaxed);
+  } catch (const core::Error&) {
+    stamp_.clear();  // replaced since the start: look_at_certificates() tells
+  }
+}
 
 bool Reloader::reload() {
+  const bool successful = try_reload();
+  stats_.last_successful.store(successful, std::memory_order_relaxed);
+  if (successful) {
+    stats_.last_success_unix_s.store(std::time(nullptr), std::memory_order_relaxed);
+  } else {
+    stats_.failures.fetch_add(1, std::memory_order_relaxed);
+  }
+  return successful;
+}
+
+bool Reloader::try_reload() {
   Config merged;
   ConfigDifference difference;
   access::AccessRules rules;
@@ -145,6 +165,7 @@ void Reloader::take_certificates(access::Certificates certificates) {
   gmtime_r(&expiry, &calendar);
   char text[32];
   std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &calendar);
+  stats_.tls_expiry_unix_s.store(certificates.expiry_unix_s, std::memory_order_relaxed);
   daemon_.set_certificates(std::move(certificates));
   log_.event(LogLevel::kInfo, "certificates_taken", {{"expires", text}});
 }

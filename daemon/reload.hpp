@@ -9,6 +9,7 @@
 #include "daemon/config.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/log.hpp"
+#include "daemon/metrics.hpp"
 
 namespace melstream::daemon {
 
@@ -24,8 +25,9 @@ Config merge_configs(const Config& now, const Config& next);
 
 class Reloader {
  public:
-  /// @param load reads the config again; throws ConfigError. Daemon and log outlive this.
-  Reloader(Config config, std::function<Config()> load, Daemon& daemon, const Log& log);
+  /// @param load reads the config again; throws ConfigError. @param stats gets how it went, and when certificates expire.
+  /// All references outlive this.
+  Reloader(Config config, std::function<Config()> load, Daemon& daemon, ReloadStats& stats, const Log& log);
 
   /// Reads everything anew: all of it is good and is applied, or nothing changes and the log says why. False then, or
   /// if a source could not be opened.
@@ -36,11 +38,13 @@ class Reloader {
   const Config& config() const noexcept { return config_; }
 
  private:
+  bool try_reload();
   bool open_and_close_sources(const std::vector<core::SourceSpec>& next);
   void take_certificates(access::Certificates certificates);
 
   const std::function<Config()> load_;
   Daemon& daemon_;
+  ReloadStats& stats_;
   const Log& log_;
   Config config_;
   std::string stamp_;  ///< of the certificate files that were looked at last

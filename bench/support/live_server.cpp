@@ -15,7 +15,7 @@ rpc::ServerOptions server_options(const LiveServerOptions& options) {
   using Kind = rpc::ListenerSpec::Kind;
   server.listeners.push_back(options.socket.empty() ? rpc::ListenerSpec{.kind = Kind::kTcp, .address = "127.0.0.1:0"}
                                                     : rpc::ListenerSpec{.kind = Kind::kUnix, .address = options.socket});
-  server.max_connections = options.max_connections;
+  server.connections.max_connections = options.max_connections;
   server.max_subscriptions = options.max_subscriptions;
   if (options.max_queued_bytes > 0) server.max_queued_bytes = options.max_queued_bytes;
   server.tick_ms = static_cast<double>(options.tick_ns) / 1e6;

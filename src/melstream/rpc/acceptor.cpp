@@ -39,6 +39,17 @@ int make_wake_fd() {
   return fd;
 }
 
+RejectReason reason_of(ConnectionTable::Admission admission) noexcept {
+  switch (admission) {
+    case ConnectionTable::Admission::kTooManyOfAddress:
+      return RejectReason::kAddress;
+    case ConnectionTable::Admission::kTooFast:
+      return RejectReason::kRate;
+    default:
+      return RejectReason::kLimit;
+  }
+}
+
 }  // namespace
 
 struct Acceptor::State {
@@ -63,6 +74,8 @@ struct Acceptor::State {
   void wait_for_connection(Listener& listener);
   void accept_all(Listener& listener);
   void take(const Listener& listener, int fd, const sockaddr_storage& peer);
+  void reject(const Listener& listener, RejectReason reason) const;
+  void count_connections();
   void wait_for_wake();
   void tell_when_taken(std::chrono::steady_clock::time_point deadline, std::shared_ptr<std::promise<bool>> taken);
 
@@ -100,6 +113,7 @@ void Acceptor::State::accept_all(Listener& listener) {
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       // The connection stays in the kernel's queue; the socket stays readable, so waiting for that would spin.
       n_out_of_fds.fetch_add(1, std::memory_order_relaxed);
+      reject(listener, RejectReason::kNoFds);
       listener.pause.expires_after(kOutOfFdsPause);
       listener.pause.async_wait([this, &listener](const boost::system::error_code& error) {
         if (!error) wait_for_connection(listener);
@@ -114,14 +128,30 @@ void Acceptor::State::accept_all(Listener& listener) {
 }
 
 void Acceptor::State::take(const Listener& listener, int fd, const sockaddr_storage& peer) {
-  if (connections.add(fd, foreign_address(peer), clock.mono_ns()) != ConnectionTable::Admission::kAdmitted) {
+  const ConnectionTable::Admission admission =
+      connections.add(fd, foreign_address(peer), clock.mono_ns(), listener.socket.kind());
+  if (admission != ConnectionTable::Admission::kAdmitted) {
     n_refused.fetch_add(1, std::memory_order_relaxed);
+    reject(listener, reason_of(admission));
     close(fd);
     return;
   }
   n_accepted.fetch_add(1, std::memory_order_relaxed);
+  if (hooks.stats != nullptr) hooks.stats->accepted(listener.socket.kind());
   set_connection_options(fd, listener.socket.is_tcp());
   hooks.hand_over(listener.number, fd);
+}
+
+void Acceptor::State::reject(const Listener& listener, RejectReason reason) const {
+  if (hooks.stats != nullptr) hooks.stats->rejected(listener.socket.kind(), reason);
+}
+
+void Acceptor::State::count_connections() {
+  if (hooks.stats == nullptr) return;
+  const auto live = connections.count_live_by_listener();
+  for (std::size_t i = 0; i < live.size(); ++i) {
+    hooks.stats->connections_active[i].store(live[i], std::memory_order_relaxed);
+  }
 }
 
 void Acceptor::State::tell_when_taken(std::chrono::steady_clock::time_point deadline,
@@ -176,6 +206,13 @@ void Acceptor::wake() noexcept {
 
 void Acceptor::set_limits(const ConnectionLimits& limits) {
   asio::post(state_->context, [this, limits] { state_->connections.set_limits(limits); });
+}
+
+void Acceptor::look(std::function<void()> beat) {
+  asio::post(state_->context, [this, beat = std::move(beat)] {
+    state_->count_connections();
+    beat();
+  });
 }
 
 void Acceptor::stop_accepting() {

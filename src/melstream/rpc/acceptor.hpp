@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "melstream/rpc/listen_socket.hpp"
+#include "melstream/rpc/server_stats.hpp"
 
 namespace melstream::rpc {
 
@@ -25,6 +26,7 @@ class Acceptor {
   struct Hooks {
     std::function<void(std::size_t listener, int fd)> hand_over;  ///< takes the descriptor; accept thread
     std::function<void()> on_wake;                                ///< after wake(); accept thread
+    ServerStats* stats = nullptr;  ///< outlives the acceptor; null: counts() alone
   };
 
   Acceptor(std::vector<ListenSocket> listeners, const ConnectionLimits& limits, Hooks hooks);
@@ -37,6 +39,8 @@ class Acceptor {
   void wake() noexcept;
   /// For connections from now on. Any thread but the accept thread.
   void set_limits(const ConnectionLimits& limits);
+  /// Asks for `beat` on the accept thread, with the connections counted anew before it. Any thread.
+  void look(std::function<void()> beat);
   /// Closes the listeners; returns once none accepts any more. Wakes go on. Not on the accept thread.
   void stop_accepting();
   /// Waits until peers have taken all that was written to their connections; over TCP, their kernels. False if some

@@ -186,7 +186,7 @@ void AudioSession::shut_down() {
 
 void AudioSession::keep_house(std::int64_t now_mono_ns) {
   const std::lock_guard lock(mutex_);
-  if (grant_->revoked()) return end(EndReason::kSourceLost, revoked_status());
+  if (grant_->revoked()) return end(EndReason::kSourceLost, revoked_status(environment_));
   if (blocked_) return;
   if (const auto status = idle_status(environment_, heard_mono_ns_, now_mono_ns)) end(EndReason::kSourceLost, *status);
 }

@@ -235,7 +235,7 @@ void BatchSession::end_if_complete() {
 void BatchSession::keep_house(std::int64_t now_mono_ns) {
   const std::lock_guard lock(mutex_);
   if (end_reason_) return;
-  if (grant_->revoked()) return end(EndReason::kSourceLost, revoked_status());
+  if (grant_->revoked()) return end(EndReason::kSourceLost, revoked_status(environment_));
   std::vector<std::pair<BatchStream*, grpc::Status>> idle;
   for (const auto& [number, stream] : streams_) {
     if (stream->closing) continue;

@@ -57,6 +57,14 @@ std::string_view reason_of(core::ErrorCode code) {
   }
 }
 
+/// Nothing for limits.
+std::optional<AuthFailure> failure_of(core::ErrorCode code, const access::Caller& caller) {
+  if (code == core::ErrorCode::kPermissionDenied) return AuthFailure::kForbidden;
+  if (code != core::ErrorCode::kUnauthenticated) return std::nullopt;
+  if (caller.token) return AuthFailure::kBadToken;
+  return caller.uris.empty() && caller.common_name.empty() ? AuthFailure::kNoIdentity : AuthFailure::kBadCertificate;
+}
+
 }  // namespace
 
 access::Caller caller_of(const grpc::ServerContextBase& context) {
@@ -84,6 +92,7 @@ std::shared_ptr<access::Grant> admit(const Environment& environment, const grpc:
   try {
     return environment.access->admit(caller, kind);
   } catch (const core::Error& error) {
+    if (const auto failure = failure_of(error.code(), caller)) environment.stats->auth_failed(*failure);
     if (environment.parts.on_refusal) {
       environment.parts.on_refusal({.reason = reason_of(error.code()), .peer = context.peer(), .message = error.what()});
     }
@@ -91,7 +100,8 @@ std::shared_ptr<access::Grant> admit(const Environment& environment, const grpc:
   }
 }
 
-grpc::Status revoked_status() {
+grpc::Status revoked_status(const Environment& environment) {
+  environment.stats->auth_failed(AuthFailure::kRevoked);
   return {grpc::StatusCode::UNAUTHENTICATED, "the daemon's operator has changed or withdrawn this access; ask for it"};
 }
 

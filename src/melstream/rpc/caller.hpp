@@ -16,7 +16,7 @@ access::Caller caller_of(const grpc::ServerContextBase& context);
 std::shared_ptr<access::Grant> admit(const Environment& environment, const grpc::ServerContextBase& context,
                                      access::Access::Kind kind);
 
-/// What a call is ended with whose grant was revoked.
-grpc::Status revoked_status();
+/// What a call is ended with whose grant was revoked. Counted.
+grpc::Status revoked_status(const Environment& environment);
 
 }  // namespace melstream::rpc

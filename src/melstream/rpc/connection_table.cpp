@@ -75,7 +75,8 @@ void ConnectionTable::look_again(std::int64_t now_mono_ns) noexcept {
   count_live();
 }
 
-ConnectionTable::Peer& ConnectionTable::peer_of(const std::string& address, std::int64_t now_mono_ns) {
+ConnectionTable::Peer& ConnectionTable::peer_of(const std::string& address, std::int64_t now_mono_ns,
+                                                ListenerKind listener) {
   if (const auto found = peers_.find(address); found != peers_.end()) return found->second;
   if (peers_.size() >= kManyPeers) {
     std::erase_if(peers_,
@@ -85,7 +86,8 @@ ConnectionTable::Peer& ConnectionTable::peer_of(const std::string& address, std:
   return peers_.emplace(address, Peer{.rate = rate}).first->second;
 }
 
-ConnectionTable::Admission ConnectionTable::add(int fd, const std::string& address, std::int64_t now_mono_ns) {
+ConnectionTable::Admission ConnectionTable::add(int fd, const std::string& address, std::int64_t now_mono_ns,
+                                                ListenerKind listener) {
   struct stat info {};
   if (fstat(fd, &info) != 0) return Admission::kTooMany;
   const auto index = static_cast<std::size_t>(fd);
@@ -102,7 +104,7 @@ ConnectionTable::Admission ConnectionTable::add(int fd, const std::string& addre
     if (limited && peer.n_open >= limits_.max_per_address) return Admission::kTooManyOfAddress;
     ++peer.n_open;
   }
-  slots_[index] = {.inode = info.st_ino, .used = true, .address = address};
+  slots_[index] = {.inode = info.st_ino, .listener = listener, .used = true, .address = address};
   ++n_used_;
   return Admission::kAdmitted;
 }
@@ -112,6 +114,15 @@ std::size_t ConnectionTable::count_live() noexcept {
     if (slots_[fd].used && !is_open(static_cast<int>(fd), slots_[fd].inode)) free_slot(slots_[fd]);
   }
   return n_used_;
+}
+
+std::array<std::int64_t, kListenerKinds.size()> ConnectionTable::count_live_by_listener() noexcept {
+  count_live();
+  std::array<std::int64_t, kListenerKinds.size()> live{};
+  for (const Slot& slot : slots_) {
+    if (slot.used) ++live[static_cast<std::size_t>(slot.listener)];
+  }
+  return live;
 }
 
 bool ConnectionTable::all_taken() const noexcept {

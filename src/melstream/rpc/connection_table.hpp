@@ -2,6 +2,7 @@
 // and tells nobody, so the table keeps each with its inode and looks again when a limit is near.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include "melstream/access/rate.hpp"
 #include "melstream/rpc/server.hpp"
+#include "melstream/rpc/server_stats.hpp"
 
 namespace melstream::rpc {
 
@@ -32,9 +34,12 @@ class ConnectionTable {
   void set_limits(const ConnectionLimits& limits);
   /// Not admitted: the descriptor is the caller's to close. @param address of foreign_address(). @param now_mono_ns
   /// limits how often it looks again.
-  Admission add(int fd, const std::string& address, std::int64_t now_mono_ns);
+  Admission add(int fd, const std::string& address, std::int64_t now_mono_ns,
+                ListenerKind listener = ListenerKind::kUnix);
   /// Open ones, after looking again.
   std::size_t count_live() noexcept;
+  /// The same by listener.
+  std::array<std::int64_t, kListenerKinds.size()> count_live_by_listener() noexcept;
   /// The peers have read all that was written to open connections; over TCP, their kernels have it (unix(7), tcp(7):
   /// SIOCOUTQ).
   bool all_taken() const noexcept;
@@ -44,6 +49,7 @@ class ConnectionTable {
  private:
   struct Slot {
     std::uint64_t inode = 0;
+    ListenerKind listener = ListenerKind::kUnix;
     bool used = false;
     std::string address{};
   };

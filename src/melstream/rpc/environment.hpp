@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "melstream/access/access.hpp"
 #include "melstream/rpc/server.hpp"
+#include "melstream/rpc/server_stats.hpp"
 
 namespace melstream::rpc {
 
@@ -13,6 +15,7 @@ struct Environment {
   ServerParts parts;
   std::int64_t start_wall_ns = 0;
   access::Access* access = nullptr;  ///< judges callers; outlives this
+  std::unique_ptr<ServerStats> stats = std::make_unique<ServerStats>();
 
   pipeline::Registry& registry() const noexcept { return parts.registry; }
   const core::Clock& clock() const noexcept { return parts.registry.clock(); }

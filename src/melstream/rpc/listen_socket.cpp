@@ -151,14 +151,17 @@ bool is_of_this_machine(const sockaddr_storage& storage) noexcept {
 ListenSocket::ListenSocket(int fd, std::string path, unsigned long inode)
     : fd_(fd), path_(std::move(path)), inode_(inode) {
   const sockaddr_storage bound = bound_to(fd);
-  tcp_ = bound.ss_family != AF_UNIX;
+  kind_ = bound.ss_family == AF_UNIX ? ListenerKind::kUnix : ListenerKind::kTcp;
   local_ = is_of_this_machine(bound);
   address_ = text_of(bound);
 }
 
 ListenSocket ListenSocket::open(const ListenerSpec& spec) {
-  if (spec.inherited_fd >= 0) return inherited(spec.inherited_fd);
-  return spec.kind == ListenerSpec::Kind::kUnix ? unix_domain(spec.address, spec.group) : tcp(spec.address);
+  ListenSocket socket = spec.inherited_fd >= 0                    ? inherited(spec.inherited_fd)
+                        : spec.kind == ListenerSpec::Kind::kUnix ? unix_domain(spec.address, spec.group)
+                                                                 : tcp(spec.address);
+  if (spec.kind == ListenerSpec::Kind::kTls) socket.kind_ = ListenerKind::kTls;
+  return socket;
 }
 
 ListenSocket ListenSocket::inherited(int fd) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "melstream/rpc/server.hpp"
+#include "melstream/rpc/server_stats.hpp"
 
 namespace melstream::rpc {
 
@@ -23,7 +24,7 @@ class ListenSocket {
 
   ListenSocket(ListenSocket&& other) noexcept
       : fd_(std::exchange(other.fd_, -1)),
-        tcp_(other.tcp_),
+        kind_(other.kind_),
         local_(other.local_),
         address_(std::move(other.address_)),
         path_(std::exchange(other.path_, {})),
@@ -32,7 +33,8 @@ class ListenSocket {
   ~ListenSocket();
 
   int fd() const noexcept { return fd_; }
-  bool is_tcp() const noexcept { return tcp_; }
+  bool is_tcp() const noexcept { return kind_ != ListenerKind::kUnix; }
+  ListenerKind kind() const noexcept { return kind_; }
   /// Only this machine reaches it.
   bool is_local() const noexcept { return local_; }
   /// That clients can use, with the real port.
@@ -43,7 +45,7 @@ class ListenSocket {
   ListenSocket(int fd, std::string path, unsigned long inode);
 
   int fd_;
-  bool tcp_ = false;
+  ListenerKind kind_ = ListenerKind::kUnix;
   bool local_ = false;
   std::string address_;
   std::string path_;

@@ -131,6 +131,7 @@ struct Server::State {
   void add_listeners(grpc::ServerBuilder& builder);
   void serve();
   void keep_house();
+  void set_serving(bool serving);
   bool stop(milliseconds patience);
 
   // In the order in which each stands on those before it.
@@ -140,6 +141,10 @@ struct Server::State {
   const Environment environment;
   std::vector<std::string> addresses;
   std::shared_ptr<CertificateSource> certificates;  ///< null: no TLS
+  /// As grpc.health.v1 is asked for them.
+  const std::array<std::string, 3> services{v1::AudioService::service_full_name(),
+                                            v1::FeatureService::service_full_name(),
+                                            v1::AdminService::service_full_name()};
   QueueBudget queued;
   Publishers publishers;
   WatchCalls watches;
@@ -154,6 +159,8 @@ struct Server::State {
   std::unique_ptr<SubscribeQueue> subscribers;
   std::unique_ptr<Acceptor> acceptor;
   bool stopped = false;
+  std::mutex loops_mutex;  // protects loops_stopped
+  bool loops_stopped = false;
 };
 
 Server::State::State(ServerOptions the_options, ServerParts the_parts)
@@ -185,7 +192,9 @@ Server::State::State(ServerOptions the_options, ServerParts the_parts)
   acceptor = std::make_unique<Acceptor>(
       std::move(sockets), environment.options.connections,
       Acceptor::Hooks{.hand_over = [this](std::size_t listener, int fd) { hand_over(listener, fd); },
-                      .on_wake = [this] { on_wake(); }});
+                      .on_wake = [this] { on_wake(); },
+                      .stats = environment.stats.get()});
+  set_serving(true);
 }
 
 void Server::State::add_listeners(grpc::ServerBuilder& builder) {
@@ -226,10 +235,16 @@ void Server::State::keep_house() {
   if (watches.is_stale()) watches.update();
 }
 
+void Server::State::set_serving(bool serving) {
+  grpc::HealthCheckServiceInterface* const health = server->GetHealthCheckService();
+  health->SetServingStatus(serving);
+  for (const std::string& service : services) health->SetServingStatus(service, serving);
+}
+
 bool Server::State::stop(milliseconds patience) {
   if (std::exchange(stopped, true)) return true;
   const auto deadline = std::chrono::steady_clock::now() + patience;
-  server->GetHealthCheckService()->SetServingStatus(false);
+  set_serving(false);
   acceptor->stop_accepting();
   environment.registry().drain();
   publishers.end_all();
@@ -246,6 +261,10 @@ bool Server::State::stop(milliseconds patience) {
   // their connections ends that.
   acceptor->cut_connections_after(kCutAfter);
   server->Shutdown(std::chrono::system_clock::now() + kCancelAfter);
+  {
+    const std::lock_guard lock(loops_mutex);
+    loops_stopped = true;
+  }
   // Both stay, so that on_tick() finds them.
   acceptor->stop();
   subscribers->stop();
@@ -263,6 +282,26 @@ void Server::on_tick() noexcept {
     return;
   }
   state_->acceptor->wake();
+}
+
+const ServerStats& Server::stats() const noexcept { return *state_->environment.stats; }
+
+ServerStats& Server::stats() noexcept { return *state_->environment.stats; }
+
+std::int64_t Server::queued_bytes() const noexcept { return state_->queued.now(); }
+
+std::int64_t Server::max_queued_bytes() const noexcept { return state_->queued.limit(); }
+
+void Server::set_serving(bool serving) { state_->set_serving(serving); }
+
+void Server::provoke_accept(std::function<void()> answer) {
+  const std::lock_guard lock(state_->loops_mutex);
+  if (!state_->loops_stopped) state_->acceptor->look(std::move(answer));
+}
+
+void Server::provoke_subscribe(std::function<void()> answer) {
+  const std::lock_guard lock(state_->loops_mutex);
+  if (!state_->loops_stopped) state_->subscribers->provoke(std::move(answer));
 }
 
 std::vector<std::string> Server::addresses() const { return state_->addresses; }

@@ -17,6 +17,7 @@
 #include "melstream/engine/engine.hpp"
 #include "melstream/pipeline/registry.hpp"
 #include "melstream/pipeline/window.hpp"
+#include "melstream/rpc/server_stats.hpp"
 
 namespace melstream::rpc {
 
@@ -129,6 +130,19 @@ class Server {
 
   /// Wakes the readers: rows were published. Tick thread; never blocks, never calls gRPC.
   void on_tick() noexcept;
+  /// What it counts. Any thread.
+  const ServerStats& stats() const noexcept;
+  /// For those who add to it: what the composition root knows and the server does not. Any thread.
+  ServerStats& stats() noexcept;
+  /// Encoded bytes that no connection has taken yet, and their limit. Any thread.
+  std::int64_t queued_bytes() const noexcept;
+  std::int64_t max_queued_bytes() const noexcept;
+  /// Health for grpc.health.v1, of the server and of each service: a drain makes it false first of all. Any thread.
+  void set_serving(bool serving);
+  /// Runs `answer` on the thread ms-accept or ms-subscribe, later; not once they are stopped. Any thread that may call
+  /// gRPC; waits for neither.
+  void provoke_accept(std::function<void()> answer);
+  void provoke_subscribe(std::function<void()> answer);
   /// Addresses that clients can use, with real port numbers: "unix:/run/x.sock", "127.0.0.1:50071".
   std::vector<std::string> addresses() const;
   /// Who may do what from now on; calls that may no longer are ended within two seconds. @param anonymous_tcp for

@@ -176,7 +176,7 @@ void WatchCalls::end_revoked() {
     calls = calls_;
   }
   for (const auto& call : calls) {
-    if (call->revoked()) call->end(revoked_status());
+    if (call->revoked()) call->end(revoked_status(environment_));
   }
 }
 

@@ -72,7 +72,7 @@ grpc::ServerWriteReactor<v1::GetWindowsResponse>* WindowCalls::start(const grpc:
   } catch (const std::exception& error) {
     refusal = to_status(error);
   }
-  const auto call = WindowsCall::make(std::move(answers), std::move(grant), [this] { wake(); });
+  const auto call = WindowsCall::make(environment_, std::move(answers), std::move(grant), [this] { wake(); });
   if (refusal.ok()) {
     park({call, true});
   } else {

@@ -8,13 +8,13 @@
 
 namespace melstream::rpc {
 
-WindowsCall::WindowsCall(std::unique_ptr<WindowAnswers> answers, std::shared_ptr<const access::Grant> grant,
-                         std::function<void()> wake)
-    : answers_(std::move(answers)), grant_(std::move(grant)), wake_(std::move(wake)) {}
+WindowsCall::WindowsCall(const Environment& environment, std::unique_ptr<WindowAnswers> answers,
+                         std::shared_ptr<const access::Grant> grant, std::function<void()> wake)
+    : environment_(environment), answers_(std::move(answers)), grant_(std::move(grant)), wake_(std::move(wake)) {}
 
-std::shared_ptr<WindowsCall> WindowsCall::make(std::unique_ptr<WindowAnswers> answers,
+std::shared_ptr<WindowsCall> WindowsCall::make(const Environment& environment, std::unique_ptr<WindowAnswers> answers,
                                                std::shared_ptr<const access::Grant> grant, std::function<void()> wake) {
-  std::shared_ptr<WindowsCall> call(new WindowsCall(std::move(answers), std::move(grant), std::move(wake)));
+  std::shared_ptr<WindowsCall> call(new WindowsCall(environment, std::move(answers), std::move(grant), std::move(wake)));
   call->self_ = call;
   // So that the client knows from when on streams are followed.
   if (call->answers_) call->StartSendInitialMetadata();
@@ -27,7 +27,7 @@ bool WindowsCall::take_turn() {
     return true;
   }
   if (grant_->revoked()) {
-    Finish(revoked_status());
+    Finish(revoked_status(environment_));
     return true;
   }
   bool over = false;

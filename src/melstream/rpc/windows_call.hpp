@@ -8,6 +8,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include "melstream/access/access.hpp"
+#include "melstream/rpc/environment.hpp"
 #include "melstream/rpc/window_answers.hpp"
 #include "melstream/rpc/window_work.hpp"
 #include "melstream/v1/feature_service.pb.h"
@@ -19,7 +20,7 @@ class WindowsCall final : public grpc::ServerWriteReactor<v1::GetWindowsResponse
  public:
   /// @param answers null for a call that is refused: end() it. @param wake asks for a turn; any thread, must not block,
   /// outlives the call.
-  static std::shared_ptr<WindowsCall> make(std::unique_ptr<WindowAnswers> answers,
+  static std::shared_ptr<WindowsCall> make(const Environment& environment, std::unique_ptr<WindowAnswers> answers,
                                            std::shared_ptr<const access::Grant> grant, std::function<void()> wake);
 
   bool take_turn() override;
@@ -30,10 +31,11 @@ class WindowsCall final : public grpc::ServerWriteReactor<v1::GetWindowsResponse
   void OnDone() override { const std::shared_ptr<WindowsCall> last = std::move(self_); }
 
  private:
-  WindowsCall(std::unique_ptr<WindowAnswers> answers, std::shared_ptr<const access::Grant> grant,
-              std::function<void()> wake);
+  WindowsCall(const Environment& environment, std::unique_ptr<WindowAnswers> answers,
+              std::shared_ptr<const access::Grant> grant, std::function<void()> wake);
   grpc::Status step(bool& over);
 
+  const Environment& environment_;
   const std::unique_ptr<WindowAnswers> answers_;
   const std::shared_ptr<const access::Grant> grant_;
   const std::function<void()> wake_;
