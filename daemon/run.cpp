@@ -210,7 +210,7 @@ void Run::tell_overload() {
 void Run::tell_overload_state(const Overload& overload) {
   const pipeline::OverloadState state = overload.view.state();
   if (std::exchange(overload_state_told_, state) == state) return;
-  const char* const cause = state == pipeline::OverloadState::kNormal         ? "none"
+  const char* const cause = state == pipeline::OverloadState::kNormal          ? "none"
                             : overload.view.by_memory >= overload.view.by_time ? "memory"
                                                                                : "time";
   const LogLevel level = state >= pipeline::OverloadState::kRefuse ? LogLevel::kWarning : LogLevel::kInfo;

@@ -205,8 +205,9 @@ TEST_F(OverloadMemoryTest, AShorterHistoryHoldsTheRowsOfTheLongOne) {
 TEST_F(OverloadMemoryTest, AHistoryThatABlockingReaderCountsOnStaysLong) {
   build({.history_s = kHistoryS});
   auto stream = open("s", pipeline::Pacing::kFast);
-  auto reader = subscribe("s", "whisper-80",
-                          {.start = {.kind = pipeline::StartAt::Kind::kFrame}, .slow_policy = pipeline::SlowPolicy::kBlock});
+  auto reader =
+      subscribe("s", "whisper-80",
+                {.start = {.kind = pipeline::StartAt::Kind::kFrame}, .slow_policy = pipeline::SlowPolicy::kBlock});
   const std::int64_t full = stream->histories()[0]->bytes();
   EXPECT_EQ(stream->histories()[0]->shrink(100), 0);
   EXPECT_EQ(stream->histories()[0]->bytes(), full);

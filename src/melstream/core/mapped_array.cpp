@@ -12,8 +12,7 @@ namespace melstream::core {
 
 void* map_pages(std::size_t n_bytes) {
   if (n_bytes == 0) return nullptr;
-  void* const pages =
-      mmap(nullptr, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  void* const pages = mmap(nullptr, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   if (pages == MAP_FAILED) {
     throw Error(ErrorCode::kResourceExhausted, "cannot map " + std::to_string(n_bytes) +
                                                    " bytes: " + std::generic_category().message(errno) +

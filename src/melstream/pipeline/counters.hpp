@@ -27,7 +27,7 @@ struct Counters {
   std::atomic<std::int64_t> streams_refused{0};        ///< for overload
   std::atomic<std::int64_t> front_ends_refused{0};     ///< for overload
   std::atomic<std::int64_t> subscriptions_refused{0};  ///< for overload
-  std::atomic<std::int64_t> subscriptions{0};   ///< open now; writers: readers of subscriptions
+  std::atomic<std::int64_t> subscriptions{0};          ///< open now; writers: readers of subscriptions
 };
 
 }  // namespace melstream::pipeline

@@ -103,8 +103,7 @@ void plan_limit(MemoryPlan& plan, const RegistryOptions& options, std::int64_t w
            "memory.limit_bytes");
   }
   const std::int64_t wish =
-      wanted_bytes > 0 ? wanted_bytes
-                       : (planned + 2 * options.max_streams * plan.feature_bytes_per_front_end) / 9 * 10;
+      wanted_bytes > 0 ? wanted_bytes : (planned + 2 * options.max_streams * plan.feature_bytes_per_front_end) / 9 * 10;
   plan.limit_bytes = std::min(wish, most);
   if (most < least) {
     plan.lowered.push_back("memory: the machine has " + mib(available_bytes) + " free, all streams with all that is " +

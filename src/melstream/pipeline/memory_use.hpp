@@ -33,8 +33,7 @@ class MemoryShare {
   /// They were taken already.
   MemoryShare(std::shared_ptr<MemoryUse> use, std::int64_t n_bytes) noexcept
       : use_(std::move(use)), n_bytes_(n_bytes) {}
-  MemoryShare(MemoryShare&& other) noexcept
-      : use_(std::move(other.use_)), n_bytes_(std::exchange(other.n_bytes_, 0)) {}
+  MemoryShare(MemoryShare&& other) noexcept : use_(std::move(other.use_)), n_bytes_(std::exchange(other.n_bytes_, 0)) {}
   MemoryShare& operator=(MemoryShare&& other) noexcept {
     std::swap(use_, other.use_);
     std::swap(n_bytes_, other.n_bytes_);

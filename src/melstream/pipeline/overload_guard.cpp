@@ -87,9 +87,9 @@ void OverloadGuard::admit_front_end() {
 }
 
 MemoryShare OverloadGuard::take(std::int64_t n_bytes) {
-  const std::int64_t most =
-      limit_bytes_ > 0 ? std::llround(kMostByWish * static_cast<double>(limit_bytes_)) - other_bytes()
-                       : std::numeric_limits<std::int64_t>::max() - n_bytes;
+  const std::int64_t most = limit_bytes_ > 0
+                                ? std::llround(kMostByWish * static_cast<double>(limit_bytes_)) - other_bytes()
+                                : std::numeric_limits<std::int64_t>::max() - n_bytes;
   if (features_->try_take(n_bytes, most)) return {features_, n_bytes};
   counters_.front_ends_refused.fetch_add(1, std::memory_order_relaxed);
   const OverloadView view = look();

@@ -170,8 +170,8 @@ void Registry::add_history(Stream& stream, const std::shared_ptr<const engine::F
   const engine::RowGeometry geometry = front_end->rows(smoothing);
   const std::int64_t n_rows = history_rows(geometry);
   MemoryShare memory = overload_.take(FeatureHistory::bytes_for(front_end->n_bins(smoothing), n_rows));
-  auto made = std::make_shared<FeatureHistory>(std::move(prepared), geometries_.slot_of(geometry), n_rows,
-                                               std::move(memory));
+  auto made =
+      std::make_shared<FeatureHistory>(std::move(prepared), geometries_.slot_of(geometry), n_rows, std::move(memory));
   made->idle_since_mono_ns.store(clock_.mono_ns(), std::memory_order_relaxed);
   stream.add_history(std::move(made));
 }

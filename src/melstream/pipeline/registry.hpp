@@ -58,8 +58,8 @@ class Registry {
   /// stream has ended without it, kResourceExhausted if there is no room for another.
   std::shared_ptr<FeatureHistory> join_history(Stream& stream, const std::shared_ptr<const engine::FrontEnd>& front_end,
                                                engine::Smoothing smoothing);
-  /// Forgets ended streams and idle front ends whose time is over, and more in an overload (registry_overload.cpp). Call
-  /// about once a second, not on the tick thread.
+  /// Forgets ended streams and idle front ends whose time is over, and more in an overload (registry_overload.cpp).
+  /// Call about once a second, not on the tick thread.
   void collect();
   /// From now on open() throws kUnavailable.
   void drain() noexcept { draining_.store(true, std::memory_order_relaxed); }
