@@ -141,6 +141,9 @@ ExitCode run_info(const CommonOptions& options) {
     json.add("queued_bytes", std::int64_t{info.queued_bytes()});
     json.add("queued_bytes_peak", std::int64_t{info.queued_bytes_peak()});
     json.add("queued_bytes_limit", std::int64_t{info.queued_bytes_limit()});
+    json.add("overload_state", std::int64_t{info.overload_state()});
+    json.add("memory_bytes", std::int64_t{info.memory_bytes()});
+    json.add("memory_limit_bytes", std::int64_t{info.memory_limit_bytes()});
     json.add_json("load", load_json(info.load()));
     std::printf("%s\n", json.text().c_str());
     return ExitCode::kOk;
@@ -167,6 +170,9 @@ ExitCode run_info(const CommonOptions& options) {
   std::printf("queued         %lld bytes for subscribers, at most %lld so far, never over %lld\n",
               static_cast<long long>(info.queued_bytes()), static_cast<long long>(info.queued_bytes_peak()),
               static_cast<long long>(info.queued_bytes_limit()));
+  std::printf("memory         %lld bytes of audio, features and responses, never over %lld; overload state %d\n",
+              static_cast<long long>(info.memory_bytes()), static_cast<long long>(info.memory_limit_bytes()),
+              info.overload_state());
   return ExitCode::kOk;
 }
 

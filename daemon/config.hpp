@@ -80,6 +80,7 @@ struct FeaturesConfig {
 struct MemoryConfig {
   std::int64_t audio_history_bytes = std::int64_t{64} << 20;
   std::int64_t queued_bytes = std::int64_t{256} << 20;
+  std::int64_t limit_bytes = 0;  ///< 0: what the plan comes to
   bool operator==(const MemoryConfig&) const = default;
 };
 

@@ -180,6 +180,7 @@ std::vector<KeyRule> make_rules() {
       // A message of 1 MiB and one block of 1,000 frames must fit.
       integer("memory", "queued_bytes", Place{&Config::memory, &MemoryConfig::queued_bytes}, std::int64_t{8} << 20,
               kMostAudioBytes),
+      integer("memory", "limit_bytes", Place{&Config::memory, &MemoryConfig::limit_bytes}, 0, kMostAudioBytes),
       word("metrics", "listen", metrics(&MetricsConfig::listen), any),
       text_list("metrics", "required_sources", metrics(&MetricsConfig::required_sources)),
       word("log", "level", log(&LogConfig::level), kLogLevels),

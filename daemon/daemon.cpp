@@ -65,6 +65,12 @@ rpc::ServerOptions server_options(const Config& config, const std::vector<Passed
   return options;
 }
 
+pipeline::RegistryOptions limited_registry(const Config& config, const Plan& plan) {
+  pipeline::RegistryOptions options = registry_options(config);
+  options.memory_limit_bytes = plan.memory.limit_bytes;
+  return options;
+}
+
 pipeline::TickOptions tick_options(const Config& config) {
   pipeline::TickOptions options;
   options.period_ns = config.engine.tick_ms * kNsPerMs;
@@ -138,7 +144,7 @@ Daemon::Daemon(const Config& config, const Plan& plan, const std::vector<PassedS
     : catalog_(make_catalog(config)),
       arena_(arena_options(plan), [this](std::span<std::byte> slab) { slabs_.on_slab(slab); }),
       engine_(take_engine(config, {catalog_, clock_, kLimits, [&trouble] { trouble.notify(); }}, log, slabs_)),
-      registry_(registry_options(config), arena_, clock_, engine_.engine(), catalog_),
+      registry_(limited_registry(config, plan), arena_, clock_, engine_.engine(), catalog_),
       windows_(make_window_engine(config, window_engine_info_), kLimits),
       tick_loop_(registry_, engine_.engine(), tick_options(config)),
       microphones_(audio::make_portaudio_microphones(device_probe_command(), clock_)),
@@ -210,7 +216,13 @@ std::exception_ptr Daemon::failure() const {
 
 Overload Daemon::overload() {
   const pipeline::Counters& counters = registry_.counters();
-  return {counters.streams_shed.load(std::memory_order_relaxed), counters.frames_shed.load(std::memory_order_relaxed)};
+  return {.streams_shed = counters.streams_shed.load(std::memory_order_relaxed),
+          .frames_shed = counters.frames_shed.load(std::memory_order_relaxed),
+          .view = registry_.overload().look(),
+          .refused = counters.streams_refused.load(std::memory_order_relaxed) +
+                     counters.front_ends_refused.load(std::memory_order_relaxed) +
+                     counters.subscriptions_refused.load(std::memory_order_relaxed),
+          .rows_forgotten = counters.rows_forgotten.load(std::memory_order_relaxed)};
 }
 
 void Daemon::log_totals(const Log& log) {

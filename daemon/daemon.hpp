@@ -21,6 +21,7 @@
 #include "melstream/core/host_arena.hpp"
 #include "melstream/engine/engine.hpp"
 #include "melstream/engine/front_end.hpp"
+#include "melstream/pipeline/overload_guard.hpp"
 #include "melstream/pipeline/registry.hpp"
 #include "melstream/pipeline/tick_loop.hpp"
 #include "melstream/pipeline/tick_thread.hpp"
@@ -73,6 +74,9 @@ class SlabNotice {
 struct Overload {
   std::int64_t streams_shed = 0;  ///< at present
   std::int64_t frames_shed = 0;   ///< since the start
+  pipeline::OverloadView view;
+  std::int64_t refused = 0;         ///< streams, front ends and subscriptions, since the start
+  std::int64_t rows_forgotten = 0;  ///< of live streams, since the start
 };
 
 /// A source of the config cannot be opened. The message begins with its id.

@@ -22,6 +22,7 @@
 #include "daemon/devices.hpp"
 #include "daemon/diagnostics.hpp"
 #include "daemon/exit_codes.hpp"
+#include "daemon/loader_settings.hpp"
 #include "daemon/log.hpp"
 #include "daemon/plan.hpp"
 #include "daemon/run.hpp"
@@ -92,6 +93,7 @@ int execute(const CommandLine& command) {
     std::cout << to_toml(config);
     return to_int(ExitCode::kOk);
   }
+  use_loader_settings();
   const Log log(parse_log_level(config.log.level), parse_log_format(config.log.format));
   return to_int(run(config, [&command] { return effective_config(command); }, log));
 }

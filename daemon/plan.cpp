@@ -50,12 +50,14 @@ Plan make_plan(const Config& config, const engine::FrontEndCatalog& catalog, std
   const pipeline::RegistryOptions options = registry_options(config);
   Plan plan;
   plan.memory = pipeline::plan_memory(options, catalog, available_bytes);
+  pipeline::plan_limit(plan.memory, options, config.memory.limit_bytes, config.memory.queued_bytes, available_bytes);
   plan.warnings = plan.memory.lowered;
   pipeline::MemoryPlan granted = plan.memory;
   granted.lowered.clear();  // told as warnings
   plan.lines = pipeline::describe(granted, options);
   plan.lines.push_back("besides, what subscribers are sent and have not taken: up to " +
                        mebibytes(config.memory.queued_bytes));
+  plan.lines.push_back("limit of all that clients make the daemon keep: " + mebibytes(plan.memory.limit_bytes));
   plan.lines.push_back("locked in RAM: " + locked_text(plan.memory, lockable_bytes));
   // What microphones and files may want besides is no reason to warn: few configurations have so many.
   const std::int64_t audio_bytes = plan.memory.arena_bytes - plan.memory.local_bytes;

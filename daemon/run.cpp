@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstring>  // sigabbrev_np (glibc 2.32)
 #include <cstdlib>
@@ -76,6 +77,7 @@ class Run {
   Plan plan_memory() const;
   ExitCode loop();
   void tell_overload();
+  void tell_overload_state(const Overload& overload);
   void on_signal(int signal);
   void tell_engine_loss();
   void reload();
@@ -100,6 +102,7 @@ class Run {
   int drain_signal_ = 0;
   SteadyClock::time_point drain_began_;
   std::optional<Drain> drain_;
+  pipeline::OverloadState overload_state_told_ = pipeline::OverloadState::kNormal;
   bool is_overloaded_ = false;
   std::int64_t n_shed_told_ = 0;  ///< frames shed, as last told
   SteadyClock::time_point overload_told_;
@@ -260,6 +263,7 @@ void Run::tell_engine_loss() {
 void Run::tell_overload() {
   constexpr std::chrono::seconds kAgain{10};
   const Overload overload = daemon_->overload();
+  tell_overload_state(overload);
   const SteadyClock::time_point now = SteadyClock::now();
   if (overload.streams_shed == 0) {
     if (!std::exchange(is_overloaded_, false)) return;
@@ -275,6 +279,24 @@ void Run::tell_overload() {
          {"frames_shed", overload.frames_shed},
          {"remedy", "the newest streams get no frames: fewer streams or front ends, more engine.threads, a GPU"}});
   }
+}
+
+void Run::tell_overload_state(const Overload& overload) {
+  const pipeline::OverloadState state = overload.view.state();
+  if (std::exchange(overload_state_told_, state) == state) return;
+  const char* const cause = state == pipeline::OverloadState::kNormal          ? "none"
+                            : overload.view.by_memory >= overload.view.by_time ? "memory"
+                                                                               : "time";
+  const LogLevel level = state >= pipeline::OverloadState::kRefuse ? LogLevel::kWarning : LogLevel::kInfo;
+  log_.event(level, "overload_state",
+             {{"state", std::to_string(static_cast<int>(state))},
+              {"name", std::string(pipeline::name_of(state))},
+              {"cause", cause},
+              {"memory_bytes", std::to_string(overload.view.memory_bytes)},
+              {"limit_bytes", std::to_string(overload.view.limit_bytes)},
+              {"time_percent", std::to_string(std::lround(100.0 * overload.view.time_share))},
+              {"refused", std::to_string(overload.refused)},
+              {"rows_forgotten", std::to_string(overload.rows_forgotten)}});
 }
 
 void Run::on_signal(int signal) {

@@ -120,17 +120,24 @@ TEST_F(OverloadTest, TheyComeBackOldestFirstWhenTheLoadFalls) {
   for (std::size_t i = 0; i < 12; ++i) expect_exact(source(i));
 }
 
-TEST_F(OverloadTest, AStreamOpenedMeanwhileWaitsBehindThoseThatAreShed) {
+TEST_F(OverloadTest, MeanwhileNewStreamsAndFrontEndsAreRefusedReadersAreNot) {
   slow_->ns_per_row = kMs;
   add_sources(12);
   run_ms(5000);
   ASSERT_EQ(n_shed(), 4);
-  LiveSource& late = add_source("a-late-one");
-  run_ms(1000);
-  EXPECT_EQ(n_shed(), 5);
-  finish_all();
-  EXPECT_TRUE(late.received.frames.empty());
-  expect_exact(late);
+  EXPECT_EQ(registry_->overload().look().by_time, pipeline::OverloadState::kDrop);
+  try {
+    open("a-late-one");
+    FAIL() << "it was opened";
+  } catch (const core::Error& error) {
+    EXPECT_EQ(error.code(), core::ErrorCode::kResourceExhausted);
+    EXPECT_NE(std::string(error.what()).find("overload state 3: live streams take"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("engine.threads"), std::string::npos) << error.what();
+  }
+  EXPECT_THROW(subscribe(source(0).id, "kaldi-80"), core::Error);
+  EXPECT_NO_THROW(subscribe(source(0).id, "whisper-80"));
+  EXPECT_EQ(registry_->counters().streams_refused.load(), 1);
+  EXPECT_EQ(registry_->counters().front_ends_refused.load(), 1);
 }
 
 TEST_F(OverloadTest, AShedStreamThatEndsTellsTheGapThenTheEnd) {

@@ -56,10 +56,19 @@ struct Counters {
   std::array<std::atomic<std::int64_t>, kNEngineKinds> frames_computed_by{};
   /// Time of the tick thread in batches, by EngineKind; writer: tick thread.
   std::array<std::atomic<std::int64_t>, kNEngineKinds> engine_busy_ns_by{};
-  /// How far the daemon sheds load: 0 not at all, 1 history, 2 new streams, 3 frames.
-  std::atomic<std::int64_t> overload_state{0};
   LatencyHistograms latency;
   core::Histogram<kBatchBounds> batch_frames;  ///< writer: tick thread
+
+  // Overload (OverloadGuard). Writers: whoever looks at it; the registry.
+  std::atomic<std::int64_t> overload_state{0};         ///< 0 to 3, at present: OverloadState
+  std::atomic<std::int64_t> memory_bytes{0};           ///< counted against the limit, at the last look
+  std::atomic<std::int64_t> memory_limit_bytes{0};     ///< 0: none
+  std::atomic<std::int64_t> front_ends_forgotten{0};   ///< that nobody read, early, for overload
+  std::atomic<std::int64_t> streams_forgotten{0};      ///< ended ones that nobody read, early, for overload
+  std::atomic<std::int64_t> rows_forgotten{0};         ///< of live streams, early, for overload
+  std::atomic<std::int64_t> streams_refused{0};        ///< for overload
+  std::atomic<std::int64_t> front_ends_refused{0};     ///< for overload
+  std::atomic<std::int64_t> subscriptions_refused{0};  ///< for overload
 };
 
 }  // namespace melstream::pipeline

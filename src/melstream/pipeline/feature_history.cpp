@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <limits>
+#include <utility>
 
 namespace melstream::pipeline {
 namespace {
@@ -28,19 +29,49 @@ void RowBatch::take(const RowView& view) {
 }
 
 FeatureHistory::FeatureHistory(std::shared_ptr<const engine::Prepared> prepared, std::size_t slot,
-                               std::int64_t capacity_rows)
+                               std::int64_t capacity_rows, MemoryShare memory)
     : prepared_(std::move(prepared)),
       geometry_(prepared_->front_end().rows(prepared_->smoothing())),
       slot_(slot),
       n_bins_(prepared_->front_end().n_bins(prepared_->smoothing())),
+      memory_(std::move(memory)),
       capacity_rows_(capacity_rows),
       values_(static_cast<std::size_t>(capacity_rows) * static_cast<std::size_t>(n_bins_)),
       infos_(static_cast<std::size_t>(capacity_rows)) {
   runs_.reserve(kMaxRuns);
 }
 
-std::size_t FeatureHistory::bytes() const noexcept {
-  return values_.size() * sizeof(float) + infos_.size() * sizeof(RowInfo);
+std::int64_t FeatureHistory::bytes_for(int n_bins, std::int64_t capacity_rows) noexcept {
+  return capacity_rows * static_cast<std::int64_t>(static_cast<std::size_t>(n_bins) * sizeof(float) + sizeof(RowInfo));
+}
+
+std::int64_t FeatureHistory::bytes() const {
+  const std::lock_guard lock(mutex_);
+  return bytes_for(n_bins_, capacity_rows_);
+}
+
+std::int64_t FeatureHistory::shrink(std::int64_t capacity_rows) {
+  const std::lock_guard lock(mutex_);
+  if (capacity_rows >= capacity_rows_ || !blockers_.empty()) return 0;
+  const auto bins = static_cast<std::size_t>(n_bins_);
+  core::MappedArray<float> values(static_cast<std::size_t>(capacity_rows) * bins);
+  core::MappedArray<RowInfo> infos(static_cast<std::size_t>(capacity_rows));
+  const std::int64_t first = std::max<std::int64_t>(0, next_seq_ - capacity_rows);
+  for (std::int64_t seq = first; seq < next_seq_; ++seq) {
+    const auto from = static_cast<std::size_t>(seq % capacity_rows_);
+    const auto to = static_cast<std::size_t>(seq % capacity_rows);
+    std::copy_n(values_.span().begin() + static_cast<std::ptrdiff_t>(from * bins), bins,
+                values.span().begin() + static_cast<std::ptrdiff_t>(to * bins));
+    infos[to] = infos_[from];
+  }
+  const std::int64_t n_lost = first - oldest_seq();
+  capacity_rows_ = capacity_rows;
+  values_ = std::move(values);
+  infos_ = std::move(infos);
+  memory_.shrink_to(bytes_for(n_bins_, capacity_rows));
+  trim_runs();
+  note_structure();  // whoever waits for a whole block that no longer fits looks again
+  return n_lost;
 }
 
 void FeatureHistory::attach(core::FrameIndex next_frame) {
@@ -99,7 +130,7 @@ void FeatureHistory::publish(std::span<const float> values, std::span<const RowI
   for (std::size_t i = 0; i < infos.size(); ++i, ++next_seq_) {
     const auto at = static_cast<std::size_t>(next_seq_ % capacity_rows_);
     std::copy_n(values.begin() + static_cast<std::ptrdiff_t>(i * bins), bins,
-                values_.begin() + static_cast<std::ptrdiff_t>(at * bins));
+                values_.span().begin() + static_cast<std::ptrdiff_t>(at * bins));
     infos_[at] = infos[i];
   }
   const auto n = static_cast<std::int64_t>(infos.size());
@@ -267,9 +298,9 @@ RowView FeatureHistory::view_of(const Run& run, core::FrameIndex frame, std::int
   const auto n_rows = static_cast<std::size_t>(n);
   const std::size_t n_unwrapped = std::min(n_rows, static_cast<std::size_t>(capacity_rows_) - at);
   const auto bins = static_cast<std::size_t>(n_bins_);
-  view.values = {std::span(values_).subspan(at * bins, n_unwrapped * bins),
-                 std::span(values_).first((n_rows - n_unwrapped) * bins)};
-  view.infos = {std::span(infos_).subspan(at, n_unwrapped), std::span(infos_).first(n_rows - n_unwrapped)};
+  view.values = {values_.span().subspan(at * bins, n_unwrapped * bins),
+                 values_.span().first((n_rows - n_unwrapped) * bins)};
+  view.infos = {infos_.span().subspan(at, n_unwrapped), infos_.span().first(n_rows - n_unwrapped)};
   return view;
 }
 

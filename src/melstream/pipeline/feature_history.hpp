@@ -12,9 +12,11 @@
 #include <span>
 #include <vector>
 
+#include "melstream/core/mapped_array.hpp"
 #include "melstream/core/reasons.hpp"
 #include "melstream/core/units.hpp"
 #include "melstream/engine/engine.hpp"
+#include "melstream/pipeline/memory_use.hpp"
 #include "melstream/pipeline/segment.hpp"
 
 namespace melstream::pipeline {
@@ -81,8 +83,12 @@ struct Hole {
 
 class FeatureHistory {
  public:
-  /// @param capacity_rows rows kept. Allocates everything here.
-  FeatureHistory(std::shared_ptr<const engine::Prepared> prepared, std::size_t slot, std::int64_t capacity_rows);
+  /// @param capacity_rows rows kept. Maps everything here; throws Error(kResourceExhausted) if it cannot. @param memory
+  /// what it counts for, kept as long as it lives.
+  FeatureHistory(std::shared_ptr<const engine::Prepared> prepared, std::size_t slot, std::int64_t capacity_rows,
+                 MemoryShare memory = {});
+  /// What one with so many rows takes.
+  static std::int64_t bytes_for(int n_bins, std::int64_t capacity_rows) noexcept;
 
   const engine::Prepared& prepared() const noexcept { return *prepared_; }
   const engine::FrontEnd& front_end() const noexcept { return prepared_->front_end(); }
@@ -91,8 +97,7 @@ class FeatureHistory {
   /// Slot in the stream's GeometryTable.
   std::size_t slot() const noexcept { return slot_; }
   int n_bins() const noexcept { return n_bins_; }
-  std::int64_t capacity_rows() const noexcept { return capacity_rows_; }
-  std::size_t bytes() const noexcept;
+  std::int64_t bytes() const;
 
   // Tick thread.
   /// Rows follow from this frame on. Called once, before anything else, as soon as the tick thread knows it.
@@ -117,6 +122,9 @@ class FeatureHistory {
   void drop_stuck_blockers(std::int64_t now_mono_ns, std::int64_t patience_ns);
 
   // Any thread.
+  /// Keeps the newest rows only, from now on, and gives the rest's memory back; not below `capacity_rows`, not while a
+  /// blocking reader counts on it. Returns the rows that were held and are gone.
+  std::int64_t shrink(std::int64_t capacity_rows);
   /// Frame that comes next; nothing before attach().
   std::optional<core::FrameIndex> next_frame() const;
   /// Frame that live audio comes to next: next_frame(), or later while older rows are being caught up with.
@@ -198,11 +206,12 @@ class FeatureHistory {
   const engine::RowGeometry geometry_;
   const std::size_t slot_;
   const int n_bins_;
-  const std::int64_t capacity_rows_;
 
   mutable std::mutex mutex_;  // protects all below
-  std::vector<float> values_;
-  std::vector<RowInfo> infos_;
+  MemoryShare memory_;
+  std::int64_t capacity_rows_;
+  core::MappedArray<float> values_;
+  core::MappedArray<RowInfo> infos_;
   std::vector<Run> runs_;  ///< oldest first; reserved, so that the tick thread allocates nothing
   std::int64_t next_seq_ = 0;
   std::optional<core::FrameIndex> next_frame_;

@@ -35,6 +35,7 @@ void LoadControl::decide(std::span<const StreamLoad> live, std::int64_t now_mono
   // Looking at all streams costs the same in a long pass as in a short one, however few of them are computed: it must
   // not make the frames of the last few look dear.
   const double ns_per_frame = cost_.ns_per_frame(kLongestPassNs);
+  time_share_ = cost_.is_settled() ? share_of_time(running, ns_per_frame) : 0.0;
   if (longest_wait_ns_ > shed_after_ns_ && cost_.is_settled() && share_of_time(running, ns_per_frame) > kTooMuch) {
     shed(live, running, ns_per_frame, now_mono_ns);
   } else if (shed_from_ != kNone) {

@@ -38,6 +38,8 @@ class LoadControl {
   bool sheds(std::uint64_t opened) const noexcept { return opened >= shed_from_; }
   /// Longest wait of a stream that is not shed, at the last decision.
   std::int64_t longest_wait_ns() const noexcept { return longest_wait_ns_; }
+  /// Of the time: what the frames of streams that are not shed take, as of the last decision. 0: not known yet.
+  double time_share() const noexcept { return time_share_; }
 
  private:
   void shed(std::span<const StreamLoad> live, double running, double ns_per_frame, std::int64_t now) noexcept;
@@ -50,6 +52,7 @@ class LoadControl {
   FrameCost cost_;
   std::uint64_t shed_from_ = kNone;
   std::int64_t longest_wait_ns_ = 0;
+  double time_share_ = 0.0;
   double shed_ns_per_frame_ = 0.0;          ///< cost at the last shedding: of a frame when batches are full
   std::int64_t fits_since_ns_ = 0;          ///< since when there has been room for the next to come back
   std::int64_t hold_ns_ = kShortestHoldNs;  ///< how long there has to be

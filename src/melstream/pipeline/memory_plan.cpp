@@ -88,6 +88,33 @@ MemoryPlan plan_memory(const RegistryOptions& options, const engine::FrontEndCat
   return plan;
 }
 
+void plan_limit(MemoryPlan& plan, const RegistryOptions& options, std::int64_t wanted_bytes, std::int64_t queued_bytes,
+                std::int64_t available_bytes) {
+  // What neither audio nor features are: connections, calls, tables, code.
+  constexpr double kForTheRest = 0.1;
+  const auto most = static_cast<std::int64_t>((1.0 - kForTheRest) * static_cast<double>(available_bytes));
+  // State 2 is entered at nine tenths, and what is planned must be had before.
+  const std::int64_t planned = plan.total_bytes + queued_bytes;
+  const std::int64_t least = (planned + plan.feature_bytes_per_front_end) * 10 / 9;
+  if (wanted_bytes > 0 && wanted_bytes < least) {
+    refuse("memory.limit_bytes: " + mib(wanted_bytes) + " is less than the " + mib(least) +
+               " that rings, audio history, features that are always computed, memory.queued_bytes and one front end "
+               "more take; raise it, or lower stream.max_streams, memory.audio_history_bytes or memory.queued_bytes",
+           "memory.limit_bytes");
+  }
+  const std::int64_t wish =
+      wanted_bytes > 0 ? wanted_bytes : (planned + 2 * options.max_streams * plan.feature_bytes_per_front_end) / 9 * 10;
+  plan.limit_bytes = std::min(wish, most);
+  if (most < least) {
+    plan.lowered.push_back("memory: the machine has " + mib(available_bytes) + " free, all streams with all that is " +
+                           "planned would want " + mib(least) + "; the last ones will be refused (overload state 2)");
+  }
+  if (wanted_bytes > most) {
+    plan.lowered.push_back("memory.limit_bytes: " + mib(wanted_bytes) + " is wanted, the machine has " +
+                           mib(available_bytes) + " free, so " + mib(plan.limit_bytes) + " is the limit");
+  }
+}
+
 std::vector<std::string> describe(const MemoryPlan& plan, const RegistryOptions& options) {
   const std::string streams = std::to_string(options.max_streams) + " streams";
   std::vector<std::string> lines;

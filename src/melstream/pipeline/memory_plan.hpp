@@ -20,6 +20,8 @@ struct MemoryPlan {
   /// Of arena_bytes, what is mapped only once microphones or files want it.
   std::int64_t local_bytes = 0;
   std::int64_t total_bytes = 0;
+  /// Of all that clients make the daemon keep (OverloadGuard), what subscribers have not taken included.
+  std::int64_t limit_bytes = 0;
   std::vector<std::string> lowered;  ///< a sentence for each wish that the plan does not grant
 };
 
@@ -27,6 +29,12 @@ struct MemoryPlan {
 /// not hold what one row of a front end needs.
 MemoryPlan plan_memory(const RegistryOptions& options, const engine::FrontEndCatalog& catalog,
                        std::int64_t available_bytes);
+
+/// Sets plan.limit_bytes. @param wanted_bytes of the config; 0: room for one more front end of all streams, live and as
+/// many ended, as far as the machine has it. @param queued_bytes for responses. Throws Error(kInvalidArgument) for less
+/// than the plan needs.
+void plan_limit(MemoryPlan& plan, const RegistryOptions& options, std::int64_t wanted_bytes, std::int64_t queued_bytes,
+                std::int64_t available_bytes);
 
 /// Lines "streams x bytes = total", for people.
 std::vector<std::string> describe(const MemoryPlan& plan, const RegistryOptions& options);

@@ -68,6 +68,7 @@ Registry::Registry(RegistryOptions options, core::HostArena& arena, const core::
       audio_pool_(arena, std::max(options_.audio_history_s, options_.local_audio_history_s) > 0
                              ? options_.audio_history_bytes
                              : 0),
+      overload_(options_.memory_limit_bytes, arena, clock, counters_),
       epochs_(std::random_device{}()) {
   std::random_device entropy;
   std::seed_seq seed{entropy(), entropy(), entropy(), entropy()};
@@ -103,6 +104,7 @@ std::vector<std::shared_ptr<Stream>> Registry::open(std::vector<StreamOptions> o
     validate_stream_id(one.id);
     core::validate_labels(one.labels);
   }
+  if (!takeover) overload_.admit_streams(options.size());  // who takes over brings nothing new
   std::vector<StreamOpening> openings;
   {
     const std::lock_guard lock(mutex_);
@@ -166,8 +168,10 @@ void Registry::add_history(Stream& stream, const std::shared_ptr<const engine::F
   make_room_for_history(stream);
   auto prepared = engine_.prepare(front_end, smoothing);
   const engine::RowGeometry geometry = front_end->rows(smoothing);
+  const std::int64_t n_rows = history_rows(geometry);
+  MemoryShare memory = overload_.take(FeatureHistory::bytes_for(front_end->n_bins(smoothing), n_rows));
   auto made =
-      std::make_shared<FeatureHistory>(std::move(prepared), geometries_.slot_of(geometry), history_rows(geometry));
+      std::make_shared<FeatureHistory>(std::move(prepared), geometries_.slot_of(geometry), n_rows, std::move(memory));
   made->idle_since_mono_ns.store(clock_.mono_ns(), std::memory_order_relaxed);
   stream.add_history(std::move(made));
 }
@@ -177,6 +181,7 @@ std::shared_ptr<FeatureHistory> Registry::join_history(Stream& stream,
                                                        engine::Smoothing smoothing) {
   for (;;) {  // once more only if it was retired between the two steps
     if (auto history = stream.join_history(*front_end, smoothing)) return history;
+    overload_.admit_front_end();
     add_history(stream, front_end, smoothing);
   }
 }
@@ -216,6 +221,9 @@ std::vector<std::shared_ptr<Stream>> Registry::all() const {
 }
 
 void Registry::collect() {
+  const OverloadView overload = overload_.look();
+  if (overload.by_memory >= OverloadState::kShedHistory) forget_unread_streams(overload);
+  if (overload.by_memory == OverloadState::kDrop) shorten_newest(overload);
   const std::int64_t now = clock_.mono_ns();
   const auto kept_ns = static_cast<std::int64_t>(options_.history_s * static_cast<double>(core::kNsPerSecond));
   std::vector<std::shared_ptr<Stream>> forgotten;  // freed outside the mutex
@@ -231,12 +239,18 @@ void Registry::collect() {
     }
     if (!forgotten.empty()) generation_.fetch_add(1, std::memory_order_release);
   }
+  std::int64_t n_early = 0;
   const auto is_idle = [&](const FeatureHistory& history) {
-    return now - history.idle_since_mono_ns.load(std::memory_order_relaxed) >= kept_ns && !is_always(history);
+    if (is_always(history)) return false;
+    if (now - history.idle_since_mono_ns.load(std::memory_order_relaxed) >= kept_ns) return true;
+    if (overload.state() < OverloadState::kShedHistory) return false;
+    ++n_early;
+    return true;
   };
   for (const auto& stream : all()) {
     if (!stream->ended()) stream->retire_histories(is_idle);
   }
+  counters_.front_ends_forgotten.fetch_add(n_early, std::memory_order_relaxed);
 }
 
 bool Registry::live_streams(std::uint64_t& generation, std::vector<std::shared_ptr<Stream>>& out) const {

@@ -19,6 +19,7 @@
 #include "melstream/engine/front_end.hpp"
 #include "melstream/pipeline/audio_history.hpp"
 #include "melstream/pipeline/counters.hpp"
+#include "melstream/pipeline/overload_guard.hpp"
 #include "melstream/pipeline/stream.hpp"
 
 namespace melstream::pipeline {
@@ -34,6 +35,7 @@ struct RegistryOptions {
   double local_audio_history_s = 40.0;  ///< of microphones and files: StreamOptions::local
   std::size_t audio_history_bytes = std::size_t{64} << 20;  ///< for all streams together
   std::vector<std::string> always;                          ///< front ends computed from a stream's opening on
+  std::int64_t memory_limit_bytes = 0;                      ///< of all that OverloadGuard counts; 0: none
 };
 
 class Registry {
@@ -43,7 +45,7 @@ class Registry {
            const engine::FrontEndCatalog& catalog);
 
   /// Opens streams together, all or none (a split source opens several). Throws Error: kInvalidArgument (id, labels),
-  /// kAlreadyExists, kResourceExhausted (max_streams, memory), kUnavailable (draining).
+  /// kAlreadyExists, kResourceExhausted (max_streams, memory, overload), kUnavailable (draining).
   std::vector<std::shared_ptr<Stream>> open(std::vector<StreamOptions> options, bool takeover);
   /// The live stream of this id, else the one that ended last; null if there is none.
   std::shared_ptr<Stream> find(std::string_view id) const;
@@ -53,10 +55,11 @@ class Registry {
   std::vector<std::shared_ptr<Stream>> all() const;
   /// The stream's history of a front end, made if it is missing, with one reader more: the caller counts it down
   /// again. Throws Error(kInvalidArgument) for smoothing that the front end does not allow, kFailedPrecondition if the
-  /// stream has ended without it.
+  /// stream has ended without it, kResourceExhausted if there is no room for another.
   std::shared_ptr<FeatureHistory> join_history(Stream& stream, const std::shared_ptr<const engine::FrontEnd>& front_end,
                                                engine::Smoothing smoothing);
-  /// Forgets ended streams and idle front ends whose time is over. Call about once a second, not on the tick thread.
+  /// Forgets ended streams and idle front ends whose time is over, and more in an overload (registry_overload.cpp).
+  /// Call about once a second, not on the tick thread.
   void collect();
   /// From now on open() throws kUnavailable.
   void drain() noexcept { draining_.store(true, std::memory_order_relaxed); }
@@ -74,6 +77,7 @@ class Registry {
   const engine::FrontEndCatalog& catalog() const noexcept { return catalog_; }
   const core::Clock& clock() const noexcept { return clock_; }
   Counters& counters() noexcept { return counters_; }
+  OverloadGuard& overload() noexcept { return overload_; }
   std::int32_t n_live() const;
 
  private:
@@ -87,6 +91,10 @@ class Registry {
   /// Forgets idle front ends at once if the stream has as many as it may. Throws Error(kResourceExhausted).
   void make_room_for_history(Stream& stream) const;
   std::int64_t history_rows(const engine::RowGeometry& geometry) const noexcept;
+  /// Forgets ended streams, oldest first, that nobody reads, until memory is no longer scarce.
+  void forget_unread_streams(const OverloadView& overload);
+  /// Makes the histories of the newest streams shorter, until the worst is over.
+  void shorten_newest(const OverloadView& overload);
 
   const RegistryOptions options_;
   core::HostArena& arena_;
@@ -96,6 +104,7 @@ class Registry {
   const GeometryTable geometries_;
   AudioHistoryPool audio_pool_;
   Counters counters_;
+  OverloadGuard overload_;
   // Writer: whoever holds mutex_ (release); readers: any (acquire).
   std::atomic<std::uint64_t> generation_{1};
   std::atomic<bool> draining_{false};

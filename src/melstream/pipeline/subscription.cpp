@@ -50,6 +50,7 @@ EpochChanged::EpochChanged()
 Subscription::Subscription(Registry& registry, SubscriptionOptions options, std::shared_ptr<Stream> stream)
     : registry_(registry), options_(std::move(options)) {
   validate(options_);
+  registry_.overload().admit_subscription();
   join(std::move(stream));
   registry_.counters().subscriptions.fetch_add(1, std::memory_order_relaxed);
 }
@@ -58,6 +59,7 @@ Subscription::Subscription(Registry& registry, SubscriptionOptions options)
     : registry_(registry), options_(std::move(options)) {
   validate_stream_id(options_.stream);
   validate(options_);
+  registry_.overload().admit_subscription();
   if (!attach() && !options_.wait) {
     throw core::Error(
         core::ErrorCode::kNotFound,

@@ -79,7 +79,8 @@ class Subscription {
  public:
   /// Throws Error: kNotFound (no such stream, without wait), kInvalidArgument (block_frames 1..1000,
   /// max_delay 1..10,000 ms, seconds_back, frame, smoothing; kBlock on a live stream), kFailedPrecondition
-  /// (EpochChanged; or the stream has ended without this front end), kResourceExhausted (too many front ends).
+  /// (EpochChanged; or the stream has ended without this front end), kResourceExhausted (too many front ends,
+  /// overload).
   Subscription(Registry& registry, SubscriptionOptions options);
   /// To this very stream, whatever its id stands for by now.
   Subscription(Registry& registry, SubscriptionOptions options, std::shared_ptr<Stream> stream);

@@ -102,6 +102,7 @@ void TickLoop::control_load() {
     n_streams += is_shed ? 1 : 0;
     pass_.n_lanes += is_shed ? 0 : framer->n_live_front_ends();
   }
+  registry_.overload().set_time_share(load_control_.time_share(), n_streams > 0);
   registry_.counters().streams_shed.store(n_streams, std::memory_order_relaxed);
   registry_.counters().frames_shed.fetch_add(n_rows, std::memory_order_relaxed);
 }

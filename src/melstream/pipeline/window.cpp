@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "melstream/core/mapped_array.hpp"
+
 namespace melstream::pipeline {
 namespace {
 
@@ -129,7 +131,8 @@ Window WindowReader::read(const Stream& stream, const WindowRequest& request) {
   if (stream.ended() || wanted.begin < held.begin || wanted.end > held.end) throw out_of_range();
 
   Window window;
-  std::vector<float> clip(static_cast<std::size_t>(clip_samples(request)));
+  // Gone with its pages, wherever this ends.
+  core::MappedArray<float> clip(static_cast<std::size_t>(clip_samples(request)));
   core::SampleIndex at = wanted.begin;  // all before it is copied, or known to be missing
   for (const Segment& segment : reach.segments) {
     const core::SampleIndex from = std::max(at, segment.start.timeline_begin);
@@ -142,7 +145,7 @@ Window WindowReader::read(const Stream& stream, const WindowRequest& request) {
     if (from > at) window.filled.push_back({at, from});
     const core::SampleIndex accepted = segment.begin + (from - segment.start.timeline_begin);
     const auto part =
-        std::span(clip).subspan(static_cast<std::size_t>(from - wanted.begin), static_cast<std::size_t>(to - from));
+        clip.span().subspan(static_cast<std::size_t>(from - wanted.begin), static_cast<std::size_t>(to - from));
     // Before the samples, so that the marks of all that can be copied are still there.
     for (const core::FilledSpan& span : stream.filled_spans(accepted, accepted + (to - from))) {
       const bool is_concealed = span.kind == core::FilledSpan::Kind::kConcealed;
@@ -159,7 +162,7 @@ Window WindowReader::read(const Stream& stream, const WindowRequest& request) {
     throw WindowError(ErrorCode::kFailedPrecondition, message + "; take gaps = zero_fill, or a window beside them",
                       held, window.filled);
   }
-  compute(request, clip, window);
+  compute(request, clip.span(), window);
   return window;
 }
 

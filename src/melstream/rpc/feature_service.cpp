@@ -123,6 +123,10 @@ grpc::ServerUnaryReactor* FeatureService::GetServerInfo(grpc::CallbackServerCont
     response->set_queued_bytes(queued_.now());
     response->set_queued_bytes_peak(queued_.peak());
     response->set_queued_bytes_limit(queued_.limit());
+    const pipeline::OverloadView overload = registry.overload().look();
+    response->set_overload_state(static_cast<std::int32_t>(overload.state()));
+    response->set_memory_bytes(overload.memory_bytes);
+    response->set_memory_limit_bytes(overload.limit_bytes);
     response->set_tick_ms(environment_.options.tick_ms);
     response->set_start_time_ns(environment_.start_wall_ns);
     response->set_stream_count(registry.n_live());

@@ -229,6 +229,7 @@ void Server::State::serve() {
 }
 
 void Server::State::keep_house() {
+  environment.registry().overload().set_queued_bytes(queued.now());
   environment.registry().collect();
   publishers.keep_house(environment.clock().mono_ns());
   watches.end_revoked();

@@ -98,6 +98,7 @@ Ticket CpuEngine::submit(const Tick& tick) {
   slot.n_units = slot.plan.units().size();
   if (threads_.empty()) {
     while (slot.has_units_left()) compute_one(slot, *workers_.front(), lock);
+    workers_.front()->wipe();
   } else {
     lock.unlock();
     work_arrived_.notify_all();
@@ -115,6 +116,7 @@ bool CpuEngine::poll(Ticket ticket, std::chrono::nanoseconds wait) {
     compute_one(slot, *workers_.front(), lock);
     if (steady_clock::now() >= deadline) return is_done();
   }
+  workers_.front()->wipe();  // the caller's
   return tick_done_.wait_until(lock, deadline, is_done);
 }
 
@@ -142,6 +144,7 @@ void CpuEngine::work(UnitWorker& worker, const std::string& name) {
     if (TickUnderWay* const tick = oldest_with_units()) {
       compute_one(*tick, worker, lock);
     } else {
+      worker.wipe();  // under the mutex: a microsecond
       work_arrived_.wait(lock);
     }
   }

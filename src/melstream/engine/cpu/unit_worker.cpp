@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <string.h>  // explicit_bzero
+
 #include "melstream/engine/cpu/assemble.hpp"
 #include "melstream/engine/frame_reader.hpp"
 
@@ -26,6 +28,20 @@ void UnitWorker::compute(const TickPlan& plan, const Unit& unit) noexcept {
   }
 }
 
+void UnitWorker::wipe() noexcept {
+  if (longest_window_ == 0) return;
+  const std::size_t vector_bytes = n_lanes_ * sizeof(float);
+  explicit_bzero(workspace_.raw(), static_cast<std::size_t>(longest_window_) * vector_bytes);
+  explicit_bzero(workspace_.input(), fft_input_vectors(longest_fft_) * vector_bytes);
+  for (std::size_t i = 0; any_copy_ && i < n_lanes_; ++i) {
+    constexpr std::size_t kLead = Workspace::kFrameLead;
+    explicit_bzero(workspace_.frame_copy(i) - kLead,
+                   (static_cast<std::size_t>(longest_window_) + kLead) * sizeof(float));
+  }
+  longest_window_ = longest_fft_ = 0;
+  any_copy_ = false;
+}
+
 std::size_t UnitWorker::fill_slots(const TickPlan& plan, const Unit& unit) noexcept {
   std::size_t n_slots = 0;
   for (std::int32_t i = 0; i < unit.n_pieces; ++i) {
@@ -42,6 +58,8 @@ void UnitWorker::read_group(const TickPlan& plan, const Strand& recipe, std::siz
   const TransformSpec& spec = prepared_of(plan.lane(recipe.first_lane)).transform().spec;
   const bool may_be_cut = spec.pre_emphasis_scope == PreEmphasisScope::kSignal;
   group_.any_cut = false;
+  longest_window_ = std::max(longest_window_, spec.geometry.window);
+  longest_fft_ = std::max(longest_fft_, spec.n_fft);
   for (std::size_t i = 0; i < n_lanes_; ++i) {
     if (first_slot + i >= n_slots) {  // the last group is filled up with its first frame
       group_.frames[i] = group_.frames[0];
@@ -51,6 +69,7 @@ void UnitWorker::read_group(const TickPlan& plan, const Strand& recipe, std::siz
     const Slot& slot = slots_[first_slot + i];
     const Lane& lane = plan.lane(plan.strand_of(*slot.piece).first_lane);
     group_.frames[i] = read_frame(lane, spec.geometry, slot.frame, workspace_.frame_copy(i));
+    any_copy_ |= group_.frames[i] == workspace_.frame_copy(i);
     group_.n_valid[i] = may_be_cut ? samples_before_end(lane, spec.geometry, slot.frame) : spec.geometry.window;
     group_.any_cut |= group_.n_valid[i] < spec.geometry.window;
   }

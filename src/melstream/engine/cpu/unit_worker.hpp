@@ -16,6 +16,8 @@ class UnitWorker {
   explicit UnitWorker(const Kernels& kernels)
       : kernels_(kernels), n_lanes_(static_cast<std::size_t>(kernels.n_lanes)) {}
   void compute(const TickPlan& plan, const Unit& unit) noexcept;
+  /// Overwrites the samples that compute() has left in the workspace: after the last unit of a tick.
+  void wipe() noexcept;
 
  private:
   /// One base frame of the unit.
@@ -35,6 +37,10 @@ class UnitWorker {
   std::array<Slot, kUnitFrames> slots_;
   FrameGroup group_;
   float unwanted_maximum_ = 0.0F;
+  // Since the last wipe().
+  int longest_window_ = 0;
+  int longest_fft_ = 0;
+  bool any_copy_ = false;
 };
 
 }  // namespace melstream::engine::cpu

@@ -50,8 +50,9 @@ class Workspace {
   /// Takes rows that nobody wants.
   float* unwanted() const noexcept { return unwanted_.get(); }
 
- private:
   static constexpr std::size_t kFrameLead = 16;
+
+ private:
   static constexpr std::size_t kFrameStride = kMaxFft + 2 * kFrameLead;
 
   AlignedFloats raw_, input_, scratch_, power_, energy_, values_, copies_, base_rows_, unwanted_;
