@@ -59,8 +59,7 @@ void let_daemon_check(const Machine& machine, const std::string& path, const std
   if (result.exit_status == 0) {
     findings.push_back({Verdict::kOk, kCheck, shown + ": good", ""});
   } else {
-    findings.push_back({Verdict::kFail, kCheck,
-                        errors.empty() ? shown + ": melstreamd --check-config failed" : errors,
+    findings.push_back({Verdict::kFail, kCheck, errors.empty() ? shown + ": melstreamd --check-config failed" : errors,
                         "mend it; 'melstreamd --config FILE --check-config' shows each place"});
   }
 }
