@@ -324,20 +324,27 @@ void add_checks(CLI::App& app, VerifyOptions& verify, CompareOptions& compare, A
 }
 
 void add_doctor(CLI::App& app, DoctorOptions& options, Action& action) {
-  auto* command = app.add_subcommand("doctor", "Which front end a model wants");
-  command
-      ->add_option("--model", options.model,
-                   "Folder or file of a model: Hugging Face, NeMo, sherpa-onnx, FunASR, Kaldi")
-      ->required();
+  auto* command =
+      app.add_subcommand("doctor", "What is wrong with this installation; or which front end a model wants");
+  auto* config =
+      command->add_option("--config", options.config, "The daemon's config; default /etc/melstream/melstream.toml");
+  auto* certificate = command->add_option("--cert", options.certificate, "A certificate to check, not the config's");
+  auto* key = command->add_option("--key", options.key, "Its private key");
+  auto* model = command->add_option(
+      "--model", options.model, "Instead: folder or file of a model of Hugging Face, NeMo, sherpa-onnx, FunASR, Kaldi");
+  model->excludes(config)->excludes(certificate)->excludes(key);
   auto* write = command->add_option("--write", options.write_path,
-                                    "A new file for the [[front_end]] that fits the model, if none is served");
+                                    "With --model: a new file for the [[front_end]] that fits, if none is served");
+  write->needs(model);
   command->add_option("--name", options.name, "Name of that front end; default: the model's folder")->needs(write);
   add_common(*command, options.common);
   command->footer(
-      "Exit status: 0 a served front end fits, or it was written; 1 none fits; 66 the model cannot be read; 69 no "
-      "daemon "
-      "to compare with.\nExample:\n  melstream doctor --model models/whisper-tiny");
-  command->callback([&] { action = [&] { return run_doctor_model(options); }; });
+      "Each line is ok, a warning or a FAIL, with what to do. Nothing is changed. Exit status: 0 nothing fails, 1 a "
+      "check "
+      "fails. With --model: 0 a served front end fits, or it was written; 1 none fits; 66 the model cannot be read; 69 "
+      "no "
+      "daemon to compare with.\nExamples:\n  melstream doctor\n  melstream doctor --model models/whisper-tiny");
+  command->callback([&] { action = [&] { return run_doctor(options); }; });
 }
 
 /// For an option that does not exist: the one that was likely meant.

@@ -171,6 +171,9 @@ struct CompareOptions {
 
 struct DoctorOptions {
   CommonOptions common;
+  std::string config;       ///< the daemon's; empty: its own place
+  std::string certificate;  ///< instead of the config's
+  std::string key;
   std::string model;       ///< a model's folder or file: then only that is looked at
   std::string write_path;  ///< of a new file for the front end that fits the model
   std::string name;        ///< of that front end
@@ -193,6 +196,8 @@ ExitCode run_info(const CommonOptions& options);
 ExitCode run_view(const ViewOptions& options);
 ExitCode run_verify(const VerifyOptions& options);
 ExitCode run_compare(const CompareOptions& options);
+ExitCode run_doctor(const DoctorOptions& options);
+/// With options.model.
 ExitCode run_doctor_model(const DoctorOptions& options);
 
 }  // namespace melstream::client

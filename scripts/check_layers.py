@@ -50,7 +50,7 @@ RULES = {
         ["wire", "grpc", "protobuf", "boost", "tomlplusplus", "cli11", "spdlog", "prometheus"],
     ),
     "client": ([], ["wire", "grpc", "protobuf", "cli11", "sndfile"]),
-    "client/doctor": (["client"], ["wire", "protobuf", "json", "yaml", "archive"]),
+    "client/doctor": (["client"], ["wire", "protobuf", "json", "yaml", "archive", "openssl", "tomlplusplus"]),
 }
 
 # Include prefixes of each third party. "wire" is what protoc makes of proto/.

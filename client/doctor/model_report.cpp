@@ -57,6 +57,7 @@ std::vector<std::string> advice(const ModelFrontEnd& model, const ModelMatch& ma
 
 std::string differences_json(const std::vector<FieldDifference>& differences) {
   std::vector<std::string> elements;
+  elements.reserve(differences.size());
   for (const FieldDifference& one : differences) {
     JsonObject json;
     json.add("field", one.key).add("model", one.wanted).add("served", one.served);
@@ -67,6 +68,7 @@ std::string differences_json(const std::vector<FieldDifference>& differences) {
 
 std::string texts_json(const std::vector<std::string>& texts) {
   std::vector<std::string> elements;
+  elements.reserve(texts.size());
   for (const std::string& text : texts) elements.push_back(json_string(text));
   return json_array(elements);
 }

@@ -3,10 +3,9 @@
 #include <cmath>
 #include <string>
 
-#include <yaml-cpp/yaml.h>
-
 #include "client/doctor/model_file.hpp"
 #include "client/doctor/model_front_end.hpp"
+#include "client/doctor/yaml_file.hpp"
 #include "client/exit_codes.hpp"
 #include "client/number_text.hpp"
 
