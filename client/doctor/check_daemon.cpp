@@ -61,9 +61,11 @@ void ask_devices(const Connection& connection, Findings& findings) {
 
 }  // namespace
 
-void check_daemon(const std::vector<ServerAddress>& candidates, DaemonState& daemon, Findings& findings) {
+void check_daemon(const std::vector<ServerAddress>& candidates, ServerOption option, DaemonState& daemon,
+                  Findings& findings) {
   try {
-    const Connection connection(find_server(candidates).text());
+    option.address = find_server(candidates).text();
+    const Connection connection(option);
     const v1::GetServerInfoResponse info = connection.server_info();
     findings.push_back({Verdict::kOk, kCheck,
                         connection.server() + " answers: version " + info.version() + ", engine " +

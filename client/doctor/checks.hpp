@@ -15,6 +15,7 @@
 #include "client/doctor/finding.hpp"
 #include "client/doctor/machine.hpp"
 #include "client/server_address.hpp"
+#include "client/server_option.hpp"
 
 namespace melstream::client::doctor {
 
@@ -25,8 +26,10 @@ struct DaemonState {
   std::optional<std::int64_t> planned_bytes;      ///< audio memory, as --check-config plans it
 };
 
-/// A daemon at one of these addresses, and what it says of itself. Sets daemon.info.
-void check_daemon(const std::vector<ServerAddress>& candidates, DaemonState& daemon, Findings& findings);
+/// A daemon at one of these addresses, and what it says of itself. Sets daemon.info. @param option token and
+/// certificates to show.
+void check_daemon(const std::vector<ServerAddress>& candidates, ServerOption option, DaemonState& daemon,
+                  Findings& findings);
 /// A unix socket: the file, who may use it, its folder, whether somebody listens. Sets daemon.pid.
 /// @param is_wanted the user or the config named it: that it is missing is then a fault
 void check_socket(const Machine& machine, const std::string& path, bool is_wanted, DaemonState& daemon,

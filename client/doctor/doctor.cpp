@@ -32,8 +32,8 @@ bool is_parsable(const std::string& address, ServerAddress& parsed) {
 std::vector<ServerAddress> candidates_of(const DoctorOptions& options, const DaemonConfig& config,
                                          const Machine& machine) {
   const std::string named = environment("MELSTREAM_SERVER");
-  if (!options.common.server.empty() || !named.empty()) {
-    return candidate_servers(options.common.server, named, machine.runtime_folder);
+  if (!options.common.server.address.empty() || !named.empty()) {
+    return candidate_servers(options.common.server.address, named, machine.runtime_folder);
   }
   std::vector<ServerAddress> candidates;
   ServerAddress address;
@@ -48,7 +48,7 @@ std::vector<ServerAddress> candidates_of(const DoctorOptions& options, const Dae
 
 void check_sockets(const DoctorOptions& options, const DaemonConfig& config, const Machine& machine,
                    const std::vector<ServerAddress>& candidates, DaemonState& daemon, Findings& findings) {
-  const bool named = !options.common.server.empty() || !environment("MELSTREAM_SERVER").empty() || config.socket;
+  const bool named = !options.common.server.address.empty() || !environment("MELSTREAM_SERVER").empty() || config.socket;
   for (const ServerAddress& address : candidates) {
     if (address.is_unix) check_socket(machine, address.path, named, daemon, findings);
   }
@@ -70,7 +70,7 @@ ExitCode run_doctor(const DoctorOptions& options) {
   const DaemonConfig config = with_certificates(check_config(machine, options.config, daemon, findings), options);
   const std::vector<ServerAddress> candidates = candidates_of(options, config, machine);
   check_sockets(options, config, machine, candidates, daemon, findings);
-  check_daemon(candidates, daemon, findings);
+  check_daemon(candidates, options.common.server, daemon, findings);
   check_limits(machine, daemon, findings);
   check_gpu(machine, daemon, config.backend, findings);
   check_sound(machine, findings);

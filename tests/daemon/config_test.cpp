@@ -49,7 +49,12 @@ TEST(Config, EmptyFileIsTheDefaults) {
 TEST(Config, EveryKeyIsRead) {
   const Config config = good(R"([server]
 socket = ""
+publisher_socket = "/p"
+subscriber_socket = "/s"
+admin_socket = "/a"
+socket_group = "audio"
 listen = ["[::1]:0", "0.0.0.0:9"]
+listen_tls = ["0.0.0.0:10"]
 allow_insecure_bind = true
 max_connections = 7
 drain_timeout_s = 1.5
@@ -78,12 +83,45 @@ required_sources = ["hall"]
 [log]
 level = "debug"
 format = "json"
+[limits]
+calls_per_connection = 1
+connections_per_address = 2
+connections_per_second = 3.5
+connections_per_identity = 4
+streams_per_identity = 5
+subscriptions_per_identity = 6
+subscriptions_per_second = 7.5
+[tls]
+certificate = "c"
+key = "k"
+client_ca = "r"
+require_client_certificate = false
+[auth]
+tokens = "t"
+anonymous_roles = ["admin"]
+[[identity]]
+name = "asr"
+roles = ["subscriber"]
 [[source]]
 id = "hall"
 uri = "mic:default"
 )");
   Config expected;
-  expected.server = {"", {"[::1]:0", "0.0.0.0:9"}, true, 7, 1.5, 2.0};
+  expected.server = {.socket = "",
+                     .publisher_socket = "/p",
+                     .subscriber_socket = "/s",
+                     .admin_socket = "/a",
+                     .socket_group = "audio",
+                     .listen = {"[::1]:0", "0.0.0.0:9"},
+                     .listen_tls = {"0.0.0.0:10"},
+                     .allow_insecure_bind = true,
+                     .max_connections = 7,
+                     .drain_timeout_s = 1.5,
+                     .publisher_idle_timeout_s = 2.0};
+  expected.limits = {1, 2, 3.5, 4, 5, 6, 7.5};
+  expected.tls = {"c", "k", "r", false};
+  expected.auth = {"t", {"admin"}};
+  expected.identities = {{.name = "asr", .roles = {access::Role::kSubscriber}}};
   expected.engine = {"cpu", "sse4", 2, 20, 3, "spin"};
   expected.stream = {200, 40.0, 4.5, 60.5, 3};
   expected.features.always = {"whisper-80", "kaldi80"};

@@ -63,7 +63,7 @@ class WindowFollowTest : public PipelineTest {
   std::unique_ptr<rpc::WindowFollow> follow(const v1::WindowFollow& request) {
     environments_.push_back(std::make_unique<rpc::Environment>(
         rpc::Environment{.options = {}, .parts = rpc::ServerParts{.registry = *registry_, .windows = reader_}}));
-    return std::make_unique<rpc::WindowFollow>(*environments_.back(), request);
+    return std::make_unique<rpc::WindowFollow>(*environments_.back(), nullptr, request);
   }
 
   /// The next response; empty if there is none now.

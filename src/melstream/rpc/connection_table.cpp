@@ -75,8 +75,7 @@ void ConnectionTable::look_again(std::int64_t now_mono_ns) noexcept {
   count_live();
 }
 
-ConnectionTable::Peer& ConnectionTable::peer_of(const std::string& address, std::int64_t now_mono_ns,
-                                                ListenerKind listener) {
+ConnectionTable::Peer& ConnectionTable::peer_of(const std::string& address, std::int64_t now_mono_ns) {
   if (const auto found = peers_.find(address); found != peers_.end()) return found->second;
   if (peers_.size() >= kManyPeers) {
     std::erase_if(peers_,

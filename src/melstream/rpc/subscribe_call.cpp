@@ -80,7 +80,7 @@ void SubscribeCall::accepted(bool admitted) {
     grant_ = admit(parts_.environment(), context_, access::Access::Kind::kSubscribe);
     read();
   } catch (const std::exception& error) {
-    finish(to_status(error));
+    fail(error);
   }
 }
 
@@ -178,7 +178,7 @@ void SubscribeCall::subscribe(const v1::SubscribeConfig& config) {
 
 void SubscribeCall::on_tick(std::int64_t now_mono_ns) {
   missed_tick_ = writing_;
-  if (grant_ && grant_->revoked()) return finish(revoked_status(parts_.environment()));
+  if (grant_ && grant_->revoked()) return finish(revoked_status(parts_.environment()), CloseReason::kRefused);
   try {
     if (source_) source_->look();
   } catch (const std::exception& error) {
