@@ -62,7 +62,7 @@ class Log {
   /// Without that limit: for what somebody has asked for.
   void record(LogLevel level, std::string_view name, std::initializer_list<LogField> fields) const noexcept;
   bool enabled(LogLevel level) const noexcept { return level >= level_.load(std::memory_order_relaxed); }
-  void set_level(LogLevel level) const noexcept { level_.store(level, std::memory_order_relaxed); }
+  void set_level(LogLevel level) noexcept { level_.store(level, std::memory_order_relaxed); }
 
   /// Tells of what was suppressed in seconds that are over. Call about once a second.
   void tell_suppressed() const noexcept;
@@ -82,7 +82,7 @@ class Log {
   void put(LogLevel level, std::string_view name, std::span<const LogField> fields) const;
 
   const LogFormat format_;
-  mutable std::atomic<LogLevel> level_;
+  std::atomic<LogLevel> level_;
   // Writers: those who log; readers: any. Counts of their own.
   mutable std::array<std::atomic<std::int64_t>, kNLogLevels> n_messages_{};
   const std::unique_ptr<Limits> limits_;

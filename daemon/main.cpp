@@ -94,7 +94,7 @@ int execute(const CommandLine& command) {
     return to_int(ExitCode::kOk);
   }
   use_loader_settings();
-  const Log log(parse_log_level(config.log.level), parse_log_format(config.log.format));
+  Log log(parse_log_level(config.log.level), parse_log_format(config.log.format));
   return to_int(run(config, [&command] { return effective_config(command); }, log));
 }
 

@@ -89,7 +89,7 @@ Config merge_configs(const Config& now, const Config& next) {
   return merged;
 }
 
-Reloader::Reloader(Config config, std::function<Config()> load, Daemon& daemon, ReloadStats& stats, const Log& log)
+Reloader::Reloader(Config config, std::function<Config()> load, Daemon& daemon, ReloadStats& stats, Log& log)
     : load_(std::move(load)),
       daemon_(daemon),
       stats_(stats),

@@ -27,7 +27,7 @@ class Reloader {
  public:
   /// @param load reads the config again; throws ConfigError. @param stats gets how it went, and when certificates expire.
   /// All references outlive this.
-  Reloader(Config config, std::function<Config()> load, Daemon& daemon, ReloadStats& stats, const Log& log);
+  Reloader(Config config, std::function<Config()> load, Daemon& daemon, ReloadStats& stats, Log& log);
 
   /// Reads everything anew: all of it is good and is applied, or nothing changes and the log says why. False then, or
   /// if a source could not be opened.
@@ -45,7 +45,7 @@ class Reloader {
   const std::function<Config()> load_;
   Daemon& daemon_;
   ReloadStats& stats_;
-  const Log& log_;
+  Log& log_;
   Config config_;
   std::string stamp_;  ///< of the certificate files that were looked at last
 };

@@ -12,6 +12,6 @@ namespace melstream::daemon {
 /// Serves until a signal or a failure ends it; logs what goes wrong. Call once, with no other thread running. A second
 /// signal and a drain that does not end leave the process at once. @param load reads the config again, for SIGHUP;
 /// throws ConfigError.
-ExitCode run(const Config& config, std::function<Config()> load, const Log& log);
+ExitCode run(const Config& config, std::function<Config()> load, Log& log);
 
 }  // namespace melstream::daemon
