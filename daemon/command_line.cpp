@@ -19,6 +19,7 @@ constexpr const char* kFooter =
     "Without --config: /etc/melstream/melstream.toml if it exists, else the defaults (--print-config shows them).\n"
     "SIGHUP reads the config again: limits, access, certificates, log level and sources change at once.\n"
     "SIGTERM and SIGINT drain: no new streams, subscribers read to their end. A second one stops at once.\n"
+    "SIGUSR2 retires: the addresses are given free for another melstreamd, streams that run go on to their end.\n"
     "Exit status: 0 stopped, 64 usage, 66 config file missing, 69 engine unavailable, 70 internal error,\n"
     "71 cannot listen, 75 drain timed out, 77 permission, 78 config.";
 
@@ -32,6 +33,12 @@ std::variant<CommandLine, EarlyEnd> parse_command_line(std::vector<std::string> 
   app.add_option("--config", command.config, "Config file (TOML)")->type_name("FILE");
   auto* const check = app.add_flag("--check-config", command.check_config,
                                    "Check the config, print all errors or the memory plan, and exit");
+  app.add_option(
+         "--take-over", command.take_over_s,
+         "Wait up to so many seconds for addresses that another melstreamd still uses; SIGUSR2 to that one makes "
+         "it give them free")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->type_name("SECONDS");
   app.add_flag("--print-config", command.print_config, "Print the config in effect as TOML, and exit")->excludes(check);
   app.add_flag("--list-targets", command.list_targets,
                "Print the CPU engine's instruction targets, best first, and exit");

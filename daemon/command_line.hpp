@@ -11,7 +11,8 @@
 namespace melstream::daemon {
 
 struct CommandLine {
-  std::string config;  ///< path; empty: the default one if it exists
+  std::string config;        ///< path; empty: the default one if it exists
+  double take_over_s = 0.0;  ///< waits so long for addresses that another daemon still uses
   bool check_config = false;
   bool print_config = false;
   bool list_targets = false;

@@ -22,6 +22,8 @@ struct ServerConfig {
   bool allow_insecure_bind = false;
   std::int64_t max_connections = 0;  ///< 0: what the limit of open files leaves
   double drain_timeout_s = 10.0;
+  double retire_timeout_s = 3600.0;
+  double take_over_s = 0.0;  ///< of the command line: how long to wait for addresses in use
   double publisher_idle_timeout_s = 30.0;
   bool operator==(const ServerConfig&) const = default;
 };

@@ -149,6 +149,7 @@ std::vector<KeyRule> make_rules() {
       boolean("server", "allow_insecure_bind", server(&ServerConfig::allow_insecure_bind)),
       integer("server", "max_connections", server(&ServerConfig::max_connections), 0, 100'000),
       number("server", "drain_timeout_s", server(&ServerConfig::drain_timeout_s), 0, 600),
+      number("server", "retire_timeout_s", server(&ServerConfig::retire_timeout_s), 0, kDay),
       number("server", "publisher_idle_timeout_s", server(&ServerConfig::publisher_idle_timeout_s), 0.1, kDay),
       integer("limits", "calls_per_connection", limits(&LimitsConfig::calls_per_connection), 0, kMostCount),
       integer("limits", "connections_per_address", limits(&LimitsConfig::connections_per_address), 0, kMostCount),

@@ -54,6 +54,7 @@ rpc::ServerOptions server_options(const Config& config, const std::vector<Passed
   options.require_client_certificate = config.tls.require_client_certificate;
   options.publisher_idle_timeout = milliseconds(config.server.publisher_idle_timeout_s);
   options.max_queued_bytes = config.memory.queued_bytes;
+  options.take_over_patience = milliseconds(config.server.take_over_s);
   options.version = version();
   options.build = build();
   options.tick_ms = static_cast<double>(config.engine.tick_ms);
@@ -206,6 +207,11 @@ bool Daemon::drain(std::chrono::milliseconds patience) {
 void Daemon::set_access(const Config& config, access::AccessRules rules) {
   server_.set_access(std::move(rules), anonymous_roles(config.auth));
   server_.set_connection_limits(connection_limits(config));
+}
+
+void Daemon::retire(std::chrono::milliseconds patience) {
+  sources_.end_all(core::EndReason::kShutdown);  // their sockets and devices are wanted by the next daemon
+  server_.retire(patience);
 }
 
 std::exception_ptr Daemon::failure() const {

@@ -104,6 +104,11 @@ class Daemon {
   std::vector<std::string> addresses() const { return server_.addresses(); }
   /// Ends streams, lets subscribers read to their end. False if some were cut off. Once; any one thread.
   bool drain(std::chrono::milliseconds patience);
+  /// Gives the addresses of server and sources free for another daemon; streams by gRPC and their subscribers go on,
+  /// `patience` at most. Once, before drain().
+  void retire(std::chrono::milliseconds patience);
+  /// Nobody publishes by gRPC or subscribes.
+  bool is_idle() const { return server_.is_idle(); }
   /// Opens the sources of the config. Throws SourceError for the first that cannot be.
   void open_sources(const Config& config);
   /// Of a new config: limits, anonymous roles; and the rules that go with it.

@@ -45,6 +45,7 @@ Config effective_config(const CommandLine& command) {
   const std::string path = config_path(command);
   Config config = path.empty() ? parse_config("", "(defaults)", surroundings) : load_config(path, surroundings);
   if (command.log_level) config.log.level = *command.log_level;
+  config.server.take_over_s = command.take_over_s;
   if (command.log_format) config.log.format = *command.log_format;
   return config;
 }

@@ -18,6 +18,7 @@ namespace {
 constexpr std::string_view kReloadable[] = {
     "server.max_connections",
     "server.drain_timeout_s",
+    "server.retire_timeout_s",
     "limits.connections_per_address",
     "limits.connections_per_second",
     "limits.connections_per_identity",
@@ -77,6 +78,7 @@ Config merge_configs(const Config& now, const Config& next) {
   Config merged = now;
   merged.server.max_connections = next.server.max_connections;
   merged.server.drain_timeout_s = next.server.drain_timeout_s;
+  merged.server.retire_timeout_s = next.server.retire_timeout_s;
   merged.limits = next.limits;
   merged.limits.calls_per_connection = now.limits.calls_per_connection;
   merged.tls.certificate = next.tls.certificate;

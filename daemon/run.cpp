@@ -57,7 +57,7 @@ class Drain {
 
  private:
   /// For closing connections once the patience is over.
-  static constexpr std::chrono::seconds kGrace{2};
+  static constexpr std::chrono::seconds kGrace{1};
 
   // Writer: the drain thread; reader: the main thread. complete_ is stored before done_ is released.
   std::atomic<bool> complete_{false};
@@ -79,6 +79,9 @@ class Run {
   void tell_overload();
   void tell_overload_state(const Overload& overload);
   void on_signal(int signal);
+  void open_telemetry();
+  void retire();
+  void drain(int signal, const std::string& why);
   void tell_engine_loss();
   void reload();
   void look_at_loops();
@@ -102,6 +105,7 @@ class Run {
   int drain_signal_ = 0;
   SteadyClock::time_point drain_began_;
   std::optional<Drain> drain_;
+  std::optional<SteadyClock::time_point> retire_until_;
   pipeline::OverloadState overload_state_told_ = pipeline::OverloadState::kNormal;
   bool is_overloaded_ = false;
   std::int64_t n_shed_told_ = 0;  ///< frames shed, as last told
@@ -123,6 +127,10 @@ std::vector<PassedSocket> inherited_sockets() {
       passed_sockets(std::getenv("LISTEN_PID"), std::getenv("LISTEN_FDS"), std::getenv("LISTEN_FDNAMES"), getpid());
   for (const char* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) unsetenv(name);
   return sockets;
+}
+
+std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(seconds));
 }
 
 std::string joined(const std::vector<std::string>& texts) {
@@ -160,7 +168,7 @@ ExitCode Run::serve() {
     return ExitCode::kConfig;
   }
   try {
-    telemetry_.emplace(config_.metrics, clock_);
+    open_telemetry();
     if (const auto address = telemetry_->address()) log_.event(LogLevel::kInfo, "metrics", {{"address", *address}});
     daemon_.emplace(config_, *plan, inherited_sockets(), log_, wakeup_);
     telemetry_->attach([this] { return daemon_->metrics(*telemetry_, log_); });
@@ -196,10 +204,27 @@ ExitCode Run::serve() {
   _exit(static_cast<int>(exit_code));
 }
 
-ExitCode Run::loop() {
-  constexpr std::chrono::milliseconds kLook{500};  // is the drain overdue, is the engine overloaded
+/// The daemon before this one gives its address free when it retires.
+void Run::open_telemetry() {
+  constexpr std::chrono::milliseconds kAgain{10};
+  const SteadyClock::time_point deadline = SteadyClock::now() + milliseconds(config_.server.take_over_s);
   while (true) {
-    wait_for(signals_, wakeup_, kLook);
+    try {
+      telemetry_.emplace(config_.metrics, clock_);
+      return;
+    } catch (const rpc::BindError& error) {
+      if (error.code() == core::ErrorCode::kPermissionDenied || SteadyClock::now() >= deadline) throw;
+    }
+    std::this_thread::sleep_for(kAgain);
+  }
+}
+
+ExitCode Run::loop() {
+  // Is the drain overdue, is the engine overloaded, have the last clients gone.
+  constexpr std::chrono::milliseconds kLook{500};
+  constexpr std::chrono::milliseconds kLookInDrain{50};
+  while (true) {
+    wait_for(signals_, wakeup_, drain_ ? kLookInDrain : kLook);
     wakeup_.clear();
     tell_overload();
     tell_engine_loss();
@@ -208,6 +233,9 @@ ExitCode Run::loop() {
     log_.tell_suppressed();
     if (const std::exception_ptr failure = daemon_->failure()) return fail(failure);
     while (const std::optional<int> signal = signals_.next()) on_signal(*signal);
+    if (retire_until_ && !drain_ && (daemon_->is_idle() || SteadyClock::now() >= *retire_until_)) {
+      drain(SIGUSR2, daemon_->is_idle() ? "everybody has gone" : "server.retire_timeout_s is over");
+    }
     if (drain_ && drain_->done()) return drain_->complete() ? ExitCode::kOk : ExitCode::kDrainTimeout;
     if (drain_ && drain_->overdue()) leave_at_once(ExitCode::kDrainTimeout, "the drain does not end");
   }
@@ -303,18 +331,34 @@ void Run::on_signal(int signal) {
   const std::string name = sigabbrev_np(signal);
   if (signal == SIGUSR1) return daemon_->log_state(log_);
   if (signal == SIGHUP) {
-    if (!drain_) reload();
+    if (!drain_ && !retire_until_) reload();
     return;
   }
+  if (signal == SIGUSR2) return retire();
   if (drain_) {
     // timeout(1) and some service managers signal the process and then its group: that is one wish, not two.
     constexpr std::chrono::milliseconds kOneWish{500};
     if (signal == drain_signal_ && SteadyClock::now() - drain_began_ < kOneWish) return;
     leave_at_once(ExitCode::kDrainTimeout, "a second signal, " + name);
   }
-  const auto patience =
-      std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(reloader_->config().server.drain_timeout_s));
-  log_.event(LogLevel::kInfo, "draining", {{"signal", name}, {"at_most_ms", patience.count()}});
+  drain(signal, "signal " + name);
+}
+
+/// Makes place for another daemon; the loop goes on until the last client has gone.
+void Run::retire() {
+  if (drain_ || retire_until_) return;
+  const std::chrono::milliseconds patience = milliseconds(reloader_->config().server.retire_timeout_s);
+  log_.event(LogLevel::kInfo, "retiring", {{"at_most_ms", patience.count()}});
+  telemetry_->readiness().set(Check::kDraining, "the daemon makes place for another");
+  telemetry_->close();
+  retire_until_ = SteadyClock::now() + patience;
+  daemon_->retire(patience);
+  notify_service_manager("STATUS=retired: another daemon may listen; streams that run go on");
+}
+
+void Run::drain(int signal, const std::string& why) {
+  const std::chrono::milliseconds patience = milliseconds(reloader_->config().server.drain_timeout_s);
+  log_.event(LogLevel::kInfo, "draining", {{"reason", why}, {"at_most_ms", patience.count()}});
   telemetry_->readiness().set(Check::kDraining, "the daemon is shutting down");
   notify_stopping(std::chrono::nanoseconds(patience + std::chrono::seconds(3)).count());
   for (const Loop loop : {Loop::kTick, Loop::kAccept, Loop::kSubscribe, Loop::kNet, Loop::kCapture}) {

@@ -35,6 +35,8 @@ class Telemetry {
   const ReloadStats& reloads() const noexcept { return reloads_; }
   /// With the real port; nothing if it does not listen.
   std::optional<std::string> address() const;
+  /// Answers nobody any more, and gives its address free. Main thread.
+  void close() { http_.reset(); }
 
   /// From now on /metrics is answered with this text. Thread of the call: ms-http. detach() waits for one under way.
   void attach(std::function<std::string()> metrics);

@@ -58,6 +58,7 @@ listen_tls = ["0.0.0.0:10"]
 allow_insecure_bind = true
 max_connections = 7
 drain_timeout_s = 1.5
+retire_timeout_s = 60
 publisher_idle_timeout_s = 2
 [engine]
 backend = "cpu"
@@ -77,6 +78,7 @@ always = ["whisper-80", "kaldi80"]
 [memory]
 audio_history_bytes = 1
 queued_bytes = 8388609
+limit_bytes = 99
 [metrics]
 listen = "[::1]:0"
 required_sources = ["hall"]
@@ -107,6 +109,7 @@ id = "hall"
 uri = "mic:default"
 )");
   Config expected;
+  expected.server = {"", {"[::1]:0", "0.0.0.0:9"}, true, 7, 1.5, 60.0, 0.0, 2.0};
   expected.server = {.socket = "",
                      .publisher_socket = "/p",
                      .subscriber_socket = "/s",
@@ -127,6 +130,7 @@ uri = "mic:default"
   expected.features.always = {"whisper-80", "kaldi80"};
   expected.memory.audio_history_bytes = 1;
   expected.memory.queued_bytes = 8388609;
+  expected.memory.limit_bytes = 99;
   expected.metrics = {"[::1]:0", {"hall"}};
   expected.log = {"debug", "json"};
   expected.sources = {{"hall", "mic:default", {}}};

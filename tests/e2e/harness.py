@@ -155,6 +155,13 @@ class Daemon:
             raise AssertionError("the daemon ended with %d" % self.process.returncode)
         return self.client("info", "--json").returncode == 0
 
+    def info(self):
+        """What `melstream info --json` says."""
+        result = self.client("info", "--json")
+        if result.returncode != 0:
+            raise AssertionError("info: %s" % result.stderr)
+        return json.loads(result.stdout)
+
     def log_text(self):
         with open(self.log, encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -226,8 +233,11 @@ class Witness:
         self.daemon = daemon
         self.samples = pcm16(self.clip)
         self.out = os.path.join(daemon.folder, stream + ".npy")
+        n_before = daemon.info()["subscription_count"]
         self.reader = daemon.start_client("subscribe", stream, "--front-end", "whisper-80", "--wait", "--start",
                                           "frame:0", "--out", self.out)
+        # It was there before the stream: else frames that came first would be missing.
+        wait_until(lambda: daemon.info()["subscription_count"] > n_before, "the witness's subscription")
         self.writer = daemon.start_client("push", "-", "--stream", stream, "--rate", str(RATE), "--encoding", "s16le",
                                           "--channels", "1", "--pace", "fast", stdin=subprocess.PIPE)
         third = len(self.samples) // 6 * 2

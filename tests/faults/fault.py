@@ -3,6 +3,7 @@ never do. Needs python3-grpcio and protoc besides what tests/e2e needs."""
 import dataclasses
 import glob
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,9 @@ PROTO = os.path.normpath(os.path.join(HERE, "..", "..", "proto"))
 SLACK = 3.0
 
 faults = []
+
+# Of a daemon with a witness: its frames are computed from the stream's opening on, however late its reader joins.
+WITNESSED = '[features]\nalways = ["whisper-80"]\n'
 
 
 @dataclasses.dataclass
@@ -87,3 +91,22 @@ def serves(daemon, deadline_s=harness.DEADLINE_S):
 def expect(condition, what):
     if not condition:
         raise AssertionError(what)
+
+
+class PeakRss:
+    """How far the resident memory of a process rises above what it is now, in MiB."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        with open("/proc/%d/clear_refs" % pid, "w", encoding="ascii") as file:
+            file.write("5")  # the peak is what it is now (proc(5))
+        self.before = rss_bytes(pid)
+
+    def growth(self):
+        return (peak_rss_bytes(self.pid) - self.before) / 2 ** 20
+
+
+def tcp_port(daemon):
+    """Of a daemon that was given a port of 0."""
+    addresses = re.search(r"listening.*addresses=(\S+)", daemon.log_text()).group(1)
+    return int(re.search(r"127\.0\.0\.1:(\d+)", addresses).group(1))

@@ -238,6 +238,11 @@ bool Acceptor::wait_until_taken(std::chrono::steady_clock::time_point deadline) 
   return answer.get();
 }
 
+void Acceptor::expect_answers_within(std::chrono::milliseconds patience) {
+  asio::post(state_->context,
+             [this, patience] { state_->connections.set_patience(static_cast<int>(patience.count())); });
+}
+
 void Acceptor::cut_connections_after(std::chrono::milliseconds delay) {
   asio::post(state_->context, [this, delay] {
     state_->cut.expires_after(delay);

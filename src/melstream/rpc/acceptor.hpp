@@ -46,6 +46,8 @@ class Acceptor {
   /// Waits until peers have taken all that was written to their connections; over TCP, their kernels. False if some
   /// have not at `deadline`. What gRPC still holds does not count. Not on the accept thread, not after stop().
   bool wait_until_taken(std::chrono::steady_clock::time_point deadline);
+  /// From now on, over TCP, peers that take nothing for so long are given up. Not after stop().
+  void expect_answers_within(std::chrono::milliseconds patience);
   /// Ends all connections after `delay`, unless the acceptor is gone by then. What is still to be sent may be lost.
   void cut_connections_after(std::chrono::milliseconds delay);
   /// Stops the thread; connections stay, wake() has no effect any more. Idempotent.

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <linux/sockios.h>  // SIOCOUTQ
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -131,6 +132,13 @@ bool ConnectionTable::all_taken() const noexcept {
     if (ioctl(static_cast<int>(fd), SIOCOUTQ, &n_bytes) == 0 && n_bytes > 0) return false;
   }
   return true;
+}
+
+void ConnectionTable::set_patience(int ms) noexcept {
+  for (std::size_t fd = 0; fd < slots_.size(); ++fd) {
+    if (!slots_[fd].used || !is_open(static_cast<int>(fd), slots_[fd].inode)) continue;
+    setsockopt(static_cast<int>(fd), IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);  // refused on a unix socket
+  }
 }
 
 void ConnectionTable::cut_all() noexcept {

@@ -43,6 +43,8 @@ class ConnectionTable {
   /// The peers have read all that was written to open connections; over TCP, their kernels have it (unix(7), tcp(7):
   /// SIOCOUTQ).
   bool all_taken() const noexcept;
+  /// Over TCP, gives up peers that do not answer for so long.
+  void set_patience(int ms) noexcept;
   /// Ends all open connections in both directions; gRPC notices and closes them.
   void cut_all() noexcept;
 

@@ -65,8 +65,8 @@ void remove_stale(const sockaddr_un& address, const std::string& shown) {
   if (probe.get() < 0) refuse(shown, errno, "raise the limit of open files");
   // EAGAIN: somebody listens, but its queue is full.
   if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 || errno == EAGAIN) {
-    throw BindError("cannot listen on " + shown + ": already in use by another daemon; stop it or set server.socket",
-                    false);
+    throw AddressInUse("cannot listen on " + shown +
+                       ": already in use by another daemon; stop it or set server.socket");
   }
   if (errno != ECONNREFUSED) refuse(shown, errno, "remove the file, or set server.socket");
   unlink(address.sun_path);
@@ -223,19 +223,23 @@ ListenSocket ListenSocket::tcp(const std::string& address) {
   if (found->ai_family == AF_INET6) set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
   if (bind(fd.get(), found->ai_addr, found->ai_addrlen) != 0 || listen(fd.get(), kBacklog) != 0) {
     const int error = errno;
-    refuse(address, error,
-           error == EADDRINUSE ? "already in use by another program; stop it or choose another port"
-           : error == EACCES   ? "ports below 1024 need a privilege; choose another port"
-                               : "use an address of this machine");
+    if (error == EADDRINUSE) {
+      throw AddressInUse("cannot listen on " + address + ": " + std::generic_category().message(error) +
+                         "; already in use by another program; stop it or choose another port");
+    }
+    refuse(
+        address, error,
+        error == EACCES ? "ports below 1024 need a privilege; choose another port" : "use an address of this machine");
   }
   return {fd.release(), {}, 0};
 }
 
 ListenSocket::~ListenSocket() {
   if (fd_ < 0) return;
-  close(fd_);
+  // The file first: once nobody listens on it, another daemon may put its own in its place.
   struct stat info {};
   if (!path_.empty() && lstat(path_.c_str(), &info) == 0 && info.st_ino == inode_) unlink(path_.c_str());
+  close(fd_);
 }
 
 void set_connection_options(int fd, bool is_tcp) noexcept {

@@ -35,6 +35,11 @@ void Publishers::resume_blocked() {
   for (const auto& call : blocked) call->resume();
 }
 
+bool Publishers::empty() const {
+  const std::lock_guard lock(mutex_);
+  return calls_.empty();
+}
+
 std::vector<std::shared_ptr<PublishingCall>> Publishers::calls() const {
   const std::lock_guard lock(mutex_);
   return calls_;

@@ -30,6 +30,7 @@ class Publishers {
   void remove(const PublishingCall& call);
   /// The call has no room in a feed: resume it after the next tick.
   void add_blocked(std::shared_ptr<PublishingCall> call);
+  bool empty() const;
   bool any_blocked() const noexcept { return any_blocked_.load(std::memory_order_acquire); }
 
   /// Worker.

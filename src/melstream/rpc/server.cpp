@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <thread>
 #include <utility>
+
+#include <pthread.h>
 
 #include <absl/synchronization/mutex.h>
 #include <grpc/grpc.h>
@@ -39,12 +42,16 @@ using std::chrono::milliseconds;
 // all methods; what a chunk and a batch may hold is checked by their sessions.
 constexpr int kMaxMessageBytes = 1 << 20;
 constexpr int kMaxMetadataBytes = 8 << 10;
+// What gRPC takes for what comes in. A flood of frames that it has to keep stops there.
+constexpr std::size_t kMaxGrpcBytes = std::size_t{128} << 20;
 constexpr int kHandshakeTimeoutMs = 5'000;
 constexpr int kKeepaliveMs = 20'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
 constexpr int kMinPingIntervalMs = 10'000;
 constexpr int kMaxConnectionIdleMs = 300'000;
 constexpr milliseconds kHousekeepingPeriod{1'000};
+// In a drain: of a peer that has vanished, or that takes nothing.
+constexpr milliseconds kDrainAnswers{3'000};
 // After the patience: for calls to be cancelled, then for gRPC to give up connections that were cut.
 constexpr milliseconds kCancelAfter{200};
 constexpr milliseconds kCutAfter{400};
@@ -84,6 +91,20 @@ std::vector<bool> which_are_local(const std::vector<ListenSocket>& sockets) {
   return local;
 }
 
+/// Another daemon may be about to give them free.
+std::vector<ListenSocket> listen_in_time(const ServerOptions& options) {
+  constexpr milliseconds kAgain{10};
+  const auto deadline = std::chrono::steady_clock::now() + options.take_over_patience;
+  for (;;) {
+    try {
+      return listen_on(options);
+    } catch (const AddressInUse&) {
+      if (std::chrono::steady_clock::now() >= deadline) throw;
+    }
+    std::this_thread::sleep_for(kAgain);
+  }
+}
+
 /// Once in the process, before the first server is built.
 void enable_plugins() {
   static std::once_flag once;
@@ -114,6 +135,7 @@ void set_limits(grpc::ServerBuilder& builder, const ServerOptions& options) {
   // Reflection is the one synchronous service: without a limit, a storm of resets starts thousands of threads.
   grpc::ResourceQuota quota("melstream");
   quota.SetMaxThreads(4);
+  quota.Resize(kMaxGrpcBytes);  // then it takes no more from the sockets, and gives idle connections up
   builder.SetResourceQuota(quota);
   builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
@@ -132,6 +154,7 @@ struct Server::State {
   void serve();
   void keep_house();
   void set_serving(bool serving);
+  void retire(milliseconds patience);
   bool stop(milliseconds patience);
 
   // In the order in which each stands on those before it.
@@ -161,10 +184,11 @@ struct Server::State {
   bool stopped = false;
   std::mutex loops_mutex;  // protects loops_stopped
   bool loops_stopped = false;
+  std::thread retiring;  ///< "ms-retire": waits for calls that go on
 };
 
 Server::State::State(ServerOptions the_options, ServerParts the_parts)
-    : sockets(listen_on(the_options)),
+    : sockets(listen_in_time(the_options)),
       is_local(which_are_local(sockets)),
       access(the_options.access, make_entrances(the_options.listeners, is_local), the_parts.registry.clock()),
       environment(make_environment(std::move(the_options), std::move(the_parts), access)),
@@ -242,6 +266,20 @@ void Server::State::set_serving(bool serving) {
   for (const std::string& service : services) health->SetServingStatus(service, serving);
 }
 
+void Server::State::retire(milliseconds patience) {
+  set_serving(false);
+  acceptor->stop_accepting();
+  environment.registry().drain();
+  watches.end_all();  // at the next daemon they begin with what is there
+  acceptor->wake();   // those who wait for a stream are told that none comes
+  // GOAWAY to all, at once; calls that run go on. Longer than the patience: then drain() ends them properly.
+  const auto until = std::chrono::system_clock::now() + patience + std::chrono::hours(1);
+  retiring = std::thread([this, until] {
+    pthread_setname_np(pthread_self(), "ms-retire");
+    server->Shutdown(until);
+  });
+}
+
 bool Server::State::stop(milliseconds patience) {
   if (std::exchange(stopped, true)) return true;
   const auto deadline = std::chrono::steady_clock::now() + patience;
@@ -252,6 +290,7 @@ bool Server::State::stop(milliseconds patience) {
   windows.end_all();
   admin_service.end_all();
   acceptor->wake();  // those who wait for a stream are told that none comes
+  acceptor->expect_answers_within(kDrainAnswers);
   bool all_read = subscribers->wait_until_idle(patience);
   watches.end_all();
   // gRPC calls a call over once the kernel has its last bytes. A client that has not read them when its connection is
@@ -266,6 +305,7 @@ bool Server::State::stop(milliseconds patience) {
     const std::lock_guard lock(loops_mutex);
     loops_stopped = true;
   }
+  if (retiring.joinable()) retiring.join();  // no call is left
   // Both stay, so that on_tick() finds them.
   acceptor->stop();
   subscribers->stop();
@@ -317,6 +357,10 @@ void Server::set_connection_limits(const ConnectionLimits& limits) { state_->acc
 void Server::set_certificates(access::Certificates certificates) {
   if (state_->certificates) state_->certificates->replace(std::move(certificates));
 }
+
+void Server::retire(std::chrono::milliseconds patience) { state_->retire(patience); }
+
+bool Server::is_idle() const { return state_->publishers.empty() && state_->subscribers->n_calls() == 0; }
 
 bool Server::drain(std::chrono::milliseconds patience) { return state_->stop(patience); }
 

@@ -62,6 +62,8 @@ struct ServerOptions {
   std::string version;                                       ///< of the daemon
   std::string build;                                         ///< version and commit
   double tick_ms = 10;
+  /// Waits so long for addresses that another program still uses.
+  std::chrono::milliseconds take_over_patience{0};
 };
 
 /// What computes the ticks now.
@@ -119,6 +121,12 @@ class BindError : public core::Error {
       : Error(permission ? core::ErrorCode::kPermissionDenied : core::ErrorCode::kUnavailable, message) {}
 };
 
+/// Another program listens there.
+class AddressInUse : public BindError {
+ public:
+  explicit AddressInUse(const std::string& message) : BindError(message, false) {}
+};
+
 class Server {
  public:
   /// Listens and serves from here on. Throws BindError.
@@ -152,6 +160,12 @@ class Server {
   void set_connection_limits(const ConnectionLimits& limits);
   /// For handshakes from now on; those of before live on. Only if it was made with certificates.
   void set_certificates(access::Certificates certificates);
+  /// Stops accepting, gives the addresses free, refuses new streams and subscriptions, and asks clients to connect anew
+  /// (GOAWAY), while streams and subscriptions that run go on, `patience` at most. drain() ends it. Once; control
+  /// threads.
+  void retire(std::chrono::milliseconds patience);
+  /// Nobody publishes or subscribes.
+  bool is_idle() const;
   /// Stops accepting and opening, ends all publishers (kShutdown), lets subscribers read to their End, then closes.
   /// False if some were still there at the end of `patience` and were cut off. Call once, not on a gRPC thread.
   bool drain(std::chrono::milliseconds patience);
