@@ -188,7 +188,7 @@ TEST_F(Extract, RawInputThatEndsInsideASampleIsRefused) {
   ASSERT_EQ(write(fds[1], "aabbc", 5), 5);
   close(fds[1]);
   const auto input = open_raw_input(fds[0], {Encoding::kS16, 16000, 1}, -1);
-  const Connection connection(daemon_->address());
+  const Connection connection({.address = daemon_->address()});
   MatrixSink sink;
   expect_error(ExitCode::kInput, {"5 bytes"},
                [&] { extract_features(connection, *input, ExtractionRequest{}, sink, nullptr, nullptr); });

@@ -109,7 +109,6 @@ id = "hall"
 uri = "mic:default"
 )");
   Config expected;
-  expected.server = {"", {"[::1]:0", "0.0.0.0:9"}, true, 7, 1.5, 60.0, 0.0, 2.0};
   expected.server = {.socket = "",
                      .publisher_socket = "/p",
                      .subscriber_socket = "/s",
@@ -120,6 +119,7 @@ uri = "mic:default"
                      .allow_insecure_bind = true,
                      .max_connections = 7,
                      .drain_timeout_s = 1.5,
+                     .retire_timeout_s = 60.0,
                      .publisher_idle_timeout_s = 2.0};
   expected.limits = {1, 2, 3.5, 4, 5, 6, 7.5};
   expected.tls = {"c", "k", "r", false};

@@ -171,7 +171,7 @@ TEST_P(StoppedBySignal, DrainsAndExits0) {
   EXPECT_EQ(finished.out, "");
   for (const char* part :
        {" starting build=", " memory_plan plan=", " engine backend=cpu ",
-        " listening addresses=unix:", " draining signal=", " totals streams_opened=0 ", " stopped exit_code=0\n"}) {
+        " listening addresses=unix:", " draining reason=\"signal ", " totals streams_opened=0 ", " stopped exit_code=0\n"}) {
     EXPECT_TRUE(contains(finished.err, part)) << part << " in\n" << finished.err;
   }
   EXPECT_FALSE(std::filesystem::exists(socket()));
@@ -189,14 +189,16 @@ TEST_F(Melstreamd, SameSignalTwiceInAMomentIsOneWish) {
   EXPECT_EQ(process.finish().exit_code, 0) << process.log();
 }
 
-TEST_F(Melstreamd, HangupIsToldAndChangesNothing) {
+TEST_F(Melstreamd, HangupReloadsAndTheServiceManagerIsTold) {
   Process process({"--config", config()});
   ASSERT_TRUE(process.next_notice()) << process.log();
-  process.send(SIGHUP);  // read before SIGTERM: pending signals come in the order of their numbers
+  process.send(SIGHUP);
+  EXPECT_EQ(process.next_notice().value_or("").rfind("RELOADING=1\nMONOTONIC_USEC=", 0), 0U);
+  EXPECT_EQ(process.next_notice(), "READY=1");
   process.send(SIGTERM);
   const Finished finished = process.finish();
   EXPECT_EQ(finished.exit_code, 0) << finished.err;
-  EXPECT_TRUE(contains(finished.err, " reload_not_supported signal=HUP ")) << finished.err;
+  EXPECT_TRUE(contains(finished.err, " reloaded changed=none")) << finished.err;
 }
 
 TEST_F(Melstreamd, JsonLogIsOneObjectALine) {

@@ -104,7 +104,10 @@ std::vector<std::shared_ptr<Stream>> Registry::open(std::vector<StreamOptions> o
     validate_stream_id(one.id);
     core::validate_labels(one.labels);
   }
-  if (!takeover) overload_.admit_streams(options.size());  // who takes over brings nothing new
+  if (!takeover) {  // who takes over brings nothing new
+    shed_for_newcomers();
+    overload_.admit_streams(options.size());
+  }
   std::vector<StreamOpening> openings;
   {
     const std::lock_guard lock(mutex_);
@@ -181,6 +184,7 @@ std::shared_ptr<FeatureHistory> Registry::join_history(Stream& stream,
                                                        engine::Smoothing smoothing) {
   for (;;) {  // once more only if it was retired between the two steps
     if (auto history = stream.join_history(*front_end, smoothing)) return history;
+    shed_for_newcomers();
     overload_.admit_front_end();
     add_history(stream, front_end, smoothing);
   }

@@ -91,6 +91,8 @@ class Registry {
   /// Forgets idle front ends at once if the stream has as many as it may. Throws Error(kResourceExhausted).
   void make_room_for_history(Stream& stream) const;
   std::int64_t history_rows(const engine::RowGeometry& geometry) const noexcept;
+  /// What collect() would forget in a second, now: a newcomer is not refused for what nobody reads.
+  void shed_for_newcomers();
   /// Forgets ended streams, oldest first, that nobody reads, until memory is no longer scarce.
   void forget_unread_streams(const OverloadView& overload);
   /// Makes the histories of the newest streams shorter, until the worst is over.

@@ -1,4 +1,4 @@
-// What the registry gives up when memory runs short. ms-publish, once a second.
+// What the registry gives up when memory runs short: once a second on ms-publish, and before newcomers are refused.
 #include <algorithm>
 #include <utility>
 
@@ -40,6 +40,11 @@ void Registry::forget_unread_streams(const OverloadView& overload) {
     if (!forgotten.empty()) generation_.fetch_add(1, std::memory_order_release);
   }
   counters_.streams_forgotten.fetch_add(static_cast<std::int64_t>(forgotten.size()), std::memory_order_relaxed);
+}
+
+void Registry::shed_for_newcomers() {
+  const OverloadView overload = overload_.look();
+  if (overload.by_memory >= OverloadState::kShedHistory) forget_unread_streams(overload);
 }
 
 void Registry::shorten_newest(const OverloadView& overload) {
