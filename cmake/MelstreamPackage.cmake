@@ -15,11 +15,13 @@ set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
 set(CPACK_PACKAGE_CONTACT "melstream maintainers <maintainers@melstream.invalid>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "exact log-mel features of live audio for speech recognition")
 set(CPACK_PACKAGE_DESCRIPTION
-"A daemon that takes live audio from microphones, the network and files, computes the features
-that speech recognition models (Whisper, Zipformer, Paraformer, Parakeet, Kaldi and others) were
-trained on, once and incrementally, and streams them to any number of subscribers over gRPC.
+"A daemon that takes live audio from microphones, the network and files,
+computes the features that speech recognition models (Whisper, Zipformer,
+Paraformer, Parakeet, Kaldi and others) were trained on, once and
+incrementally, and streams them to any number of subscribers over gRPC.
 .
-This package has the daemon melstreamd, its client melstream and units for systemd.")
+This package has the daemon melstreamd, its client melstream and units for
+systemd.")
 set(CPACK_COMPONENTS_ALL melstream)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)

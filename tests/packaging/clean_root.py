@@ -73,7 +73,12 @@ StandardError=append:/tmp/said
 END
 : > tmp/said
 tail -n +1 -f tmp/said --pid=$$ &
-exec env -i container=melstream PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . /usr/lib/systemd/systemd --system --show-status=false
+# The root of the namespace as well, not only of the process: whoever enters the namespace is in this folder.
+mkdir old
+pivot_root . old
+umount -l /old
+rmdir /old
+exec env -i container=melstream PATH=/usr/sbin:/usr/bin:/sbin:/bin /usr/lib/systemd/systemd --system --show-status=false
 """
 
 
@@ -112,7 +117,9 @@ class CleanRoot:
 
 
 def is_bookkeeping(path):
-    """What every installation of any package changes."""
+    """What every installation of any package changes, and folders that the machine has."""
+    if os.path.isdir("/" + path) or path == "etc/.pwd.lock":
+        return True
     return path.startswith(("var/lib/dpkg/", "var/log/", "var/cache/", "tmp/", "dev/", "var/lib/systemd/deb-systemd-helper-")) or (
         # passwd's tools write these anew, with a backup.
         os.path.basename(path).rstrip("-") in ("group", "gshadow", "passwd", "shadow") and path.startswith("etc/"))
