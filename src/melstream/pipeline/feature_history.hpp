@@ -26,6 +26,8 @@ struct RowInfo {
   float peak = 0.0F;                  ///< largest magnitude of the same samples
   float concealed_share = 0.0F;       ///< of the samples that it reads: those made up for a loss, 0 to 1
   bool suppressed = false;            ///< it reads silence that the sender left out
+  bool timed = false;                 ///< of live audio, computed as it came: its latency says something
+  std::uint32_t computed_us = 0;      ///< from received_mono_ns until it was published, at most 71 minutes
   std::int64_t received_mono_ns = 0;  ///< when the last sample that it needs had arrived
 };
 

@@ -30,8 +30,8 @@ std::int64_t rows_per_lane(const engine::RowGeometry& geometry) noexcept {
 
 }  // namespace
 
-StreamFramer::StreamFramer(std::shared_ptr<Stream> stream)
-    : stream_(std::move(stream)), feed_(stream_->feed()), segments_(stream_->geometries()) {}
+StreamFramer::StreamFramer(std::shared_ptr<Stream> stream, Counters& counters)
+    : stream_(std::move(stream)), counters_(counters), feed_(stream_->feed()), segments_(stream_->geometries()) {}
 
 void StreamFramer::prefetch() const noexcept {
   constexpr std::size_t kChunkSamples = 320;  // 20 ms: what most senders send at once
@@ -48,7 +48,12 @@ void StreamFramer::take_in(std::int64_t now_mono_ns) {
     advance_to(boundary->at);
     close_segment(boundary->at);
     if (boundary->kind == core::Boundary::Kind::kSegmentStart) {
-      stream_->begin_segment(segments_.begin(*boundary));
+      const Segment& segment = segments_.begin(*boundary);
+      stream_->begin_segment(segment);
+      if (segment.lost_samples > 0) {
+        counters_.gap_samples_by[static_cast<std::size_t>(segment.start.reason)].fetch_add(segment.lost_samples,
+                                                                                           std::memory_order_relaxed);
+      }
     } else {
       end_ = boundary->end_reason;
     }
@@ -171,11 +176,11 @@ bool StreamFramer::next_segment(Line& line) {
 
 bool StreamFramer::add_lanes(TickBatch& batch, Share share, std::int64_t max_rows) {
   return std::all_of(lines_.begin(), lines_.end(), [&](Line& line) {
-    return line.pass == pass_ || share_of(line) != share || add_lane(line, batch, max_rows);
+    return line.pass == pass_ || share_of(line) != share || add_lane(line, batch, share, max_rows);
   });
 }
 
-bool StreamFramer::add_lane(Line& line, TickBatch& batch, std::int64_t max_rows) {
+bool StreamFramer::add_lane(Line& line, TickBatch& batch, Share share, std::int64_t max_rows) {
   for (;;) {
     const NumberedSegment* numbered = segments_.find(line.ordinal);
     if (numbered != nullptr && line.next_row < line.n_rows) break;
@@ -209,7 +214,9 @@ bool StreamFramer::add_lane(Line& line, TickBatch& batch, std::int64_t max_rows)
     skip_lost_rows(line, numbered);
     return true;
   }
-  annotate(lane, line, segment, batch.add(lane, *line.history));
+  const std::span<RowInfo> infos = batch.add(lane, *line.history);
+  for (RowInfo& info : infos) info.timed = share == Share::kLive;
+  annotate(lane, line, segment, infos);
   go_to(line, segment, line.next_row + n_rows);
   line.pass = pass_;
   if (has_work(line)) tell_head(line);

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "melstream/pipeline/counters.hpp"
 #include "melstream/pipeline/level.hpp"
 #include "melstream/pipeline/segment_log.hpp"
 #include "melstream/pipeline/stream.hpp"
@@ -23,7 +24,8 @@ enum class Share : std::uint8_t {
 
 class StreamFramer {
  public:
-  explicit StreamFramer(std::shared_ptr<Stream> stream);
+  /// @param counters outlive the framer.
+  StreamFramer(std::shared_ptr<Stream> stream, Counters& counters);
 
   Stream& stream() noexcept { return *stream_; }
   bool is_shed() const noexcept { return is_shed_; }
@@ -81,7 +83,7 @@ class StreamFramer {
   void take_filled_spans();
   void count_arrivals(std::int64_t now_mono_ns) noexcept;
   void attach(Line& line);
-  bool add_lane(Line& line, TickBatch& batch, std::int64_t max_rows);
+  bool add_lane(Line& line, TickBatch& batch, Share share, std::int64_t max_rows);
   /// Sets what the samples of a lane say of its rows.
   void annotate(const engine::Lane& lane, const Line& line, const Segment& segment, std::span<RowInfo> rows);
   /// Everything before `row` is done with.
@@ -106,6 +108,7 @@ class StreamFramer {
   void tell_head(Line& line);
 
   const std::shared_ptr<Stream> stream_;
+  Counters& counters_;
   core::AudioFeed& feed_;
   SegmentLog segments_;
   core::SampleIndex seen_ = 0;

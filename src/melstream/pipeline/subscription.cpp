@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <utility>
 
 #include "melstream/core/error.hpp"
@@ -190,7 +191,9 @@ Delivery Subscription::on_hole(Hole hole, const Cursor& before) {
   } else if (hole.reader_lost) {
     hole.reason = core::GapReason::kHistoryEvicted;
   }
-  registry_.counters().frames_gapped.fetch_add(hole.n_frames, std::memory_order_relaxed);
+  Counters& counters = registry_.counters();
+  counters.frames_gapped.fetch_add(hole.n_frames, std::memory_order_relaxed);
+  counters.frames_gapped_by[static_cast<std::size_t>(hole.reason)].fetch_add(hole.n_frames, std::memory_order_relaxed);
   n_gapped_ += hole.n_frames;
   return hole;
 }

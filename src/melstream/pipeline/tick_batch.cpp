@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <chrono>
+#include <limits>
 
 #include "melstream/pipeline/level.hpp"
 
@@ -45,19 +46,29 @@ std::span<RowInfo> TickBatch::add(const engine::Lane& lane, FeatureHistory& hist
   return std::span(infos_).last(static_cast<std::size_t>(lane.n_rows));
 }
 
-void TickBatch::start(engine::Engine& engine) {
+void TickBatch::start(engine::Engine& engine, std::int64_t now_mono_ns, LatencyHistograms& latency) {
   if (lanes_.empty()) return;
+  started_mono_ns_ = now_mono_ns;
+  LatencyHistograms::Histogram::Counts waited;
+  n_timed_ = 0;
+  for (const RowInfo& info : infos_) {
+    if (!info.timed) continue;
+    waited.add(now_mono_ns - info.received_mono_ns);
+    ++n_timed_;
+  }
+  latency.queue.add(waited);
   ticket_ = engine.submit({.lanes = lanes_,
                            .rows = std::span(values_).first(n_values_),
                            .maxima = std::span(maxima_).first(infos_.size())});
 }
 
-std::int64_t TickBatch::finish(engine::Engine& engine) {
+std::int64_t TickBatch::finish(engine::Engine& engine, const core::Clock& clock, LatencyHistograms& latency) {
   if (!ticket_) return 0;
   while (!engine.poll(*ticket_, std::chrono::milliseconds(10))) {
   }
   ticket_.reset();
   const auto n_rows = static_cast<std::int64_t>(infos_.size());
+  time_rows(clock.mono_ns(), latency);
   publish();
   lanes_.clear();
   histories_.clear();
@@ -65,6 +76,16 @@ std::int64_t TickBatch::finish(engine::Engine& engine) {
   n_values_ = 0;
   n_frames_ = 0;
   return n_rows;
+}
+
+void TickBatch::time_rows(std::int64_t now_mono_ns, LatencyHistograms& latency) {
+  constexpr std::int64_t kNsPerUs = 1'000;
+  constexpr std::int64_t kMost = std::numeric_limits<std::uint32_t>::max();
+  for (RowInfo& info : infos_) {
+    info.computed_us = static_cast<std::uint32_t>(
+        std::clamp<std::int64_t>((now_mono_ns - info.received_mono_ns) / kNsPerUs, 0, kMost));
+  }
+  if (n_timed_ > 0) latency.engine.observe(now_mono_ns - started_mono_ns_, n_timed_);
 }
 
 void TickBatch::publish() {

@@ -41,7 +41,7 @@ void TickLoop::sync_streams() {
   for (const std::shared_ptr<Stream>& stream : streams_) {
     while (known != framers_.end() && (*known)->stream().opened_order() < stream->opened_order()) ++known;
     const bool is_known = known != framers_.end() && &(*known)->stream() == stream.get();
-    framers.push_back(is_known ? std::move(*known++) : std::make_unique<StreamFramer>(stream));
+    framers.push_back(is_known ? std::move(*known++) : std::make_unique<StreamFramer>(stream, registry_.counters()));
   }
   framers_ = std::move(framers);
   loads_.reserve(framers_.size());
@@ -64,13 +64,23 @@ bool TickLoop::run_once() {
   turn();
   const bool more = end_streams();
   registry_.counters().ticks.fetch_add(1, std::memory_order_relaxed);
-  registry_.counters().frames_computed.fetch_add(pass_.n_rows, std::memory_order_relaxed);
   const std::int64_t busy_ns = pass_.now_ns - pass_.compute_ns;
+  count_pass(busy_ns);
   const std::int64_t other_ns = registry_.clock().mono_ns() - begin_ns - busy_ns;
   registry_.counters().tick_busy_ns.fetch_add(busy_ns + other_ns, std::memory_order_relaxed);
   if (pass_.n_frames > 0) registry_.counters().engine_busy_ns.fetch_add(busy_ns, std::memory_order_relaxed);
   if (pass_.n_frames > 0) load_control_.add_pass(pass_.n_frames, busy_ns, other_ns);
   return more;
+}
+
+void TickLoop::count_pass(std::int64_t busy_ns) {
+  if (pass_.n_rows == 0) return;
+  Counters& counters = registry_.counters();
+  // Should the engine have been lost in this pass, its last rows count as the other's, who computed them again.
+  const auto engine = static_cast<std::size_t>(counters.engine.load(std::memory_order_relaxed));
+  counters.frames_computed.fetch_add(pass_.n_rows, std::memory_order_relaxed);
+  counters.frames_computed_by[engine].fetch_add(pass_.n_rows, std::memory_order_relaxed);
+  counters.engine_busy_ns_by[engine].fetch_add(busy_ns, std::memory_order_relaxed);
 }
 
 void TickLoop::control_load() {
@@ -137,8 +147,12 @@ std::int64_t TickLoop::frames_in(std::int64_t ns) const noexcept {
 
 void TickLoop::turn() {
   pass_.n_frames += filling_->n_frames();
-  filling_->start(engine_);
-  pass_.n_rows += under_way_->finish(engine_);
+  Counters& counters = registry_.counters();
+  if (!filling_->empty()) {
+    counters.batch_frames.observe(filling_->n_frames());
+    filling_->start(engine_, registry_.clock().mono_ns(), counters.latency);
+  }
+  pass_.n_rows += under_way_->finish(engine_, registry_.clock(), counters.latency);
   std::swap(filling_, under_way_);
   pass_.now_ns = registry_.clock().mono_ns();
 }

@@ -47,6 +47,7 @@ class TickLoop {
   };
 
   void sync_streams();
+  void count_pass(std::int64_t busy_ns);
   void control_load();
   void add_live_lanes();
   void add_spare_lanes();

@@ -62,6 +62,8 @@ struct Acceptor::State {
   void wait_for_connection(Listener& listener);
   void accept_all(Listener& listener);
   void take(int fd, bool is_tcp);
+  void reject(bool is_tcp, RejectReason reason) const;
+  void count_connections();
   void wait_for_wake();
   void tell_when_taken(std::chrono::steady_clock::time_point deadline, std::shared_ptr<std::promise<bool>> taken);
 
@@ -96,6 +98,7 @@ void Acceptor::State::accept_all(Listener& listener) {
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       // The connection stays in the kernel's queue; the socket stays readable, so waiting for that would spin.
       n_out_of_fds.fetch_add(1, std::memory_order_relaxed);
+      reject(listener.socket.is_tcp(), RejectReason::kNoFds);
       listener.pause.expires_after(kOutOfFdsPause);
       listener.pause.async_wait([this, &listener](const boost::system::error_code& error) {
         if (!error) wait_for_connection(listener);
@@ -110,14 +113,29 @@ void Acceptor::State::accept_all(Listener& listener) {
 }
 
 void Acceptor::State::take(int fd, bool is_tcp) {
-  if (!connections.add(fd, clock.mono_ns())) {
+  const ListenerKind listener = is_tcp ? ListenerKind::kTcp : ListenerKind::kUnix;
+  if (!connections.add(fd, clock.mono_ns(), listener)) {
     n_refused.fetch_add(1, std::memory_order_relaxed);
+    reject(is_tcp, RejectReason::kLimit);
     close(fd);
     return;
   }
   n_accepted.fetch_add(1, std::memory_order_relaxed);
+  if (hooks.stats != nullptr) hooks.stats->accepted(listener);
   set_connection_options(fd, is_tcp);
   hooks.hand_over(fd);
+}
+
+void Acceptor::State::reject(bool is_tcp, RejectReason reason) const {
+  if (hooks.stats != nullptr) hooks.stats->rejected(is_tcp ? ListenerKind::kTcp : ListenerKind::kUnix, reason);
+}
+
+void Acceptor::State::count_connections() {
+  if (hooks.stats == nullptr) return;
+  const auto live = connections.count_live_by_listener();
+  for (std::size_t i = 0; i < live.size(); ++i) {
+    hooks.stats->connections_active[i].store(live[i], std::memory_order_relaxed);
+  }
 }
 
 void Acceptor::State::tell_when_taken(std::chrono::steady_clock::time_point deadline,
@@ -168,6 +186,13 @@ void Acceptor::stop() {
 void Acceptor::wake() noexcept {
   if (state_->wake_pending.exchange(true, std::memory_order_acq_rel)) return;
   eventfd_write(state_->wake_event.native_handle(), 1);
+}
+
+void Acceptor::look(std::function<void()> beat) {
+  asio::post(state_->context, [this, beat = std::move(beat)] {
+    state_->count_connections();
+    beat();
+  });
 }
 
 void Acceptor::stop_accepting() {

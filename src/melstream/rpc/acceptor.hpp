@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "melstream/rpc/listen_socket.hpp"
+#include "melstream/rpc/server_stats.hpp"
 
 namespace melstream::rpc {
 
@@ -24,6 +25,7 @@ class Acceptor {
   struct Hooks {
     std::function<void(int fd)> hand_over;  ///< takes the descriptor; accept thread
     std::function<void()> on_wake;          ///< after wake(); accept thread
+    ServerStats* stats = nullptr;           ///< outlives the acceptor; null: counts() alone
   };
 
   Acceptor(std::vector<ListenSocket> listeners, int max_connections, Hooks hooks);
@@ -34,6 +36,8 @@ class Acceptor {
 
   /// Asks for on_wake; several before it runs become one. Any thread, never blocks, allocates nothing.
   void wake() noexcept;
+  /// Asks for `beat` on the accept thread, with the connections counted anew before it. Any thread.
+  void look(std::function<void()> beat);
   /// Closes the listeners; returns once none accepts any more. Wakes go on. Not on the accept thread.
   void stop_accepting();
   /// Waits until peers have taken all that was written to their connections; over TCP, their kernels. False if some

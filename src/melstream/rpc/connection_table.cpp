@@ -33,7 +33,7 @@ bool ConnectionTable::is_open(int fd, std::uint64_t inode) noexcept {
   return fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode) && info.st_ino == inode;
 }
 
-bool ConnectionTable::add(int fd, std::int64_t now_mono_ns) {
+bool ConnectionTable::add(int fd, std::int64_t now_mono_ns, ListenerKind listener) {
   struct stat info {};
   if (fstat(fd, &info) != 0) return false;
   const auto index = static_cast<std::size_t>(fd);
@@ -48,7 +48,7 @@ bool ConnectionTable::add(int fd, std::int64_t now_mono_ns) {
     looked_mono_ns_ = now_mono_ns;
     if (count_live() >= max_) return false;
   }
-  slots_[index] = {.inode = info.st_ino, .used = true};
+  slots_[index] = {.inode = info.st_ino, .listener = listener, .used = true};
   ++n_used_;
   return true;
 }
@@ -60,6 +60,15 @@ std::size_t ConnectionTable::count_live() noexcept {
     --n_used_;
   }
   return n_used_;
+}
+
+std::array<std::int64_t, kListenerKinds.size()> ConnectionTable::count_live_by_listener() noexcept {
+  count_live();
+  std::array<std::int64_t, kListenerKinds.size()> live{};
+  for (const Slot& slot : slots_) {
+    if (slot.used) ++live[static_cast<std::size_t>(slot.listener)];
+  }
+  return live;
 }
 
 bool ConnectionTable::all_taken() const noexcept {

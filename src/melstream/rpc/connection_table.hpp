@@ -2,9 +2,12 @@
 // table keeps each with its inode and looks again when the limit is near.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include "melstream/rpc/server_stats.hpp"
 
 namespace melstream::rpc {
 
@@ -16,9 +19,11 @@ class ConnectionTable {
  public:
   explicit ConnectionTable(int max_connections) : max_(static_cast<std::size_t>(max_connections)) {}
   /// False at the limit: the descriptor is the caller's to close. @param now_mono_ns limits how often it looks again.
-  bool add(int fd, std::int64_t now_mono_ns);
+  bool add(int fd, std::int64_t now_mono_ns, ListenerKind listener = ListenerKind::kUnix);
   /// Open ones, after looking again.
   std::size_t count_live() noexcept;
+  /// The same by listener.
+  std::array<std::int64_t, kListenerKinds.size()> count_live_by_listener() noexcept;
   /// The peers have read all that was written to open connections; over TCP, their kernels have it (unix(7), tcp(7):
   /// SIOCOUTQ).
   bool all_taken() const noexcept;
@@ -28,6 +33,7 @@ class ConnectionTable {
  private:
   struct Slot {
     std::uint64_t inode = 0;
+    ListenerKind listener = ListenerKind::kUnix;
     bool used = false;
   };
   static bool is_open(int fd, std::uint64_t inode) noexcept;

@@ -103,11 +103,16 @@ struct Server::State {
   void hand_over(int fd);
   void serve();
   void keep_house();
+  void set_serving(bool serving);
   bool stop(milliseconds patience);
 
   // In the order in which each stands on those before it.
   const Environment environment;
   std::vector<std::string> addresses;
+  /// As grpc.health.v1 is asked for them.
+  const std::array<std::string, 3> services{v1::AudioService::service_full_name(),
+                                            v1::FeatureService::service_full_name(),
+                                            v1::AdminService::service_full_name()};
   QueueBudget queued;
   Publishers publishers;
   WatchCalls watches;
@@ -121,6 +126,8 @@ struct Server::State {
   std::unique_ptr<SubscribeQueue> subscribers;
   std::unique_ptr<Acceptor> acceptor;
   bool stopped = false;
+  std::mutex loops_mutex;  // protects loops_stopped
+  bool loops_stopped = false;
 };
 
 Server::State::State(ServerOptions the_options, ServerParts the_parts)
@@ -154,7 +161,10 @@ Server::State::State(ServerOptions the_options, ServerParts the_parts)
       environment.options.max_connections > 0 ? environment.options.max_connections : default_max_connections();
   acceptor = std::make_unique<Acceptor>(
       std::move(listeners), limit,
-      Acceptor::Hooks{.hand_over = [this](int fd) { hand_over(fd); }, .on_wake = [this] { on_wake(); }});
+      Acceptor::Hooks{.hand_over = [this](int fd) { hand_over(fd); },
+                      .on_wake = [this] { on_wake(); },
+                      .stats = environment.stats.get()});
+  set_serving(true);
 }
 
 void Server::State::hand_over(int fd) {
@@ -180,10 +190,16 @@ void Server::State::keep_house() {
   if (watches.is_stale()) watches.update();
 }
 
+void Server::State::set_serving(bool serving) {
+  grpc::HealthCheckServiceInterface* const health = server->GetHealthCheckService();
+  health->SetServingStatus(serving);
+  for (const std::string& service : services) health->SetServingStatus(service, serving);
+}
+
 bool Server::State::stop(milliseconds patience) {
   if (std::exchange(stopped, true)) return true;
   const auto deadline = std::chrono::steady_clock::now() + patience;
-  server->GetHealthCheckService()->SetServingStatus(false);
+  set_serving(false);
   acceptor->stop_accepting();
   environment.registry().drain();
   publishers.end_all();
@@ -200,6 +216,10 @@ bool Server::State::stop(milliseconds patience) {
   // their connections ends that.
   acceptor->cut_connections_after(kCutAfter);
   server->Shutdown(std::chrono::system_clock::now() + kCancelAfter);
+  {
+    const std::lock_guard lock(loops_mutex);
+    loops_stopped = true;
+  }
   // Both stay, so that on_tick() finds them.
   acceptor->stop();
   subscribers->stop();
@@ -217,6 +237,23 @@ void Server::on_tick() noexcept {
     return;
   }
   state_->acceptor->wake();
+}
+
+const ServerStats& Server::stats() const noexcept { return *state_->environment.stats; }
+
+ServerStats& Server::stats() noexcept { return *state_->environment.stats; }
+
+std::int64_t Server::queued_bytes() const noexcept { return state_->queued.now(); }
+
+std::int64_t Server::max_queued_bytes() const noexcept { return state_->queued.limit(); }
+
+void Server::set_serving(bool serving) { state_->set_serving(serving); }
+
+void Server::provoke(const std::shared_ptr<std::function<void(std::size_t loop)>>& moved) {
+  const std::lock_guard lock(state_->loops_mutex);
+  if (state_->loops_stopped) return;
+  state_->acceptor->look([moved] { (*moved)(0); });
+  state_->subscribers->provoke([moved] { (*moved)(1); });
 }
 
 std::vector<std::string> Server::addresses() const { return state_->addresses; }

@@ -1,12 +1,14 @@
 // The gRPC server: Asio accepts, connections are counted and handed to gRPC as descriptors (docs/architecture.md).
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "melstream/core/pcm.hpp"
@@ -14,6 +16,7 @@
 #include "melstream/engine/engine.hpp"
 #include "melstream/pipeline/registry.hpp"
 #include "melstream/pipeline/window.hpp"
+#include "melstream/rpc/server_stats.hpp"
 
 namespace melstream::rpc {
 
@@ -91,6 +94,20 @@ class Server {
 
   /// Wakes the readers: rows were published. Tick thread; never blocks, never calls gRPC.
   void on_tick() noexcept;
+  /// What it counts. Any thread.
+  const ServerStats& stats() const noexcept;
+  /// For those who add to it: what the composition root knows and the server does not. Any thread.
+  ServerStats& stats() noexcept;
+  /// Encoded bytes that no connection has taken yet, and their limit. Any thread.
+  std::int64_t queued_bytes() const noexcept;
+  std::int64_t max_queued_bytes() const noexcept;
+  /// Health for grpc.health.v1, of the server and of each service: a drain makes it false first of all. Any thread.
+  void set_serving(bool serving);
+  /// Asks each of its loops to call `moved` with its place in kLoops; not once they are stopped. Any thread that may
+  /// call gRPC; never waits for a loop.
+  void provoke(const std::shared_ptr<std::function<void(std::size_t loop)>>& moved);
+  /// Threads whose loops must move while it serves.
+  static constexpr std::array<std::string_view, 2> kLoops{"ms-accept", "ms-subscribe"};
   /// Addresses that clients can use, with real port numbers: "unix:/run/x.sock", "127.0.0.1:50071".
   std::vector<std::string> addresses() const;
   /// Stops accepting and opening, ends all publishers (kShutdown), lets subscribers read to their End, then closes.

@@ -1,6 +1,7 @@
 #include "melstream/rpc/stream_reader.hpp"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 #include <variant>
 
@@ -29,6 +30,7 @@ StreamReader::StreamReader(const ReaderParts& parts, const FeatureChoice& featur
       running_max_(running_max) {}
 
 StreamReader::Step StreamReader::next(std::int64_t now_mono_ns, WireMessage& out) {
+  now_mono_ns_ = now_mono_ns;
   const pipeline::Delivery delivery = read(now_mono_ns);
   if (std::holds_alternative<pipeline::RowsTaken>(delivery)) {
     add_block(out);
@@ -45,7 +47,25 @@ StreamReader::Step StreamReader::next(std::int64_t now_mono_ns, WireMessage& out
   return Step::kTold;
 }
 
+void StreamReader::time(const pipeline::RowView& rows) const noexcept {
+  constexpr std::int64_t kNsPerUs = 1'000;
+  pipeline::LatencyHistograms::Histogram::Counts sent;
+  pipeline::LatencyHistograms::Histogram::Counts total;
+  for (const std::span<const pipeline::RowInfo> part : rows.infos) {
+    for (const pipeline::RowInfo& info : part) {
+      if (!info.timed || info.received_mono_ns < started_mono_ns_) continue;
+      const std::int64_t since_ns = now_mono_ns_ - info.received_mono_ns;
+      total.add(since_ns);
+      sent.add(std::max<std::int64_t>(0, since_ns - info.computed_us * kNsPerUs));
+    }
+  }
+  pipeline::LatencyHistograms& latency = parts_.environment.registry().counters().latency;
+  latency.total.add(total);
+  latency.send.add(sent);
+}
+
 void StreamReader::take(const pipeline::RowView& rows) {
+  time(rows);
   if (const EncodedBlock* known = shared_->find(rows, encoder_.max_before(running_max_))) {
     block_ = *known;
     return;
@@ -82,6 +102,7 @@ void StreamReader::add_block(WireMessage& out) {
 
 void StreamReader::add_start(const pipeline::Started& started, WireMessage& out) {
   epoch_ = started.epoch;
+  started_mono_ns_ = now_mono_ns_;
   shared_ = parts_.sharing.join(*subscription_->history(), features_);
   const engine::RowGeometry rows = features_.front_end->rows(features_.smoothing);
   v1::SubscribeResponse response;

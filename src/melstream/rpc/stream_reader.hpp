@@ -62,6 +62,7 @@ class StreamReader final : pipeline::RowSink {
   void take(const pipeline::RowView& rows) override;
   pipeline::Delivery read(std::int64_t now_mono_ns);
   void seal(std::string& token);
+  void time(const pipeline::RowView& rows) const noexcept;
   void add_start(const pipeline::Started& started, WireMessage& out);
   void add_block(WireMessage& out);
   void add_hole(const pipeline::Hole& hole, WireMessage& out);
@@ -76,6 +77,8 @@ class StreamReader final : pipeline::RowSink {
   std::shared_ptr<SharedBlocks> shared_;  ///< from Start on
   EncodedBlock block_;                    ///< that take() found or made
   std::string token_;                     ///< scratch
+  std::int64_t started_mono_ns_ = 0;      ///< rows that were received before are old news, and not timed
+  std::int64_t now_mono_ns_ = 0;          ///< of the round
 };
 
 }  // namespace melstream::rpc

@@ -27,6 +27,22 @@ v1::SubscribeRequest parse(grpc::ByteBuffer& bytes) {
   return request;
 }
 
+CloseReason reason_of(const std::exception& error) noexcept {
+  if (dynamic_cast<const ResumableError*>(&error) != nullptr) return CloseReason::kSlow;
+  const auto* const known = dynamic_cast<const core::Error*>(&error);
+  if (known == nullptr) return CloseReason::kError;
+  switch (known->code()) {
+    case core::ErrorCode::kResourceExhausted:
+      return CloseReason::kLimit;
+    case core::ErrorCode::kUnavailable:
+      return CloseReason::kShutdown;
+    case core::ErrorCode::kInternal:
+      return CloseReason::kError;
+    default:
+      return CloseReason::kRefused;
+  }
+}
+
 }  // namespace
 
 SubscribeCall::SubscribeCall(const CallParts& parts)
@@ -54,7 +70,8 @@ void SubscribeCall::accepted(bool admitted) {
   if (!admitted) {
     finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "all " +
                                                       std::to_string(parts_.environment().options.max_subscriptions) +
-                                                      " subscriptions are in use; close one, or try again later"});
+                                                      " subscriptions are in use; close one, or try again later"},
+           CloseReason::kLimit);
     return;
   }
   told_mono_ns_ = parts_.environment().clock().mono_ns();
@@ -113,7 +130,7 @@ void SubscribeCall::on_read(bool ok) {
     on_request(parse(request_));
     if (!finishing_) read();
   } catch (const std::exception& error) {
-    finish(to_status(error));
+    fail(error);
   }
 }
 
@@ -157,7 +174,7 @@ void SubscribeCall::on_tick(std::int64_t now_mono_ns) {
   try {
     if (source_) source_->look();
   } catch (const std::exception& error) {
-    finish(to_status(error));
+    fail(error);
   }
   pump(now_mono_ns);
 }
@@ -169,15 +186,16 @@ void SubscribeCall::pump(std::int64_t now_mono_ns) {
     if (source_) return deliver(now_mono_ns);
     check_config_timeout(now_mono_ns);
   } catch (const std::exception& error) {
-    finish(to_status(error));
+    fail(error);
   }
 }
 
 void SubscribeCall::check_config_timeout(std::int64_t now_mono_ns) {
   if (now_mono_ns - told_mono_ns_ > kConfigTimeoutNs) {
-    finish({grpc::StatusCode::DEADLINE_EXCEEDED, "no config came in 10 s; send it as the first request"});
+    finish({grpc::StatusCode::DEADLINE_EXCEEDED, "no config came in 10 s; send it as the first request"},
+           CloseReason::kRefused);
   } else if (parts_.environment().registry().draining()) {
-    finish({grpc::StatusCode::UNAVAILABLE, "the daemon is shutting down; try again later"});
+    finish({grpc::StatusCode::UNAVAILABLE, "the daemon is shutting down; try again later"}, CloseReason::kShutdown);
   }
 }
 
@@ -215,6 +233,7 @@ void SubscribeCall::write(WireMessage& message, bool is_last, std::int64_t now_m
   credit_.sent(now_mono_ns);
   if (is_last) {
     finishing_ = true;
+    close_reason_ = CloseReason::kCompleted;
     stream_.WriteAndFinish(message.take(), grpc::WriteOptions(), grpc::Status::OK, tag(Step::kFinish));
   } else {
     writing_ = true;
@@ -222,9 +241,19 @@ void SubscribeCall::write(WireMessage& message, bool is_last, std::int64_t now_m
   }
 }
 
-void SubscribeCall::finish(const grpc::Status& status) {
+void SubscribeCall::fail(const std::exception& error) {
+  finish(to_status(error), reason_of(error));
+}
+
+void SubscribeCall::cut() {
+  close_reason_ = CloseReason::kStalled;
+  context_.TryCancel();
+}
+
+void SubscribeCall::finish(const grpc::Status& status, CloseReason reason) {
   if (finishing_) return;
   finishing_ = true;
+  close_reason_ = reason;
   let_go();
   if (writing_) {
     last_status_ = status;
@@ -243,6 +272,12 @@ void SubscribeCall::let_go() {
 std::optional<std::int64_t> SubscribeCall::writing_since_mono_ns() const noexcept {
   if (!writing_) return std::nullopt;
   return told_mono_ns_;
+}
+
+std::optional<std::int64_t> SubscribeCall::lag_ns() const {
+  if (!source_) return std::nullopt;
+  const std::int64_t stride = engine::row_stride(features_.front_end->rows(features_.smoothing));
+  return core::samples_to_ns(source_->view().lag_frames * stride);
 }
 
 bool SubscribeCall::describe(std::int64_t now_mono_ns, v1::SubscriptionInfo& out) const {

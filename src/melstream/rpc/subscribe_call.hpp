@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <optional>
 
@@ -19,6 +20,7 @@
 #include "melstream/rpc/feature_service.hpp"
 #include "melstream/rpc/queue_budget.hpp"
 #include "melstream/rpc/response_source.hpp"
+#include "melstream/rpc/server_stats.hpp"
 #include "melstream/rpc/stream_reader.hpp"
 #include "melstream/v1/admin_service.pb.h"
 
@@ -60,7 +62,11 @@ class SubscribeCall {
   /// Since when a write is under way that the client does not take; nothing without one.
   std::optional<std::int64_t> writing_since_mono_ns() const noexcept;
   /// Ends the call, whose client takes nothing, to have the memory back.
-  void cut() { context_.TryCancel(); }
+  void cut();
+  /// Once it is over.
+  CloseReason close_reason() const noexcept { return close_reason_; }
+  /// How much computed audio time it has not been told of, of the stream where it is most; nothing without a stream.
+  std::optional<std::int64_t> lag_ns() const;
   /// False for one that has no config yet.
   bool describe(std::int64_t now_mono_ns, v1::SubscriptionInfo& out) const;
 
@@ -76,7 +82,9 @@ class SubscribeCall {
   void beat(std::int64_t now_mono_ns);
   void write(WireMessage& message, bool is_last, std::int64_t now_mono_ns);
   void check_config_timeout(std::int64_t now_mono_ns);
-  void finish(const grpc::Status& status);
+  void finish(const grpc::Status& status, CloseReason reason);
+  /// With what the error means to the client.
+  void fail(const std::exception& error);
   void let_go();
   void* tag(Step step) noexcept;
 
@@ -97,6 +105,7 @@ class SubscribeCall {
   bool missed_tick_ = false;                 ///< one passed during the write under way
   bool has_more_ = false;                    ///< the message under way was full
   bool finishing_ = false;                   ///< finish() was called, or the client is gone
+  CloseReason close_reason_ = CloseReason::kCancelled;
   std::optional<grpc::Status> last_status_;  ///< to be sent when the write under way is done
   bool unpoked_ = false;                     ///< rows were taken from a stream that waits for this reader
   std::int64_t told_mono_ns_ = 0;            ///< when the last response was begun

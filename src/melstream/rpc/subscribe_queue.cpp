@@ -85,10 +85,39 @@ void SubscribeQueue::serve_tick() {
   const std::int64_t now = environment_.clock().mono_ns();
   for (const auto& call : calls_) call->on_tick(now);
   answer_descriptions(now);
+  std::function<void()> beat;
+  {
+    const std::lock_guard lock(beat_mutex_);
+    beat = std::exchange(beat_, nullptr);
+  }
+  if (beat) beat();
   if (now - tidied_mono_ns_ < kTidyNs) return;
   tidied_mono_ns_ = now;
   sharing_.tidy();
+  look_at_lag();
   cut_stalled(now);
+}
+
+void SubscribeQueue::look_at_lag() {
+  ServerStats& stats = *environment_.stats;
+  std::int64_t largest_ns = 0;
+  core::Histogram<kLagBoundsNs>::Counts lags;
+  for (const auto& call : calls_) {
+    const auto lag_ns = call->lag_ns();
+    if (!lag_ns) continue;
+    lags.add(*lag_ns);
+    largest_ns = std::max(largest_ns, *lag_ns);
+  }
+  stats.subscriber_lag.add(lags);
+  stats.subscriber_lag_max_ns.store(largest_ns, std::memory_order_relaxed);
+}
+
+void SubscribeQueue::provoke(std::function<void()> beat) {
+  {
+    const std::lock_guard lock(beat_mutex_);
+    beat_ = std::move(beat);
+  }
+  wake();
 }
 
 void SubscribeQueue::cut_stalled(std::int64_t now_mono_ns) {
@@ -145,6 +174,7 @@ void SubscribeQueue::handle(void* tag, bool ok) {
   if (step == SubscribeCall::Step::kAccept && ok) {
     const int n = n_calls() + 1;
     served_any_.store(true, std::memory_order_release);
+    environment_.stats->subscriptions_opened.fetch_add(1, std::memory_order_relaxed);
     set_n_calls(n);
     call->accepted(n <= environment_.options.max_subscriptions);
     add_call();
@@ -152,7 +182,10 @@ void SubscribeQueue::handle(void* tag, bool ok) {
   }
   call->complete(step, ok);
   if (!call->over()) return;
-  if (step != SubscribeCall::Step::kAccept) set_n_calls(n_calls() - 1);
+  if (step != SubscribeCall::Step::kAccept) {
+    environment_.stats->subscription_closed(call->close_reason());
+    set_n_calls(n_calls() - 1);
+  }
   remove_call(*call);
 }
 

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -41,6 +42,8 @@ class SubscribeQueue {
   bool served_any() const noexcept { return served_any_.load(std::memory_order_acquire); }
   /// Ends the thread. The server has shut down; wake() is no longer called. Idempotent.
   void stop();
+  /// Asks for `beat` on ms-subscribe. Any thread that may call gRPC.
+  void provoke(std::function<void()> beat);
   /// Who subscribes now. Asks the thread and waits for its answer; nothing after stop(). Any thread but ms-subscribe.
   std::vector<v1::SubscriptionInfo> describe();
   /// True once no call is left: the kernel has all of their bytes, though a slow client may not have read them yet.
@@ -58,6 +61,7 @@ class SubscribeQueue {
   /// Responses that nobody takes must not keep others from having theirs.
   void cut_stalled(std::int64_t now_mono_ns);
   void answer_descriptions(std::int64_t now_mono_ns);
+  void look_at_lag();
 
   const Environment& environment_;
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
@@ -80,6 +84,8 @@ class SubscribeQueue {
   std::condition_variable idle_;
   std::mutex descriptions_mutex_;                                              // protects descriptions_
   std::vector<std::promise<std::vector<v1::SubscriptionInfo>>> descriptions_;  ///< asked for
+  std::mutex beat_mutex_;                                                      // protects beat_
+  std::function<void()> beat_;                                                 ///< asked for
   // ms-subscribe:
   std::vector<std::unique_ptr<SubscribeCall>> calls_;  ///< those that wait for a client too
   bool woken_ = false;
