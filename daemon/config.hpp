@@ -50,6 +50,12 @@ struct MemoryConfig {
   bool operator==(const MemoryConfig&) const = default;
 };
 
+struct MetricsConfig {
+  std::string listen = "127.0.0.1:9464";      ///< empty: no HTTP
+  std::vector<std::string> required_sources;  ///< ids of sources without which /readyz fails
+  bool operator==(const MetricsConfig&) const = default;
+};
+
 struct LogConfig {
   std::string level = "info";
   std::string format = "human";
@@ -77,6 +83,7 @@ struct Config {
   StreamConfig stream;
   FeaturesConfig features;
   MemoryConfig memory;
+  MetricsConfig metrics;
   LogConfig log;
   std::vector<FrontEndDefinition> front_ends;
   std::vector<core::SourceSpec> sources;

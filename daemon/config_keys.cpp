@@ -131,6 +131,7 @@ std::vector<KeyRule> make_rules() {
   const auto server = [](auto field) { return Place{&Config::server, field}; };
   const auto engine = [](auto field) { return Place{&Config::engine, field}; };
   const auto stream = [](auto field) { return Place{&Config::stream, field}; };
+  const auto metrics = [](auto field) { return Place{&Config::metrics, field}; };
   const auto log = [](auto field) { return Place{&Config::log, field}; };
   return {
       word("server", "socket", server(&ServerConfig::socket), any),
@@ -156,6 +157,8 @@ std::vector<KeyRule> make_rules() {
       // A message of 1 MiB and one block of 1,000 frames must fit.
       integer("memory", "queued_bytes", Place{&Config::memory, &MemoryConfig::queued_bytes}, std::int64_t{8} << 20,
               kMostAudioBytes),
+      word("metrics", "listen", metrics(&MetricsConfig::listen), any),
+      text_list("metrics", "required_sources", metrics(&MetricsConfig::required_sources)),
       word("log", "level", log(&LogConfig::level), kLogLevels),
       word("log", "format", log(&LogConfig::format), kLogFormats),
   };

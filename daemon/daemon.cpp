@@ -127,7 +127,11 @@ Daemon::Daemon(const Config& config, const Plan& plan, const Log& log, Wakeup& t
       tick_loop_(registry_, engine_.engine(), tick_options(config)),
       microphones_(audio::make_portaudio_microphones(device_probe_command(), clock_)),
       sources_({.kinds = source_kinds(),
-                .open_stream = make_stream_opener({registry_, audio::make_ingest_factory(clock_),
+                .open_stream = make_stream_opener({registry_,
+                                                   [this](std::string_view source_kind) {
+                                                     return metered(audio::make_ingest_factory(clock_), ingest_,
+                                                                    source_kind_of(source_kind));
+                                                   },
                                                    [this](int rate_hz) { return resampler_delays_.of(rate_hz); },
                                                    [this] { bell_.ring(); }}),
                 .tell = [&log](const core::SourceSpec& spec,
@@ -137,11 +141,15 @@ Daemon::Daemon(const Config& config, const Plan& plan, const Log& log, Wakeup& t
                 .allow_insecure_bind = config.server.allow_insecure_bind},
                clock_),
       server_(server_options(config),
-              {registry_, windows_, audio::make_ingest_factory(clock_),
+              {registry_, windows_, metered(audio::make_ingest_factory(clock_), ingest_, source_kind_of("grpc")),
                [this](int rate_hz) { return resampler_delays_.of(rate_hz); }, [this] { return engine_.status(); },
                window_engine_info_, [this] { bell_.ring(); }, &sources_, [this] { return process_.load(); }}),
       tick_thread_(
-          tick_loop_, clock_, tick_options(config).period_ns, registry_.counters(), [this] { server_.on_tick(); },
+          tick_loop_, clock_, tick_options(config).period_ns, registry_.counters(),
+          [this] {
+            server_.on_tick();
+            tick_fault_.on_tick();
+          },
           [this, &trouble](std::exception_ptr failure) {
             {
               const std::lock_guard lock(failure_mutex_);
@@ -150,6 +158,7 @@ Daemon::Daemon(const Config& config, const Plan& plan, const Log& log, Wakeup& t
             trouble.notify();
           }) {
   bell_.connect(&tick_thread_);
+  note_engine();
 }
 
 Daemon::~Daemon() { bell_.connect(nullptr); }
@@ -184,9 +193,7 @@ Overload Daemon::overload() {
 
 void Daemon::log_totals(const Log& log) {
   const pipeline::Counters& counters = registry_.counters();
-  const auto text = [](const std::atomic<std::int64_t>& counter) {
-    return std::to_string(counter.load(std::memory_order_relaxed));
-  };
+  const auto text = [](const std::atomic<std::int64_t>& counter) { return counter.load(std::memory_order_relaxed); };
   log.event(LogLevel::kInfo, "totals",
             {{"streams_opened", text(counters.streams_opened)},
              {"frames_computed", text(counters.frames_computed)},
@@ -195,7 +202,7 @@ void Daemon::log_totals(const Log& log) {
              {"frames_shed", text(counters.frames_shed)},
              {"ticks", text(counters.ticks)},
              {"late_ticks", text(counters.late_ticks)},
-             {"engine_losses", engine_.status().loss ? "1" : "0"}});
+             {"engine_losses", engine_.status().loss ? 1 : 0}});
 }
 
 }  // namespace melstream::daemon

@@ -29,10 +29,14 @@
 #include "daemon/config.hpp"
 #include "daemon/engine_choice.hpp"
 #include "daemon/exit_codes.hpp"
+#include "daemon/ingest_meter.hpp"
 #include "daemon/log.hpp"
+#include "daemon/microphone_figures.hpp"
 #include "daemon/plan.hpp"
 #include "daemon/process_load.hpp"
 #include "daemon/signals.hpp"
+#include "daemon/telemetry.hpp"
+#include "daemon/tick_fault.hpp"
 
 namespace melstream::daemon {
 
@@ -100,13 +104,30 @@ class Daemon {
   rpc::EngineStatus engine_status() const { return engine_.status(); }
   /// Any thread.
   Overload overload();
+  /// The text of a scrape. Any thread; waits for no loop.
+  std::string metrics(const Telemetry& telemetry, const Log& log);
+  /// Makes the loops answer that owe no answer, and looks at those that move by themselves. Main thread.
+  void provoke_loops(Liveness& liveness);
+  /// What keeps the daemon from being ready, but for what only the main thread knows. Main thread, about twice a second.
+  void check_readiness(const Config& config, Readiness& readiness);
+  /// For grpc.health.v1. Not after drain(). Any thread.
+  void set_serving(bool serving) { server_.set_serving(serving); }
+  /// Streams, subscribers, memory, engine: lines of the log, for whoever looks for a fault. Main thread.
+  void log_state(const Log& log);
   /// One line of what was done since the start.
   void log_totals(const Log& log);
 
  private:
+  /// What is computed from now on counts as that of the engine in use.
+  void note_engine() noexcept;
+
   // In order of dependence: each stands on those above it. The last goes first, so threads stop before what they use.
   const core::SystemClock clock_;
   ProcessMeter process_;
+  IngestTotals ingest_;
+  MicrophoneTotals microphone_totals_;
+  const TickFault tick_fault_;
+  std::int64_t n_without_fds_ = 0;  ///< main thread: connections that could not be accepted, at the last look
   const engine::FrontEndCatalog catalog_;
   SlabNotice slabs_;
   core::HostArena arena_;

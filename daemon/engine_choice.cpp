@@ -119,7 +119,7 @@ void log_choice(const Log& log, const EngineConfig& config, const ChosenEngine& 
               {{"backend", info.backend},
                {"backend_reason", chosen.reason()},
                {"target", info.target},
-               {"device", std::to_string(config.device)},
+               {"device", config.device},
                {"wait", config.wait}});
     return;
   }
@@ -128,7 +128,7 @@ void log_choice(const Log& log, const EngineConfig& config, const ChosenEngine& 
              {"backend_reason", chosen.reason()},
              {"target", info.target},
              {"target_reason", config.simd == "auto" ? "the best of this machine" : "engine.simd"},
-             {"threads", std::to_string(info.n_threads)}});
+             {"threads", info.n_threads}});
 }
 
 std::string short_name(const engine::EngineInfo& info) { return info.backend + "/" + info.target; }

@@ -28,6 +28,8 @@ class ChosenEngine {
 
   engine::Engine& engine() const noexcept { return *engine_; }
   const std::string& reason() const noexcept { return reason_; }
+  /// It is the plugin's, and the CPU's stands by.
+  bool has_standby() const noexcept { return failover_ != nullptr; }
   bool plugin_fault() const noexcept { return plugin_fault_; }
   /// Thread-safe.
   rpc::EngineStatus status() const;

@@ -90,6 +90,7 @@ int execute(const CommandLine& command) {
 
 int main(int argc, char** argv) {
   using namespace melstream::daemon;  // NOLINT(google-build-using-namespace): the file's own namespace
+  secure_standard_descriptors();
   try {
     const auto parsed = parse_command_line(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
     if (const auto* end = std::get_if<EarlyEnd>(&parsed)) {

@@ -25,6 +25,7 @@
 #include "daemon/plan.hpp"
 #include "daemon/service_notice.hpp"
 #include "daemon/signals.hpp"
+#include "daemon/telemetry.hpp"
 #include "daemon/version.hpp"
 
 namespace melstream::daemon {
@@ -71,6 +72,8 @@ class Run {
   void tell_overload();
   void on_signal(int signal);
   void tell_engine_loss();
+  void look_at_loops();
+  void tell_stalls(const std::vector<Liveness::Stall>& stalls);
   [[noreturn]] void leave_at_once(ExitCode exit_code, const std::string& why) const;
   ExitCode fail(const std::exception_ptr& failure) const;
 
@@ -79,7 +82,11 @@ class Run {
   Signals signals_;  // first: threads inherit the mask
   Wakeup wakeup_;
   GrpcLogGuard grpc_log_;
+  const core::SystemClock clock_;
+  Watchdog watchdog_{Watchdog::period_from_environment()};
+  std::optional<Telemetry> telemetry_;
   std::optional<Daemon> daemon_;
+  std::string stalls_told_;  ///< names of the loops
   bool engine_loss_told_ = false;
   int drain_signal_ = 0;
   SteadyClock::time_point drain_began_;
@@ -124,7 +131,7 @@ void raise_descriptor_limit() {
 ExitCode Run::serve() {
   hide_memory();
   raise_descriptor_limit();
-  log_.event(LogLevel::kInfo, "starting", {{"build", build()}, {"pid", std::to_string(getpid())}});
+  log_.event(LogLevel::kInfo, "starting", {{"build", build()}, {"pid", getpid()}});
   std::optional<Plan> plan;
   try {
     plan = plan_memory();
@@ -133,7 +140,10 @@ ExitCode Run::serve() {
     return ExitCode::kConfig;
   }
   try {
+    telemetry_.emplace(config_.metrics, clock_);
+    if (const auto address = telemetry_->address()) log_.event(LogLevel::kInfo, "metrics", {{"address", *address}});
     daemon_.emplace(config_, *plan, log_, wakeup_);
+    telemetry_->attach([this] { return daemon_->metrics(*telemetry_, log_); });
   } catch (const rpc::BindError& error) {
     log_.event(LogLevel::kError, "cannot_listen", {{"error", error.what()}});
     return error.code() == core::ErrorCode::kPermissionDenied ? ExitCode::kPermission : ExitCode::kCannotBind;
@@ -149,12 +159,15 @@ ExitCode Run::serve() {
   }
   const std::string addresses = joined(daemon_->addresses());
   log_.event(LogLevel::kInfo, "listening", {{"addresses", addresses}});
+  telemetry_->readiness().set(Check::kStarting, "");
   notify_service_manager("READY=1\nSTATUS=listening on " + addresses);
   const ExitCode exit_code = loop();
   daemon_->log_totals(log_);
   drain_.reset();
+  telemetry_->detach();
   daemon_.reset();
-  log_.event(LogLevel::kInfo, "stopped", {{"exit_code", std::to_string(static_cast<int>(exit_code))}});
+  log_.event(LogLevel::kInfo, "stopped", {{"exit_code", static_cast<int>(exit_code)}});
+  log_.flush();
   // Without exit handlers: those of a CUDA runtime whose device hangs may hang too, and gRPC's threads still run.
   _exit(static_cast<int>(exit_code));
 }
@@ -166,10 +179,41 @@ ExitCode Run::loop() {
     wakeup_.clear();
     tell_overload();
     tell_engine_loss();
+    look_at_loops();
+    log_.tell_suppressed();
     if (const std::exception_ptr failure = daemon_->failure()) return fail(failure);
     while (const std::optional<int> signal = signals_.next()) on_signal(*signal);
     if (drain_ && drain_->done()) return drain_->complete() ? ExitCode::kOk : ExitCode::kDrainTimeout;
     if (drain_ && drain_->overdue()) leave_at_once(ExitCode::kDrainTimeout, "the drain does not end");
+  }
+}
+
+/// Feeds the service manager's watchdog while all loops move. In a drain loops end one after the other: that has a
+/// deadline of its own.
+void Run::look_at_loops() {
+  Liveness& liveness = telemetry_->liveness();
+  if (!drain_) daemon_->provoke_loops(liveness);
+  const std::vector<Liveness::Stall> stalls = liveness.look();
+  if (stalls.empty() || drain_) watchdog_.feed(clock_.mono_ns());
+  tell_stalls(stalls);
+  if (!drain_) daemon_->check_readiness(config_, telemetry_->readiness());
+}
+
+void Run::tell_stalls(const std::vector<Liveness::Stall>& stalls) {
+  std::string names;
+  std::string text;
+  for (const Liveness::Stall& stall : stalls) {
+    names += std::string(kLoopNames[static_cast<std::size_t>(stall.loop)]) + " ";
+    text += (text.empty() ? "" : ", ") + to_text(stall);
+  }
+  telemetry_->readiness().set(Check::kLoops, text);
+  if (names == stalls_told_) return;
+  stalls_told_ = names;
+  if (!drain_) daemon_->set_serving(stalls.empty());
+  if (stalls.empty()) {
+    log_.event(LogLevel::kInfo, "loops_move");
+  } else {
+    log_.event(LogLevel::kError, "loop_stalled", {{"loops", text}});
   }
 }
 
@@ -189,7 +233,7 @@ void Run::tell_overload() {
   const SteadyClock::time_point now = SteadyClock::now();
   if (overload.streams_shed == 0) {
     if (!std::exchange(is_overloaded_, false)) return;
-    log_.event(LogLevel::kInfo, "overload_over", {{"frames_shed", std::to_string(overload.frames_shed)}});
+    log_.event(LogLevel::kInfo, "overload_over", {{"frames_shed", overload.frames_shed}});
     n_shed_told_ = overload.frames_shed;
   } else if (!is_overloaded_ || (now - overload_told_ >= kAgain && overload.frames_shed > n_shed_told_)) {
     is_overloaded_ = true;
@@ -197,14 +241,15 @@ void Run::tell_overload() {
     n_shed_told_ = overload.frames_shed;
     log_.event(
         LogLevel::kWarning, "overload",
-        {{"streams_shed", std::to_string(overload.streams_shed)},
-         {"frames_shed", std::to_string(overload.frames_shed)},
+        {{"streams_shed", overload.streams_shed},
+         {"frames_shed", overload.frames_shed},
          {"remedy", "the newest streams get no frames: fewer streams or front ends, more engine.threads, a GPU"}});
   }
 }
 
 void Run::on_signal(int signal) {
   const std::string name = sigabbrev_np(signal);
+  if (signal == SIGUSR1) return daemon_->log_state(log_);
   if (signal == SIGHUP) {
     log_.event(LogLevel::kWarning, "reload_not_supported",
                {{"signal", name}, {"remedy", "restart to read the config"}});
@@ -218,8 +263,12 @@ void Run::on_signal(int signal) {
   }
   const auto patience =
       std::chrono::round<std::chrono::milliseconds>(std::chrono::duration<double>(config_.server.drain_timeout_s));
-  log_.event(LogLevel::kInfo, "draining", {{"signal", name}, {"at_most_ms", std::to_string(patience.count())}});
-  notify_service_manager("STOPPING=1");
+  log_.event(LogLevel::kInfo, "draining", {{"signal", name}, {"at_most_ms", patience.count()}});
+  telemetry_->readiness().set(Check::kDraining, "the daemon is shutting down");
+  notify_stopping(std::chrono::nanoseconds(patience + std::chrono::seconds(3)).count());
+  for (const Loop loop : {Loop::kTick, Loop::kAccept, Loop::kSubscribe, Loop::kNet, Loop::kCapture}) {
+    telemetry_->liveness().expect(loop, false);
+  }
   drain_signal_ = signal;
   drain_began_ = SteadyClock::now();
   drain_.emplace(*daemon_, patience, wakeup_);
@@ -228,7 +277,8 @@ void Run::on_signal(int signal) {
 /// Audio memory needs no wiping here: the kernel clears pages before it gives them to anybody else.
 void Run::leave_at_once(ExitCode exit_code, const std::string& why) const {
   log_.event(LogLevel::kWarning, "stopped_at_once",
-             {{"reason", why}, {"exit_code", std::to_string(static_cast<int>(exit_code))}});
+             {{"reason", why}, {"exit_code", static_cast<int>(exit_code)}});
+  log_.flush();
   _exit(static_cast<int>(exit_code));
 }
 

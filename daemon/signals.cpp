@@ -27,7 +27,7 @@ int checked(int fd, const char* what) {
 int make_signal_fd() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&set, signal);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   struct sigaction ignore {};
   ignore.sa_handler = SIG_IGN;

@@ -33,7 +33,7 @@ class Wakeup {
   Descriptor fd_;
 };
 
-/// SIGTERM, SIGINT and SIGHUP, read instead of caught; SIGPIPE is ignored. Made before any other thread, so that all
+/// SIGTERM, SIGINT, SIGHUP and SIGUSR1, read instead of caught; SIGPIPE is ignored. Made before any other thread, so that all
 /// inherit the mask. Main thread.
 class Signals {
  public:

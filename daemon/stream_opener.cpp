@@ -42,7 +42,7 @@ core::StreamOpener make_stream_opener(StreamOpenerParts parts) {
     for (const auto& stream : *streams) feeds.push_back(&stream->feed());
     std::unique_ptr<core::PcmIngest> ingest;
     try {
-      ingest = parts.make_ingest(request.format, feeds, request.conceal);
+      ingest = parts.make_ingest(request.source_kind)(request.format, feeds, request.conceal);
     } catch (...) {
       for (core::AudioFeed* const feed : feeds) feed->finish(core::EndReason::kSourceLost);
       throw;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <string_view>
 
 #include "melstream/core/pcm.hpp"
 #include "melstream/core/stream_opener.hpp"
@@ -11,7 +12,8 @@ namespace melstream::daemon {
 
 struct StreamOpenerParts {
   pipeline::Registry& registry;  ///< outlives the opener and its streams
-  core::PcmIngestFactory make_ingest;
+  /// By the scheme of the source's URI.
+  std::function<core::PcmIngestFactory(std::string_view source_kind)> make_ingest;
   std::function<std::int64_t(int sample_rate_hz)> resampler_delay_ns;
   std::function<void()> poke;  ///< asks for a tick now
 };

@@ -68,7 +68,7 @@ class Pipeline {
         ticks_(
             loop_, clock_, kTickNs, registry_.counters(), [] {}, [](const std::exception_ptr&) { std::terminate(); }),
         parts_{
-            daemon::make_stream_opener({registry_, audio::make_ingest_factory(clock_),
+            daemon::make_stream_opener({registry_, [this](auto) { return audio::make_ingest_factory(clock_); },
                                         [delay_ns = audio::resampler_delay_ns(8000)](int) { return delay_ns; }, [] {}}),
             clock_, [](const audio::SourceEvent& event) { tell(event); }, net_},
         source_(make(scenario)) {}

@@ -286,5 +286,21 @@ TEST(ConfigError, BytesThatAreNoTextHaveTheirPlace) {
   EXPECT_EQ(outcome_of(std::string("\0\0\0", 3)).exit_code, ExitCode::kConfig);
 }
 
+TEST(ConfigError, MetricsAreReadOnThisMachineOnlyUnlessThatIsWanted) {
+  EXPECT_EQ(errors_of("[metrics]\nlisten = \"0.0.0.0:9464\"\n"),
+            "m.toml:2:10: error: metrics.listen: \"0.0.0.0:9464\" can be read from other machines, without "
+            "authentication: use 127.0.0.1 or [::1], or set server.allow_insecure_bind = true\n"
+            "    listen = \"0.0.0.0:9464\"\n             ^\n");
+  EXPECT_EQ(errors_of("[server]\nallow_insecure_bind = true\n[metrics]\nlisten = \"0.0.0.0:9464\"\n"), "");
+  EXPECT_EQ(errors_of("[metrics]\nlisten = \"\"\n"), "");
+  const std::string errors = errors_of("[metrics]\nlisten = \"nowhere\"\nrequired_sources = [\"hall\"]\n");
+  EXPECT_NE(errors.find("metrics.listen: \"nowhere\" has no ':': expected \"HOST:PORT\" or \"[IPv6]:PORT\", or \"\" for none"),
+            std::string::npos)
+      << errors;
+  EXPECT_NE(errors.find("m.toml:3:21: error: metrics.required_sources: no [[source]] has the id \"hall\""),
+            std::string::npos)
+      << errors;
+}
+
 }  // namespace
 }  // namespace melstream::daemon

@@ -72,9 +72,15 @@ always = ["whisper-80", "kaldi80"]
 [memory]
 audio_history_bytes = 1
 queued_bytes = 8388609
+[metrics]
+listen = "[::1]:0"
+required_sources = ["hall"]
 [log]
 level = "debug"
 format = "json"
+[[source]]
+id = "hall"
+uri = "mic:default"
 )");
   Config expected;
   expected.server = {"", {"[::1]:0", "0.0.0.0:9"}, true, 7, 1.5, 2.0};
@@ -83,7 +89,9 @@ format = "json"
   expected.features.always = {"whisper-80", "kaldi80"};
   expected.memory.audio_history_bytes = 1;
   expected.memory.queued_bytes = 8388609;
+  expected.metrics = {"[::1]:0", {"hall"}};
   expected.log = {"debug", "json"};
+  expected.sources = {{"hall", "mic:default", {}}};
   EXPECT_EQ(config, expected);
 }
 

@@ -21,10 +21,11 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 
 class Melstreamd : public testing::Test {
  protected:
-  /// A config on a socket in the scratch folder.
+  /// A config on a socket in the scratch folder, without HTTP.
   std::string config(const std::string& more = {}) {
-    return folder_.write("m.toml", "[server]\nsocket = \"" + socket() + "\"\nlisten = []\n" + more);
+    return folder_.write("m.toml", "[server]\nsocket = \"" + socket() + "\"\nlisten = []\n" + kNoHttp + more);
   }
+  static constexpr const char* kNoHttp = "[metrics]\nlisten = \"\"\n";
   std::string socket() const { return folder_.path("s"); }
   ScratchFolder folder_;
 };
@@ -73,7 +74,7 @@ TEST_F(Melstreamd, ForbiddenSocketFolderExits77) {
   const std::string locked = folder_.path("locked");
   std::filesystem::create_directory(locked);
   std::filesystem::permissions(locked, std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
-  const std::string other = folder_.write("n.toml", "[server]\nsocket = \"" + locked + "/s\"\nlisten = []\n");
+  const std::string other = folder_.write("n.toml", "[server]\nsocket = \"" + locked + "/s\"\nlisten = []\n" + kNoHttp);
   const Finished finished = run_melstreamd({"--config", other});
   EXPECT_EQ(finished.exit_code, 77) << finished.err;
   EXPECT_TRUE(contains(finished.err, "cannot_listen")) << finished.err;
@@ -164,7 +165,7 @@ TEST_P(StoppedBySignal, DrainsAndExits0) {
   EXPECT_EQ(*notice, "READY=1\nSTATUS=listening on unix:" + socket());
   EXPECT_TRUE(std::filesystem::is_socket(socket()));
   process.send(GetParam());
-  EXPECT_EQ(process.next_notice(), "STOPPING=1");
+  EXPECT_EQ(process.next_notice(), "STOPPING=1\nEXTEND_TIMEOUT_USEC=13000000");
   const Finished finished = process.finish();
   EXPECT_EQ(finished.exit_code, 0) << finished.err;
   EXPECT_EQ(finished.out, "");
@@ -183,7 +184,7 @@ TEST_F(Melstreamd, SameSignalTwiceInAMomentIsOneWish) {
   Process process({"--config", config()});
   ASSERT_TRUE(process.next_notice()) << process.log();
   process.send(SIGTERM);
-  EXPECT_EQ(process.next_notice(), "STOPPING=1");
+  EXPECT_EQ(process.next_notice(), "STOPPING=1\nEXTEND_TIMEOUT_USEC=13000000");
   process.send(SIGTERM);  // as timeout(1) does; the process may have ended already
   EXPECT_EQ(process.finish().exit_code, 0) << process.log();
 }
@@ -252,14 +253,14 @@ TEST_F(Melstreamd, PortInUseExits71) {
   ASSERT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &n_bytes), 0);
   const std::string port = std::to_string(ntohs(address.sin_port));
   const Finished finished = run_melstreamd(
-      {"--config", folder_.write("m.toml", "[server]\nsocket = \"\"\nlisten = [\"127.0.0.1:" + port + "\"]\n")});
+      {"--config", folder_.write("m.toml", std::string(kNoHttp) + "[server]\nsocket = \"\"\nlisten = [\"127.0.0.1:" + port + "\"]\n")});
   close(fd);
   EXPECT_EQ(finished.exit_code, 71) << finished.err;
   EXPECT_TRUE(contains(finished.err, "127.0.0.1:" + port)) << finished.err;
 }
 
 TEST_F(Melstreamd, FreePortIsTold) {
-  Process process({"--config", folder_.write("m.toml", "[server]\nsocket = \"\"\nlisten = [\"127.0.0.1:0\"]\n")});
+  Process process({"--config", folder_.write("m.toml", std::string(kNoHttp) + "[server]\nsocket = \"\"\nlisten = [\"127.0.0.1:0\"]\n")});
   const auto notice = process.next_notice();
   ASSERT_TRUE(notice) << process.log();
   const std::string start = "READY=1\nSTATUS=listening on 127.0.0.1:";

@@ -126,6 +126,9 @@ class Daemon:
         with open(self.config, "w", encoding="utf-8") as file:
             # A list of plain strings is written the same in JSON and TOML.
             file.write('[server]\nsocket = "%s"\nlisten = %s\n' % (self.socket, json.dumps(list(listen))))
+            if "[metrics]" not in config:
+                # One port cannot be many daemons'; who wants HTTP asks for a free one.
+                config += '\n[metrics]\nlisten = ""\n'
             file.write(config)
 
         def limit():
@@ -143,8 +146,9 @@ class Daemon:
         try:
             wait_until(self.answers, "the daemon's start")
         except AssertionError as error:
+            log = self.log_text()
             self.close()
-            raise AssertionError("%s; its log:\n%s" % (error, self.log_text())) from error
+            raise AssertionError("%s; its log:\n%s" % (error, log)) from error
 
     def answers(self):
         if self.process.poll() is not None:

@@ -100,7 +100,7 @@ class Places(unittest.TestCase):
             with tempfile.TemporaryDirectory(prefix="melstream-e2e-") as folder:
                 path = os.path.join(folder, "melstream.toml")
                 with open(path, "w", encoding="utf-8") as file:
-                    file.write('[server]\nsocket = "%s/s"\nlisten = ["127.0.0.1:%d"]\n' % (folder, port))
+                    file.write('[server]\nsocket = "%s/s"\nlisten = ["127.0.0.1:%d"]\n[metrics]\nlisten = ""\n' % (folder, port))
                 result = run_daemon("--config", path)
         self.assertEqual(result.returncode, 71, result.stdout + result.stderr)
         self.assertIn(str(port), result.stdout + result.stderr)

@@ -44,7 +44,7 @@ class Choice(unittest.TestCase):
         """What the daemon says on its last line, having refused to start with status 69."""
         path = os.path.join(self.folder, "melstream.toml")
         with open(path, "w", encoding="utf-8") as file:
-            file.write('[server]\nsocket = "%s/s"\nlisten = []\n%s' % (self.folder, config))
+            file.write('[server]\nsocket = "%s/s"\nlisten = []\n%s\n[metrics]\nlisten = ""\n' % (self.folder, config))
         result = subprocess.run([harness.program("melstreamd"), "--config", path], stdin=subprocess.DEVNULL,
                                 capture_output=True, text=True, timeout=harness.DEADLINE_S, check=False,
                                 env=environment(**variables))

@@ -86,7 +86,8 @@ class Lifecycle(harness.DaemonTest):
             taken.listen()
             config = os.path.join(self.daemon.folder, "taken.toml")
             with open(config, "w", encoding="utf-8") as file:
-                file.write('[server]\nsocket = "%s/x.sock"\nlisten = []\n[[source]]\nid = "s"\nuri = "tcp://127.0.0.1:%d"\n'
+                file.write('[server]\nsocket = "%s/x.sock"\nlisten = []\n[metrics]\nlisten = ""\n'
+                           '[[source]]\nid = "s"\nuri = "tcp://127.0.0.1:%d"\n'
                            % (self.daemon.folder, taken.getsockname()[1]))
             result = subprocess.run([harness.program("melstreamd"), "--config", config], capture_output=True, check=False,
                                     timeout=harness.DEADLINE_S)

@@ -63,7 +63,8 @@ class Server:
         self.unix = os.path.join(socket_folder, "s")
         self.config = os.path.join(record.folder, "melstream.toml")
         with open(self.config, "w", encoding="utf-8") as file:
-            file.write('[server]\nsocket = "%s"\nlisten = ["%s"]\n%s\n%s' % (self.unix, self.tcp, config, sources))
+            file.write('[server]\nsocket = "%s"\nlisten = ["%s"]\n%s\n[metrics]\nlisten = ""\n%s' %
+                       (self.unix, self.tcp, config, sources))
         self.process = None
         self.number = -1
         self.n_stopped_readers = 0

@@ -2,6 +2,7 @@
 
 #include <exception>
 #include <future>
+#include <utility>
 
 #include <pthread.h>
 
@@ -31,6 +32,8 @@ NetLoop::~NetLoop() {
 }
 
 boost::asio::io_context& NetLoop::context() noexcept { return state_->context; }
+
+void NetLoop::post(std::function<void()> work) { boost::asio::post(state_->context, std::move(work)); }
 
 void NetLoop::call(const std::function<void()>& work) {
   if (std::this_thread::get_id() == state_->thread.get_id()) return work();

@@ -24,6 +24,8 @@ class NetLoop {
   boost::asio::io_context& context() noexcept;
   /// Runs `work` on the thread, or at once if this is the thread, and waits for it. Rethrows what it throws.
   void call(const std::function<void()>& work);
+  /// Runs `work` on the thread, later. Any thread; waits for nothing.
+  void post(std::function<void()> work);
 
  private:
   struct State;

@@ -61,7 +61,11 @@ SourceParts Sources::parts_for(const core::SourceSpec& spec) {
     counted.fields.emplace_back("suppressed", std::to_string(verdict.n_suppressed));
     options_.tell(spec, counted);
   };
-  return {.open_stream = options_.open_stream,
+  return {.open_stream =
+              [this, kind = std::string(scheme_of(spec.uri))](core::StreamRequest request) {
+                request.source_kind = kind;
+                return options_.open_stream(std::move(request));
+              },
           .clock = clock_,
           .tell = tell,
           .net = net_,
@@ -151,6 +155,16 @@ std::vector<core::SourceStatus> Sources::list() {
     all.back().spec = entry.spec;
   }
   return all;
+}
+
+std::vector<core::SourceStatus> Sources::list(std::string_view scheme) {
+  std::vector<core::SourceStatus> some;
+  for (const Entry& entry : running()) {
+    if (scheme_of(entry.spec.uri) != scheme) continue;
+    some.push_back(entry.source->status());
+    some.back().spec = entry.spec;
+  }
+  return some;
 }
 
 std::vector<core::AudioDevice> Sources::devices() { return options_.devices(); }

@@ -39,6 +39,10 @@ class Sources final : public core::SourceControl {
   void close(std::string_view id) override;
   std::vector<core::SourceStatus> list() override;
   std::vector<core::AudioDevice> devices() override;
+  /// The same of one scheme, e.g. "mic".
+  std::vector<core::SourceStatus> list(std::string_view scheme);
+  /// Runs `answer` on the thread of all sockets, later. Any thread; waits for nothing.
+  void provoke(std::function<void()> answer) { net_.post(std::move(answer)); }
   /// Ends all streams of all sources; open() throws kUnavailable from then on.
   void end_all(core::EndReason reason);
 

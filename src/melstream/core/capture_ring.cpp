@@ -31,6 +31,7 @@ void CaptureRing::write(const float* interleaved, std::size_t n_samples, std::in
   if (n == 0) return;
   if (interleaved == nullptr || n > room || blocks_.room() == 0) {
     add(n_overflowed_, n);
+    add(n_xruns_, 1);
     pending_ += n;
     return;
   }
@@ -49,6 +50,7 @@ CaptureCounts CaptureRing::counts() const noexcept {
   return {.n_callbacks = n_callbacks_.load(std::memory_order_relaxed),
           .n_samples = n_samples_.load(std::memory_order_relaxed),
           .n_overflowed = n_overflowed_.load(std::memory_order_relaxed),
+          .n_xruns = n_xruns_.load(std::memory_order_relaxed),
           .last_called_ns = last_called_ns_.load(std::memory_order_relaxed)};
 }
 

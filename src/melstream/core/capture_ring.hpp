@@ -27,6 +27,7 @@ struct CaptureCounts {
   std::int64_t n_callbacks = 0;
   std::int64_t n_samples = 0;       ///< came, whether they had room or not
   std::int64_t n_overflowed = 0;    ///< of these: had no room
+  std::int64_t n_xruns = 0;         ///< of the callbacks: had no room
   std::int64_t last_called_ns = 0;  ///< 0 before the first call
 };
 
@@ -77,6 +78,7 @@ class CaptureRing {
   alignas(64) std::atomic<std::int64_t> n_callbacks_{0};
   std::atomic<std::int64_t> n_samples_{0};
   std::atomic<std::int64_t> n_overflowed_{0};
+  std::atomic<std::int64_t> n_xruns_{0};
   std::atomic<std::int64_t> last_called_ns_{0};
 };
 

@@ -16,6 +16,7 @@ namespace melstream::core {
 struct StreamRequest {
   std::string id;  ///< [A-Za-z0-9._-]{1,64}; ID.0, ID.1 ... for ChannelMode::kSplit
   std::map<std::string, std::string> labels;
+  std::string source_kind;  ///< the scheme of the source's URI, for metrics: audio::Sources sets it
   PcmFormat format;
   Conceal conceal = Conceal::kNone;
   /// Never loses: before each push the source waits until has_room(), and calls poke() after it.

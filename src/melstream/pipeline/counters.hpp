@@ -50,7 +50,7 @@ struct Counters {
   std::array<std::atomic<std::int64_t>, core::kNGapReasons> frames_gapped_by{};
   /// Of all timelines, at 16 kHz, by GapReason; writer: tick thread.
   std::array<std::atomic<std::int64_t>, core::kNGapReasons> gap_samples_by{};
-  /// Which engine computes now; writer: who finds the plugin's lost.
+  /// Which engine computes now; writer: main thread.
   std::atomic<EngineKind> engine{EngineKind::kCpu};
   /// Of frames_computed, by EngineKind; writer: tick thread.
   std::array<std::atomic<std::int64_t>, kNEngineKinds> frames_computed_by{};

@@ -76,7 +76,7 @@ bool TickLoop::run_once() {
 void TickLoop::count_pass(std::int64_t busy_ns) {
   if (pass_.n_rows == 0) return;
   Counters& counters = registry_.counters();
-  // Should the engine have been lost in this pass, its last rows count as the other's, who computed them again.
+  // Of a lost engine, what is computed until the main thread has noticed counts as its own.
   const auto engine = static_cast<std::size_t>(counters.engine.load(std::memory_order_relaxed));
   counters.frames_computed.fetch_add(pass_.n_rows, std::memory_order_relaxed);
   counters.frames_computed_by[engine].fetch_add(pass_.n_rows, std::memory_order_relaxed);

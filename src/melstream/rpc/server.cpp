@@ -249,11 +249,14 @@ std::int64_t Server::max_queued_bytes() const noexcept { return state_->queued.l
 
 void Server::set_serving(bool serving) { state_->set_serving(serving); }
 
-void Server::provoke(const std::shared_ptr<std::function<void(std::size_t loop)>>& moved) {
+void Server::provoke_accept(std::function<void()> answer) {
   const std::lock_guard lock(state_->loops_mutex);
-  if (state_->loops_stopped) return;
-  state_->acceptor->look([moved] { (*moved)(0); });
-  state_->subscribers->provoke([moved] { (*moved)(1); });
+  if (!state_->loops_stopped) state_->acceptor->look(std::move(answer));
+}
+
+void Server::provoke_subscribe(std::function<void()> answer) {
+  const std::lock_guard lock(state_->loops_mutex);
+  if (!state_->loops_stopped) state_->subscribers->provoke(std::move(answer));
 }
 
 std::vector<std::string> Server::addresses() const { return state_->addresses; }

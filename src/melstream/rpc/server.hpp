@@ -1,14 +1,12 @@
 // The gRPC server: Asio accepts, connections are counted and handed to gRPC as descriptors (docs/architecture.md).
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "melstream/core/pcm.hpp"
@@ -103,11 +101,10 @@ class Server {
   std::int64_t max_queued_bytes() const noexcept;
   /// Health for grpc.health.v1, of the server and of each service: a drain makes it false first of all. Any thread.
   void set_serving(bool serving);
-  /// Asks each of its loops to call `moved` with its place in kLoops; not once they are stopped. Any thread that may
-  /// call gRPC; never waits for a loop.
-  void provoke(const std::shared_ptr<std::function<void(std::size_t loop)>>& moved);
-  /// Threads whose loops must move while it serves.
-  static constexpr std::array<std::string_view, 2> kLoops{"ms-accept", "ms-subscribe"};
+  /// Runs `answer` on the thread ms-accept or ms-subscribe, later; not once they are stopped. Any thread that may call
+  /// gRPC; waits for neither.
+  void provoke_accept(std::function<void()> answer);
+  void provoke_subscribe(std::function<void()> answer);
   /// Addresses that clients can use, with real port numbers: "unix:/run/x.sock", "127.0.0.1:50071".
   std::vector<std::string> addresses() const;
   /// Stops accepting and opening, ends all publishers (kShutdown), lets subscribers read to their End, then closes.

@@ -181,6 +181,7 @@ TEST_F(MicFailureTest, AFullRingDropsTheNewestAndTellsHowMuch) {
   device->runs = true;
   turn(1000);
   EXPECT_EQ(counter(*source, "samples_overflowed"), 300 * 160 - 16320);
+  EXPECT_EQ(counter(*source, "xruns"), 300 - 16320 / 160);
   const core::IngestCounters counters = recorder.find("m")->ingest->counters();
   EXPECT_EQ(counters.dropped_by[static_cast<std::size_t>(core::GapReason::kCaptureOverflow)], 300 * 160 - 16320);
   EXPECT_EQ(counters.accepted, before + 16320 + 16000);

@@ -22,6 +22,7 @@ void Mic::Counts::add(const core::CaptureCounts& more) {
   captured.n_callbacks += more.n_callbacks;
   captured.n_samples += more.n_samples;
   captured.n_overflowed += more.n_overflowed;
+  captured.n_xruns += more.n_xruns;
 }
 
 core::SourceStatus Mic::status() const {
@@ -55,6 +56,7 @@ core::SourceStatus Mic::status() const {
   status.counters = {{"callbacks", counts.captured.n_callbacks},
                      {"samples_captured", counts.captured.n_samples},
                      {"samples_overflowed", counts.captured.n_overflowed},
+                     {"xruns", counts.captured.n_xruns},
                      {"samples_missing", counts.n_missing},
                      {"samples_offered", counts.ingest.offered},
                      {"samples_accepted", counts.ingest.accepted},

@@ -102,7 +102,13 @@ bool Microphones::capture_pass() {
   }
   bool busy = false;
   for (const auto& mic : passing_) busy = mic->pass() || busy;
+  n_passes_.fetch_add(1, std::memory_order_relaxed);
   return busy;
+}
+
+bool Microphones::runs() const {
+  const std::lock_guard lock(mutex_);
+  return control_thread_ != nullptr && !stopped_;
 }
 
 std::unique_ptr<Microphones> make_portaudio_microphones(std::vector<std::string> probe_command,

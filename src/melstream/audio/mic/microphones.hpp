@@ -2,6 +2,8 @@
 // and watches over the devices, ms-mic opens and closes them.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -39,6 +41,10 @@ class Microphones final {
   void add(std::shared_ptr<Mic> mic);
   void remove(const std::shared_ptr<Mic>& mic);
   MicControl& control() noexcept { return *control_; }
+  /// Passes of ms-capture so far. Any thread.
+  std::int64_t n_passes() const noexcept { return n_passes_.load(std::memory_order_relaxed); }
+  /// ms-capture runs: there was a microphone. Any thread.
+  bool runs() const;
 
   /// What ms-capture does every 5 ms; 50 ms do where it returns false.
   bool capture_pass();
@@ -48,9 +54,11 @@ class Microphones final {
   void start_threads();
   void run_capture();
 
+  // Writer: ms-capture; readers: any.
+  std::atomic<std::int64_t> n_passes_{0};
   const Threads threads_;
   const std::shared_ptr<MicControl> control_;
-  std::mutex mutex_;  // protects what follows
+  mutable std::mutex mutex_;  // protects what follows
   std::vector<std::shared_ptr<Mic>> mics_;
   bool changed_ = false;  // mics_, since ms-capture copied it
   bool stopped_ = false;
