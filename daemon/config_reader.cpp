@@ -133,7 +133,8 @@ void check_metrics(const TomlValue& root, const Config& config, Complaints& comp
     const auto has_id = [&element](const core::SourceSpec& spec) { return spec.id == element.text; };
     if (element.kind != TomlValue::Kind::kString) continue;  // its rule has complained
     if (std::any_of(config.sources.begin(), config.sources.end(), has_id)) continue;
-    complaints.push_back({element.at, "metrics.required_sources: no [[source]] has the id " + toml_string(element.text)});
+    complaints.push_back(
+        {element.at, "metrics.required_sources: no [[source]] has the id " + toml_string(element.text)});
   }
 }
 

@@ -127,13 +127,12 @@ Daemon::Daemon(const Config& config, const Plan& plan, const Log& log, Wakeup& t
       tick_loop_(registry_, engine_.engine(), tick_options(config)),
       microphones_(audio::make_portaudio_microphones(device_probe_command(), clock_)),
       sources_({.kinds = source_kinds(),
-                .open_stream = make_stream_opener({registry_,
-                                                   [this](std::string_view source_kind) {
-                                                     return metered(audio::make_ingest_factory(clock_), ingest_,
-                                                                    source_kind_of(source_kind));
-                                                   },
-                                                   [this](int rate_hz) { return resampler_delays_.of(rate_hz); },
-                                                   [this] { bell_.ring(); }}),
+                .open_stream = make_stream_opener(
+                    {registry_,
+                     [this](std::string_view source_kind) {
+                       return metered(audio::make_ingest_factory(clock_), ingest_, source_kind_of(source_kind));
+                     },
+                     [this](int rate_hz) { return resampler_delays_.of(rate_hz); }, [this] { bell_.ring(); }}),
                 .tell = [&log](const core::SourceSpec& spec,
                                const audio::SourceEvent& event) { log_source_event(log, spec, event); },
                 .devices = [this] { return microphones_->devices(); },

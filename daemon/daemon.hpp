@@ -108,7 +108,8 @@ class Daemon {
   std::string metrics(const Telemetry& telemetry, const Log& log);
   /// Makes the loops answer that owe no answer, and looks at those that move by themselves. Main thread.
   void provoke_loops(Liveness& liveness);
-  /// What keeps the daemon from being ready, but for what only the main thread knows. Main thread, about twice a second.
+  /// What keeps the daemon from being ready, but for what only the main thread knows. Main thread, about twice a
+  /// second.
   void check_readiness(const Config& config, Readiness& readiness);
   /// For grpc.health.v1. Not after drain(). Any thread.
   void set_serving(bool serving) { server_.set_serving(serving); }

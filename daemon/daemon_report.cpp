@@ -82,7 +82,8 @@ void Daemon::check_readiness(const Config& config, Readiness& readiness) {
   const bool is_missed = engine.loss && config.engine.backend == "cuda";
   readiness.set(Check::kEngine, is_missed ? "the GPU that engine.backend asks for is lost: " + *engine.loss : "");
   const std::int64_t overload = now(registry_.counters().overload_state);
-  readiness.set(Check::kOverload, overload >= kRefusing ? "new streams are refused, state " + std::to_string(overload) : "");
+  readiness.set(Check::kOverload,
+                overload >= kRefusing ? "new streams are refused, state " + std::to_string(overload) : "");
   std::int64_t n_without_fds = 0;
   for (const auto& listener : server_.stats().connections_rejected) {
     n_without_fds += now(listener[static_cast<std::size_t>(rpc::RejectReason::kNoFds)]);

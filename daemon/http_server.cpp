@@ -2,6 +2,7 @@
 #include "daemon/http_server.hpp"
 
 #include <chrono>
+#include <exception>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -109,7 +110,11 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     is_head_ = request.method() == http::verb::head;
     if (!is_head_ && request.method() != http::verb::get) return {.status = 405, .body = "only GET and HEAD\n"};
     const std::string_view target(request.target().data(), request.target().size());
-    return handler_(target.substr(0, target.find('?')));
+    try {
+      return handler_(target.substr(0, target.find('?')));
+    } catch (const std::exception& error) {  // out of memory, most likely: the next scrape may do
+      return {.status = 500, .body = std::string(error.what()) + "\n"};
+    }
   }
   void respond(HttpResponse response) {
     response_.result(response.status);
@@ -170,7 +175,7 @@ struct HttpServer::State {
   }
 
   const Handler handler;
-  int n_open = 0;                // ms-http; outlives the connections, which the context holds
+  int n_open = 0;  // ms-http; outlives the connections, which the context holds
   asio::io_context context{1};
   tcp::acceptor acceptor;
   asio::steady_timer pause;

@@ -65,9 +65,7 @@ class MeteredIngest final : public core::PcmIngest {
     }
     told_ = now;
   }
-  void close() noexcept {
-    kind_.streams.fetch_sub(std::exchange(n_feeds_, 0), std::memory_order_relaxed);
-  }
+  void close() noexcept { kind_.streams.fetch_sub(std::exchange(n_feeds_, 0), std::memory_order_relaxed); }
 
   const std::unique_ptr<core::PcmIngest> ingest_;
   const std::size_t sample_bytes_;

@@ -116,10 +116,9 @@ class Log::Writer {
         pool_(make_pool()),
         logger_(std::make_shared<spdlog::async_logger>(
             "melstreamd",
-            std::make_shared<DescriptorSink>(descriptor, format, counts_,
-                                             [pool = pool_.get()] {
-                                               return static_cast<std::int64_t>(pool->overrun_counter());
-                                             }),
+            std::make_shared<DescriptorSink>(
+                descriptor, format, counts_,
+                [pool = pool_.get()] { return static_cast<std::int64_t>(pool->overrun_counter()); }),
             pool_, spdlog::async_overflow_policy::overrun_oldest)) {
     logger_->set_level(spdlog::level::trace);
   }

@@ -102,7 +102,8 @@ std::string format_line(LogFormat format, std::int64_t wall_ns, LogLevel level, 
     case LogFormat::kJournal:
       return std::string(kPriorities[static_cast<std::size_t>(level)]).append(event);
     case LogFormat::kJson:
-      return "{\"ts\":\"" + time_text(wall_ns) + "\",\"level\":\"" + std::string(name) + "\"," + std::string(event) + "}";
+      return "{\"ts\":\"" + time_text(wall_ns) + "\",\"level\":\"" + std::string(name) + "\"," + std::string(event) +
+             "}";
     case LogFormat::kHuman:
       break;
   }

@@ -81,7 +81,7 @@ int execute(const CommandLine& command) {
     std::cout << to_toml(config);
     return to_int(ExitCode::kOk);
   }
-  const Log log(parse_log_level(config.log.level), parse_log_format(config.log.format));
+  Log log(parse_log_level(config.log.level), parse_log_format(config.log.format));
   return to_int(run(config, log));
 }
 

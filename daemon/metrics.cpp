@@ -40,7 +40,9 @@ std::array<std::string_view, core::kNGapReasons> gap_reasons() {
 void add_build(MetricFamilies& families, bool has_cuda) {
   const std::string commit = engine::commit();
   families.gauge("build_info", "What this build is; the value is 1.")
-      .value(1, {{"version", version()}, {"commit", commit.empty() ? "unknown" : commit}, {"cuda", has_cuda ? "yes" : "no"}});
+      .value(
+          1,
+          {{"version", version()}, {"commit", commit.empty() ? "unknown" : commit}, {"cuda", has_cuda ? "yes" : "no"}});
 }
 
 void add_ingest(MetricFamilies& families, const IngestTotals& totals) {
@@ -72,7 +74,8 @@ void add_frames(MetricFamilies& families, const pipeline::Counters& counters) {
   each(families, "reason", gap_reasons(), counters.gap_samples_by);
   families.counter("frames_computed_total", "Frames that were computed.");
   each(families, "engine", kEngineNames, counters.frames_computed_by);
-  families.counter("frames_published_total", "Frames that were put into histories.").value(now(counters.frames_computed));
+  families.counter("frames_published_total", "Frames that were put into histories.")
+      .value(now(counters.frames_computed));
   families.counter("frames_delivered_total", "Frames that subscribers were sent, each subscriber's counted.")
       .value(now(counters.frames_delivered));
   families.counter("frames_gapped_total", "Frames in gaps that subscribers were told of, each subscriber's counted.");

@@ -1,6 +1,6 @@
-// The daemon's metrics: families, names and units are those of docs/operations.md. Nothing is counted here: at a scrape,
-// what the parts have counted is gathered. Every series is there from the start, and their number does not depend on
-// what clients do.
+// The daemon's metrics: families, names and units are those of docs/operations.md. Nothing is counted here: at a
+// scrape, what the parts have counted is gathered. Every series is there from the start, and their number does not
+// depend on what clients do.
 #pragma once
 
 #include <atomic>

@@ -58,8 +58,7 @@ void add_process_metrics(MetricFamilies& families) {
     families.foreign("process_threads", "Threads of the process.", false).value(now->threads);
     families.foreign("process_start_time_seconds", "Unix time at which the process started.", false)
         .value(now->start_s);
-    families.foreign("process_virtual_memory_bytes", "Address space of the process.", false)
-        .value(now->virtual_bytes);
+    families.foreign("process_virtual_memory_bytes", "Address space of the process.", false).value(now->virtual_bytes);
     families.foreign("process_resident_memory_bytes", "Memory of the process that is in RAM.", false)
         .value(now->resident_bytes);
   }

@@ -26,7 +26,7 @@ class Readiness {
   bool ready() const { return failing().empty(); }
 
  private:
-  mutable std::mutex mutex_;                              // protects reasons_
+  mutable std::mutex mutex_;                             // protects reasons_
   std::array<std::string, kCheckNames.size()> reasons_;  ///< empty: passes
 };
 

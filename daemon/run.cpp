@@ -62,7 +62,7 @@ class Drain {
 
 class Run {
  public:
-  Run(const Config& config, const Log& log) : config_(config), log_(log), grpc_log_(log) {}
+  Run(const Config& config, Log& log) : config_(config), log_(log), grpc_log_(log) {}
 
   ExitCode serve();
 
@@ -78,7 +78,7 @@ class Run {
   ExitCode fail(const std::exception_ptr& failure) const;
 
   const Config& config_;
-  const Log& log_;
+  Log& log_;
   Signals signals_;  // first: threads inherit the mask
   Wakeup wakeup_;
   GrpcLogGuard grpc_log_;
@@ -113,9 +113,9 @@ std::string joined(const std::vector<std::string>& texts) {
 
 Plan Run::plan_memory() const {
   Plan plan = make_plan(config_, make_catalog(config_), available_memory_bytes(), lockable_memory_bytes());
-  for (const std::string& line : plan.lines) log_.event(LogLevel::kInfo, "memory_plan", {{"plan", line}});
+  for (const std::string& line : plan.lines) log_.record(LogLevel::kInfo, "memory_plan", {{"plan", line}});
   for (const std::string& warning : plan.warnings) {
-    log_.event(LogLevel::kWarning, "memory_plan", {{"lowered", warning}});
+    log_.record(LogLevel::kWarning, "memory_plan", {{"lowered", warning}});
   }
   return plan;
 }
@@ -276,8 +276,7 @@ void Run::on_signal(int signal) {
 
 /// Audio memory needs no wiping here: the kernel clears pages before it gives them to anybody else.
 void Run::leave_at_once(ExitCode exit_code, const std::string& why) const {
-  log_.event(LogLevel::kWarning, "stopped_at_once",
-             {{"reason", why}, {"exit_code", static_cast<int>(exit_code)}});
+  log_.event(LogLevel::kWarning, "stopped_at_once", {{"reason", why}, {"exit_code", static_cast<int>(exit_code)}});
   log_.flush();
   _exit(static_cast<int>(exit_code));
 }
@@ -297,6 +296,6 @@ ExitCode Run::fail(const std::exception_ptr& failure) const {
 
 }  // namespace
 
-ExitCode run(const Config& config, const Log& log) { return Run(config, log).serve(); }
+ExitCode run(const Config& config, Log& log) { return Run(config, log).serve(); }
 
 }  // namespace melstream::daemon

@@ -9,6 +9,6 @@ namespace melstream::daemon {
 
 /// Serves until a signal or a failure ends it; logs what goes wrong. Call once, with no other thread running. A second
 /// signal and a drain that does not end leave the process at once.
-ExitCode run(const Config& config, const Log& log);
+ExitCode run(const Config& config, Log& log);
 
 }  // namespace melstream::daemon

@@ -1,5 +1,5 @@
-// What operators and their tools see of the daemon: /metrics, /livez, /readyz, /healthz over HTTP, and what stands behind
-// them. Made before the daemon's parts, so that a start can be watched; they are attached once they are there.
+// What operators and their tools see of the daemon: /metrics, /livez, /readyz, /healthz over HTTP, and what stands
+// behind them. Made before the daemon's parts, so that a start can be watched; they are attached once they are there.
 #pragma once
 
 #include <functional>
@@ -49,7 +49,7 @@ class Telemetry {
   Liveness liveness_;
   Readiness readiness_;
   ReloadStats reloads_;
-  std::mutex metrics_mutex_;                // protects metrics_, and what it stands on while it runs
+  std::mutex metrics_mutex_;  // protects metrics_, and what it stands on while it runs
   std::function<std::string()> metrics_;
   std::unique_ptr<HttpServer> http_;  // last: its thread uses all above
 };

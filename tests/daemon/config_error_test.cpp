@@ -294,7 +294,8 @@ TEST(ConfigError, MetricsAreReadOnThisMachineOnlyUnlessThatIsWanted) {
   EXPECT_EQ(errors_of("[server]\nallow_insecure_bind = true\n[metrics]\nlisten = \"0.0.0.0:9464\"\n"), "");
   EXPECT_EQ(errors_of("[metrics]\nlisten = \"\"\n"), "");
   const std::string errors = errors_of("[metrics]\nlisten = \"nowhere\"\nrequired_sources = [\"hall\"]\n");
-  EXPECT_NE(errors.find("metrics.listen: \"nowhere\" has no ':': expected \"HOST:PORT\" or \"[IPv6]:PORT\", or \"\" for none"),
+  EXPECT_NE(errors.find(
+                "metrics.listen: \"nowhere\" has no ':': expected \"HOST:PORT\" or \"[IPv6]:PORT\", or \"\" for none"),
             std::string::npos)
       << errors;
   EXPECT_NE(errors.find("m.toml:3:21: error: metrics.required_sources: no [[source]] has the id \"hall\""),

@@ -32,9 +32,8 @@ class Drain : public testing::Test {
   void start(const std::string& drain_timeout_s) {
     const std::string socket = folder_.path("s");
     process_ = std::make_unique<Process>(std::vector<std::string>{
-        "--config", folder_.write("m.toml", "[server]\nsocket = \"" + socket +
-                                                "\"\nlisten = []\ndrain_timeout_s = " + drain_timeout_s +
-                                                "\n[metrics]\nlisten = \"\"\n")});
+        "--config", folder_.write("m.toml", "[server]\nsocket = \"" + socket + "\"\nlisten = []\ndrain_timeout_s = " +
+                                                drain_timeout_s + "\n[metrics]\nlisten = \"\"\n")});
     ASSERT_TRUE(process_->next_notice()) << process_->log();
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);  // the receive window stays small, whatever the machine

@@ -85,7 +85,8 @@ TEST_F(HttpServerTest, OtherMethodsAreNotAllowed) {
     EXPECT_EQ(status_of(response), "HTTP/1.1 405 Method Not Allowed") << method;
     EXPECT_NE(response.find("Allow: GET, HEAD\r\n"), std::string::npos) << response;
   }
-  EXPECT_EQ(status_of(request("POST /a HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello")), "HTTP/1.1 405 Method Not Allowed");
+  EXPECT_EQ(status_of(request("POST /a HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello")),
+            "HTTP/1.1 405 Method Not Allowed");
 }
 
 TEST_F(HttpServerTest, AHeaderOfMoreThanFourKilobytesIsRefused) {

@@ -80,7 +80,8 @@ TEST(Log, WhatIsNoUtf8IsEscaped) {
 
 TEST(Log, LineHasTimeAndLevelOrThePriorityOfTheJournal) {
   constexpr std::int64_t kWallNs = 1'764'149'405'123'456'789;
-  EXPECT_EQ(format_line(LogFormat::kHuman, kWallNs, LogLevel::kInfo, "e a=1"), "2025-11-26T09:30:05.123Z info    e a=1");
+  EXPECT_EQ(format_line(LogFormat::kHuman, kWallNs, LogLevel::kInfo, "e a=1"),
+            "2025-11-26T09:30:05.123Z info    e a=1");
   EXPECT_EQ(format_line(LogFormat::kJson, kWallNs, LogLevel::kWarning, "\"event\":\"e\""),
             R"({"ts":"2025-11-26T09:30:05.123Z","level":"warning","event":"e"})");
   EXPECT_EQ(format_line(LogFormat::kJournal, kWallNs, LogLevel::kError, "e"), "<3>e");

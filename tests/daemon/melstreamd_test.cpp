@@ -253,14 +253,16 @@ TEST_F(Melstreamd, PortInUseExits71) {
   ASSERT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &n_bytes), 0);
   const std::string port = std::to_string(ntohs(address.sin_port));
   const Finished finished = run_melstreamd(
-      {"--config", folder_.write("m.toml", std::string(kNoHttp) + "[server]\nsocket = \"\"\nlisten = [\"127.0.0.1:" + port + "\"]\n")});
+      {"--config", folder_.write("m.toml", std::string(kNoHttp) +
+                                               "[server]\nsocket = \"\"\nlisten = [\"127.0.0.1:" + port + "\"]\n")});
   close(fd);
   EXPECT_EQ(finished.exit_code, 71) << finished.err;
   EXPECT_TRUE(contains(finished.err, "127.0.0.1:" + port)) << finished.err;
 }
 
 TEST_F(Melstreamd, FreePortIsTold) {
-  Process process({"--config", folder_.write("m.toml", std::string(kNoHttp) + "[server]\nsocket = \"\"\nlisten = [\"127.0.0.1:0\"]\n")});
+  Process process({"--config", folder_.write("m.toml", std::string(kNoHttp) +
+                                                           "[server]\nsocket = \"\"\nlisten = [\"127.0.0.1:0\"]\n")});
   const auto notice = process.next_notice();
   ASSERT_TRUE(notice) << process.log();
   const std::string start = "READY=1\nSTATUS=listening on 127.0.0.1:";

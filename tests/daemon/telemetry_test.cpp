@@ -79,8 +79,8 @@ TEST(IngestMeter, CountsSamplesBytesLossesAndStreamsByKind) {
                                .sample_rate_hz = 8000,
                                .n_channels = 2,
                                .channel_mode = core::ChannelMode::kSplit};
-  const auto make = metered([](const auto&, auto, auto) { return std::make_unique<FakeIngest>(); }, totals,
-                            source_kind_of("rtp"));
+  const auto make =
+      metered([](const auto&, auto, auto) { return std::make_unique<FakeIngest>(); }, totals, source_kind_of("rtp"));
   const IngestTotals::Kind& rtp = totals.kinds[source_kind_of("rtp")];
   {
     const auto ingest = make(stereo, {}, core::Conceal::kNone);

@@ -159,6 +159,20 @@ class Metrics(unittest.TestCase):
         self.assertLess(self.http.value("melstream_frame_latency_seconds_sum", stage="queue"),
                         self.http.value("melstream_frame_latency_seconds_sum", stage="total"))
 
+    def test_why_subscriptions_ended_is_counted(self):
+        def closed(reason):
+            return self.http.value("melstream_subscriptions_closed_total", reason=reason)
+
+        refused, cancelled = closed("refused"), closed("cancelled")
+        self.assertNotEqual(self.daemon.client("subscribe", "no-such-stream", "--front-end", "whisper-80").returncode, 0)
+        harness.wait_until(lambda: closed("refused") == refused + 1, "the refusal's count")
+        n_open = self.http.value("melstream_subscriptions_opened_total")
+        reader = self.daemon.start_client("subscribe", "later", "--front-end", "whisper-80", "--wait")
+        harness.wait_until(lambda: self.http.value("melstream_subscriptions_opened_total") == n_open + 1, "the call")
+        reader.kill()
+        reader.communicate()
+        harness.wait_until(lambda: closed("cancelled") == cancelled + 1, "the loss's count")
+
     def test_ten_thousand_stream_names_add_no_series_and_are_in_no_label(self):
         port = int(re.search(r"listening on 127\.0\.0\.1:(\d+)", self.daemon.client("sources", "--json").stdout).group(1))
         n_before = self.http.value("melstream_streams_opened_total")

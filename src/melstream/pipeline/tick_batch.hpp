@@ -47,7 +47,7 @@ class TickBatch {
   std::vector<float> maxima_;
   std::size_t n_values_ = 0;
   std::int64_t n_frames_ = 0;
-  std::int64_t n_timed_ = 0;           ///< rows of which the latency counts
+  std::int64_t n_timed_ = 0;  ///< rows of which the latency counts
   std::int64_t started_mono_ns_ = 0;
   std::optional<engine::Ticket> ticket_;  ///< of what was started
 };

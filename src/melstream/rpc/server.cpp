@@ -159,11 +159,10 @@ Server::State::State(ServerOptions the_options, ServerParts the_parts)
   subscribers = std::make_unique<SubscribeQueue>(environment, feature_service, std::move(queue), queued);
   const int limit =
       environment.options.max_connections > 0 ? environment.options.max_connections : default_max_connections();
-  acceptor = std::make_unique<Acceptor>(
-      std::move(listeners), limit,
-      Acceptor::Hooks{.hand_over = [this](int fd) { hand_over(fd); },
-                      .on_wake = [this] { on_wake(); },
-                      .stats = environment.stats.get()});
+  acceptor = std::make_unique<Acceptor>(std::move(listeners), limit,
+                                        Acceptor::Hooks{.hand_over = [this](int fd) { hand_over(fd); },
+                                                        .on_wake = [this] { on_wake(); },
+                                                        .stats = environment.stats.get()});
   set_serving(true);
 }
 

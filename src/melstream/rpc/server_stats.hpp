@@ -37,22 +37,22 @@ inline constexpr std::array<std::string_view, 5> kAuthFailures{"no_identity", "b
 
 /// Why a call of Subscribe is over.
 enum class CloseReason : std::uint8_t {
-  kCompleted,   ///< told to its end
-  kCancelled,   ///< by the reader, or its connection broke
-  kRefused,     ///< by what it asked for
-  kLimit,       ///< of subscriptions, or of memory
-  kSlow,        ///< fell behind, and wanted to be disconnected
-  kStalled,     ///< took nothing, and was cut off to have its memory back
-  kShutdown,    ///< the daemon drains
+  kCompleted,  ///< told to its end
+  kCancelled,  ///< by the reader, or its connection broke
+  kRefused,    ///< by what it asked for
+  kLimit,      ///< of subscriptions, or of memory
+  kSlow,       ///< fell behind, and wanted to be disconnected
+  kStalled,    ///< took nothing, and was cut off to have its memory back
+  kShutdown,   ///< the daemon drains
   kError,
 };
 inline constexpr std::array<std::string_view, 8> kCloseReasons{"completed", "cancelled", "refused",  "limit",
                                                                "slow",      "stalled",   "shutdown", "error"};
 
 /// Bounds of what a reader is behind by, in nanoseconds.
-inline constexpr std::array<std::int64_t, 10> kLagBoundsNs{
-    10'000'000,  50'000'000,    100'000'000,   200'000'000,   500'000'000,
-    1'000'000'000, 2'000'000'000, 5'000'000'000, 10'000'000'000, 30'000'000'000};
+inline constexpr std::array<std::int64_t, 10> kLagBoundsNs{10'000'000,     50'000'000,    100'000'000,   200'000'000,
+                                                           500'000'000,    1'000'000'000, 2'000'000'000, 5'000'000'000,
+                                                           10'000'000'000, 30'000'000'000};
 
 using Count = std::atomic<std::int64_t>;
 
@@ -61,7 +61,7 @@ struct ServerStats {
   std::array<Count, kListenerKinds.size()> connections_accepted{};
   std::array<std::array<Count, kRejectReasons.size()>, kListenerKinds.size()> connections_rejected{};
   std::array<Count, kAuthFailures.size()> auth_failures{};
-  Count subscriptions_opened{0};                                  ///< writer: ms-subscribe
+  Count subscriptions_opened{0};                                   ///< writer: ms-subscribe
   std::array<Count, kCloseReasons.size()> subscriptions_closed{};  ///< writer: ms-subscribe
   core::Histogram<kLagBoundsNs> subscriber_lag;  ///< of each subscription, twice a second; writer: ms-subscribe
   Count subscriber_lag_max_ns{0};                ///< the largest of the last look; writer: ms-subscribe

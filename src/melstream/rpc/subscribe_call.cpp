@@ -68,10 +68,10 @@ void SubscribeCall::accepted(bool admitted) {
   accepted_ = true;
   tag(Step::kCancelled);
   if (!admitted) {
-    finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "all " +
-                                                      std::to_string(parts_.environment().options.max_subscriptions) +
-                                                      " subscriptions are in use; close one, or try again later"},
-           CloseReason::kLimit);
+    finish(
+        {grpc::StatusCode::RESOURCE_EXHAUSTED, "all " + std::to_string(parts_.environment().options.max_subscriptions) +
+                                                   " subscriptions are in use; close one, or try again later"},
+        CloseReason::kLimit);
     return;
   }
   told_mono_ns_ = parts_.environment().clock().mono_ns();
@@ -241,9 +241,7 @@ void SubscribeCall::write(WireMessage& message, bool is_last, std::int64_t now_m
   }
 }
 
-void SubscribeCall::fail(const std::exception& error) {
-  finish(to_status(error), reason_of(error));
-}
+void SubscribeCall::fail(const std::exception& error) { finish(to_status(error), reason_of(error)); }
 
 void SubscribeCall::cut() {
   close_reason_ = CloseReason::kStalled;

@@ -102,9 +102,9 @@ class SubscribeCall {
   bool accepted_ = false;  ///< a client is there
   bool configured_ = false;
   bool writing_ = false;
-  bool missed_tick_ = false;                 ///< one passed during the write under way
-  bool has_more_ = false;                    ///< the message under way was full
-  bool finishing_ = false;                   ///< finish() was called, or the client is gone
+  bool missed_tick_ = false;  ///< one passed during the write under way
+  bool has_more_ = false;     ///< the message under way was full
+  bool finishing_ = false;    ///< finish() was called, or the client is gone
   CloseReason close_reason_ = CloseReason::kCancelled;
   std::optional<grpc::Status> last_status_;  ///< to be sent when the write under way is done
   bool unpoked_ = false;                     ///< rows were taken from a stream that waits for this reader
