@@ -73,12 +73,13 @@ class Tarball(unittest.TestCase):
         self.assertEqual(daemon.wait(DEADLINE_S), 0)
 
     def config(self):
-        """That of the tarball, without the port, which another test may have."""
+        """That of the tarball, without the ports, which another test may have."""
         with open(os.path.join(self.folder, "etc", "melstream.toml"), encoding="utf-8") as file:
             text = file.read()
         path = os.path.join(self.folder, "melstream.toml")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(text.replace('# listen = ["127.0.0.1:50071"]', "listen = []"))
+            text = text.replace('# listen = ["127.0.0.1:50071"]', "listen = []")
+            file.write(text.replace('# listen = "127.0.0.1:9464"', 'listen = ""'))
         return path
 
     def wait_until_it_answers(self, daemon):
