@@ -75,7 +75,7 @@ TEST_F(HttpServerTest, HeadAnswersWithoutTheBodyButItsLength) {
 }
 
 TEST_F(HttpServerTest, StatusIsTheHandlers) {
-  EXPECT_EQ(status_of(request("GET /b?x=1 HTTP/1.0\r\n\r\n")), "HTTP/1.0 503 Service Unavailable");
+  EXPECT_EQ(status_of(request("GET /b?x=1 HTTP/1.0\r\n\r\n")), "HTTP/1.1 503 Service Unavailable");
   EXPECT_EQ(status_of(request("GET /c HTTP/1.1\r\n\r\n")), "HTTP/1.1 404 Not Found");
 }
 

@@ -111,21 +111,21 @@ TEST(IngestMeter, ASourceThatEndsWithoutWordIsNotActive) {
   EXPECT_EQ(totals.kinds[source_kind_of("srtp")].streams, 0);
 }
 
-constexpr std::array<std::int64_t, 2> kBounds{500'000, 2'000'000};
+constexpr std::array<std::int64_t, 2> kBounds{2, 8};
 
 TEST(MetricFamilies, TextIsThatOfPrometheus) {
   core::Tally<kBounds> tally;
-  tally.add(400'000, 3);
-  tally.add(5'000'000);
+  tally.add(1, 3);
+  tally.add(20);
   MetricFamilies families;
   families.counter("a_total", "What a is.").value(0, {{"reason", "x"}}).value(2, {{"reason", "y"}});
-  families.histogram("b_seconds", "What b is.").tally(tally, 1e-9);
+  families.histogram("b_seconds", "What b is.").tally(tally, 0.25);
   EXPECT_EQ(families.text(),
             "# HELP melstream_a_total What a is.\n# TYPE melstream_a_total counter\n"
             "melstream_a_total{reason=\"x\"} 0\nmelstream_a_total{reason=\"y\"} 2\n"
             "# HELP melstream_b_seconds What b is.\n# TYPE melstream_b_seconds histogram\n"
-            "melstream_b_seconds_count 4\nmelstream_b_seconds_sum 0.0062\n"
-            "melstream_b_seconds_bucket{le=\"0.0005\"} 3\nmelstream_b_seconds_bucket{le=\"0.002\"} 3\n"
+            "melstream_b_seconds_count 4\nmelstream_b_seconds_sum 5.75\n"
+            "melstream_b_seconds_bucket{le=\"0.5\"} 3\nmelstream_b_seconds_bucket{le=\"2\"} 3\n"
             "melstream_b_seconds_bucket{le=\"+Inf\"} 4\n");
 }
 
