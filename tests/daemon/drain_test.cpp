@@ -139,7 +139,7 @@ TEST_F(Drain, SecondSignalStopsAtOnce) {
   ASSERT_NO_FATAL_FAILURE(send_seconds(30));
   ASSERT_NO_FATAL_FAILURE(complete());
   process_->send(SIGTERM);
-  EXPECT_EQ(process_->next_notice(), "STOPPING=1");
+  EXPECT_EQ(process_->next_notice(), "STOPPING=1\nEXTEND_TIMEOUT_USEC=603000000");
   process_->send(SIGINT);
   const Finished finished = process_->finish();
   EXPECT_EQ(finished.exit_code, 75) << finished.err;
