@@ -1,5 +1,5 @@
-"""melstream.toml(5), from the comments of config/melstream.toml. A paragraph of it is a comment that explains, then one line
-`# key = value` with the default; or explains a whole section; or ends with an example of several lines."""
+"""melstream.toml(5), from the comments of config/melstream.toml. A paragraph of it is a comment that explains, then lines
+`# key = value` with the defaults; or explains a whole section; or ends with an example of several lines."""
 import re
 
 import roff
@@ -29,23 +29,35 @@ def split_example(lines):
 
 
 def section_of(lines):
-    """(name, other lines) of a paragraph that opens a section, else (None, lines)."""
+    """(name, lines before its header, lines behind it) of a paragraph that opens a section, else (None, [], lines)."""
     for i, line in enumerate(lines):
         found = SECTION.fullmatch(line.strip())
         if found:
-            return found.group(1), lines[:i] + lines[i + 1:]
-    return None, lines
+            return found.group(1), lines[:i], lines[i + 1:]
+    return None, [], lines
+
+
+def split_keys(lines):
+    """(prose, [(key, default)]): the keys are the last lines."""
+    keys = []
+    while lines and KEY.fullmatch(lines[-1]):
+        keys.insert(0, KEY.fullmatch(lines[-1]).groups())
+        lines = lines[:-1]
+    return lines, keys
 
 
 def block(lines):
     """One paragraph as roff."""
     prose, example = split_example(lines)
-    key = KEY.fullmatch(prose[-1]) if prose and not example else None
-    words = " ".join(without_mark(line) for line in (prose[:-1] if key else prose)).strip()
-    if key:
+    keys = []
+    if not example:
+        prose, keys = split_keys(prose)
+    words = " ".join(without_mark(line) for line in prose).strip()
+    if keys:
         if not words:
-            raise FormatError("the config says nothing about '%s'" % key.group(1))
-        return roff.tagged("%s = %s" % (roff.bold(key.group(1)), roff.escape(key.group(2))), words)
+            raise FormatError("the config says nothing about '%s'" % keys[0][0])
+        tags = ["%s = %s" % (roff.bold(key), roff.escape(value)) for key, value in keys]
+        return roff.tagged("\n.TQ\n".join(tags), words)
     text = roff.paragraph(words) if words else ""
     if example:
         text += roff.verbatim("\n".join(without_mark(line) for line in example))
@@ -63,9 +75,9 @@ def page(config, version):
     text += roff.paragraph("`melstreamd --check-config` finds all mistakes at once, with line and column, and prints the memory "
                            "plan; `melstreamd --print-config` prints what is in effect. " + purpose(first))
     for lines in others:
-        name, lines = section_of(lines)
+        name, before, lines = section_of(lines)
         if name:
-            text += roff.heading("Section [%s]" % name)
+            text += roff.heading("Section [%s]" % name) + (block(before) if before else "")
         prose, example = split_example(lines)
         if example and prose:
             header = re.search(r"\[\[([a-z_.]+)\]\]", example[0])
