@@ -127,7 +127,7 @@ def header_flood():
             connection = connect(daemon)
             for i in range(20):
                 block = connection.request_headers(LIST) + b"".join(
-                    b"\x00\x05x-%03d\x7f\x81\x07" % (n % 1000) + b"v" * 256 for n in range(1000))
+                    b"\x00\x05x-%03d\x7f\x81\x07" % (n % 1000) + b"v" * 1024 for n in range(1000))
                 parts = [block[at:at + 16384] for at in range(0, len(block), 16384)]
                 stream = 2 * i + 1
                 if not connection.send(http2.frame(http2.HEADERS, http2.END_STREAM, stream, parts[0]) + b"".join(
@@ -139,41 +139,66 @@ def header_flood():
     return bounded(flood)
 
 
-@fault()
-def continuation_flood():
-    """A header block without end, in 64 MiB of CONTINUATION frames"""
-    def flood(daemon):
-        connection = connect(daemon)
-        connection.send(http2.frame(http2.HEADERS, 0, 1, connection.request_headers(LIST)))
-        part = http2.frame(http2.CONTINUATION, 0, 1, b"\x00\x05x-abc\x7f\xe1\x7e" + b"v" * 16352)
-        for _ in range(4096):
-            if not connection.send(part):
-                break
-        connection.close()
-    return bounded(flood)
+def continue_headers(address):
+    """A header block without end, in 64 MiB of CONTINUATION frames."""
+    connection = http2.Connection(address)
+    connection.send(http2.frame(http2.HEADERS, 0, 1, connection.request_headers(LIST)))
+    part = http2.frame(http2.CONTINUATION, 0, 1, b"\x00\x05x-abc\x7f\xe1\x7e" + b"v" * 16352)
+    for _ in range(4096):
+        if not connection.send(part):
+            break
+    connection.close()
 
 
-def flood_of_frames(one, n):
-    def flood(daemon):
-        connection = connect(daemon)
-        block = one * 1000
-        for _ in range(n // 1000):
-            if not connection.send(block):
-                break
-        connection.close()
-    return bounded(flood)
+def send_many(address, one, n):
+    connection = http2.Connection(address)
+    for _ in range(n // 1000):
+        if not connection.send(one * 1000):
+            break
+    connection.close()
 
 
-@fault()
-def ping_flood():
-    """300,000 PING frames in one connection"""
-    return flood_of_frames(http2.frame(http2.PING, 0, 0, b"12345678"), 300_000)
+def send_pings(address):
+    send_many(address, http2.frame(http2.PING, 0, 0, b"12345678"), 300_000)
+
+
+def send_settings(address):
+    send_many(address, http2.frame(http2.SETTINGS, 0, 0, b"\x00\x04\x00\x01\x00\x00"), 300_000)
+
+
+def survived(name, flood):
+    """Seconds until the daemon serves others again after flood(address), with no proxy before it."""
+    seconds = []
+
+    def run(daemon):
+        flood(("127.0.0.1", tcp_port(daemon)))
+        seconds.append(serves(daemon))
+    print("note: %s: %.0f MiB more RSS without a proxy" % (name, flooded(run)), flush=True)
+    return Measured(seconds[0], 5, "s")
 
 
 @fault()
 def settings_flood():
     """300,000 SETTINGS frames in one connection"""
-    return flood_of_frames(http2.frame(http2.SETTINGS, 0, 0, b"\x00\x04\x00\x01\x00\x00"), 300_000)
+    return bounded(lambda daemon: send_settings(("127.0.0.1", tcp_port(daemon))))
+
+
+@fault()
+def ping_flood():
+    """300,000 PING frames in one connection, with no proxy before the daemon: seconds until it serves others"""
+    return survived("ping-flood", send_pings)
+
+
+@fault()
+def continuation_flood():
+    """A header block without end, in 64 MiB of CONTINUATION frames, with no proxy: seconds until it serves others"""
+    return survived("continuation-flood", continue_headers)
+
+
+@fault()
+def rapid_reset():
+    """20,000 calls that are reset at once in one connection, with no proxy: seconds until it serves others"""
+    return survived("rapid-reset", lambda address: reset_rapidly(address, 20_000))
 
 
 def reset_rapidly(address, n):
@@ -189,20 +214,6 @@ def reset_rapidly(address, n):
         sent += 100
     connection.close()
     return sent
-
-
-@fault()
-def rapid_reset():
-    """20,000 calls that are reset at once in one connection, with no proxy before the daemon: seconds until it serves others"""
-    daemon = harness.Daemon(listen=["127.0.0.1:0"])
-    try:
-        peak = PeakRss(daemon.process.pid)
-        reset_rapidly(("127.0.0.1", tcp_port(daemon)), 20_000)
-        seconds = serves(daemon)
-        print("note: rapid-reset: %.0f MiB more RSS without a proxy" % peak.growth(), flush=True)
-        return Measured(seconds, 5, "s")
-    finally:
-        daemon.close()
 
 
 NGINX = """
@@ -221,14 +232,13 @@ http {
 """
 
 
-@fault()
-def rapid_reset_behind_nginx():
-    """The same against nginx, which closes the connection, five times"""
+def behind_nginx(flood):
+    """MiB more RSS of the daemon while flood(address) runs five times against nginx before it."""
     program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
     if not program:
         raise Unable("nginx is not there")
 
-    def flood(daemon):
+    def run(daemon):
         port = network.free_port()
         config = os.path.join(daemon.folder, "nginx.conf")
         with open(config, "w", encoding="utf-8") as file:
@@ -239,9 +249,27 @@ def rapid_reset_behind_nginx():
             harness.wait_until(lambda: harness.run_client("info", server="127.0.0.1:%d" % port).returncode == 0,
                                "an answer through nginx")
             for _ in range(5):
-                reset_rapidly(("127.0.0.1", port), 20_000)
+                flood(("127.0.0.1", port))
             expect(harness.run_client("info", server="127.0.0.1:%d" % port).returncode == 0, "others are not served")
         finally:
             proxy.terminate()
             proxy.wait(harness.DEADLINE_S)
-    return bounded(flood)
+    return bounded(run)
+
+
+@fault()
+def rapid_reset_behind_nginx():
+    """The same against nginx, which closes the connection, five times"""
+    return behind_nginx(lambda address: reset_rapidly(address, 20_000))
+
+
+@fault()
+def continuation_flood_behind_nginx():
+    """A header block without end, in 64 MiB of CONTINUATION frames, against nginx, five times"""
+    return behind_nginx(continue_headers)
+
+
+@fault()
+def ping_flood_behind_nginx():
+    """300,000 PING frames in one connection, against nginx, five times"""
+    return behind_nginx(send_pings)
