@@ -212,7 +212,8 @@ TEST_F(WholeServerTest, RefusesMethodsThatItDoesNotHave) {
 
 class FewConnectionsTest : public WholeServerTest {
  protected:
-  FewConnectionsTest() : WholeServerTest(FixtureOptions{.registry = {}, .server = {.connections = {.max_connections = 3}}}) {}
+  FewConnectionsTest()
+      : WholeServerTest(FixtureOptions{.registry = {}, .server = {.connections = {.max_connections = 3}}}) {}
 
   int connect_raw() const {
     const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
