@@ -38,7 +38,8 @@ void add_server(CLI::App& command, CommonOptions& options) {
                      "socket, 127.0.0.1:50071");
   command.add_option("--token-file", server.token_file, "File whose first line is a token that the daemon knows")
       ->envname("MELSTREAM_TOKEN_FILE");
-  command.add_option("--tls-ca", server.ca, "PEM file: who signs the daemon's certificate, if not a root of the system")
+  command
+      .add_option("--tls-ca", server.ca, "PEM file: who signs the daemon's certificate, if not a root of the system")
       ->envname("MELSTREAM_TLS_CA");
   command.add_option("--tls-certificate", server.certificate, "PEM file: a certificate that the daemon knows")
       ->envname("MELSTREAM_TLS_CERTIFICATE");
@@ -68,6 +69,10 @@ void add_front_end(CLI::App& command, FeatureOptions& options, const char* stand
     options.front_end = standard;
     option->capture_default_str();
   }
+}
+
+void add_front_end_name(CLI::App& command, std::string& front_end) {
+  command.add_option("--front-end", front_end, "Name of a front end")->capture_default_str();
 }
 
 void add_input(CLI::App& command, InputOptions& options, const char* channels) {
@@ -303,6 +308,64 @@ void add_view(CLI::App& app, ViewOptions& options, Action& action) {
   command->callback([&] { action = [&] { return run_view(options); }; });
 }
 
+void add_load(CLI::App& app, LoadOptions& options, Action& action) {
+  auto* command = app.add_subcommand("load", "Load a daemon with streams and readers, and judge how it does");
+  command->add_option("--streams", options.n_streams, "Live streams; with --find: to begin with")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100'000));
+  command
+      ->add_option("--encoding", options.encoding, "PCMU (MULAW), PCMA (ALAW), LINEAR16, LINEAR24, LINEAR32 or FLOAT32")
+      ->capture_default_str();
+  command->add_option("--sample-rate", options.sample_rate_hz, "Samples a second; default 8000 of G.711, else 16000")
+      ->check(CLI::Range(8000, 192'000));
+  add_front_end_name(*command, options.front_end);
+  command->add_option("--seconds", options.seconds, "Measured, after the ramp; default 60, with --find 10 for each run")
+      ->check(CLI::Range(0.5, 86'400.0));
+  command->add_option("--ramp-s", options.ramp_s, "Seconds in which the streams begin, one after the other")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 600.0));
+  command->add_option("--chunk-ms", options.chunk_ms, "Milliseconds of audio a message and stream")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  command->add_flag("--batch", options.batch, "Send many streams by one call, StreamAudioBatch, as gateways do");
+  command
+      ->add_option("--subscribe", options.subscribe,
+                   "one: a call for each stream; many: one call for all; none: nobody reads")
+      ->capture_default_str();
+  command->add_option("--block", options.block_frames, "Frames a block")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  command
+      ->add_option("--connections", options.n_connections,
+                   "Connections that the senders' calls share, and as many for the readers'; default one for 50 calls")
+      ->check(CLI::Range(1, 10'000));
+  command->add_option("--threads", options.n_threads, "Threads that send, and as many that read")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 256));
+  command->add_option("--max-p99-ms", options.max_p99_ms, "Not sustained if the p99 latency is above it")
+      ->check(CLI::Range(0.1, 60'000.0));
+  command->add_flag("--find", options.find, "Search the largest number of streams that is sustained");
+  command->add_flag("--spawn", options.spawn, "Start a private melstreamd for it, and end it");
+  add_common(*command, options.common);
+  command->footer(
+      "Made-up speech goes in, in real time; features come out and are checked. Ctrl-C ends it early, with the verdict "
+      "so far.\nExit status: 0 sustained, 1 not.\nExamples:\n"
+      "  melstream load --streams 1500 --encoding PCMU --front-end kaldi-80 --seconds 60 --batch --subscribe many\n"
+      "  melstream load --find --spawn --front-end whisper-80");
+  command->callback([&] { action = [&] { return run_load(options); }; });
+}
+
+void add_top(CLI::App& app, TopOptions& options, Action& action) {
+  auto* command = app.add_subcommand("top", "Streams, readers and the engine's load, refreshed each second");
+  command->add_option("--labels", options.labels, "Only streams with these labels, as of 'melstream streams'");
+  command->add_option("--sort", options.order, "name, level, subscribers, lag, gaps, gap-rate or behind")
+      ->capture_default_str();
+  command->add_flag("--once", options.once, "Print it once and end; so does it without a terminal, and --json");
+  add_common(*command, options.common);
+  command->footer("Keys: q quits, Tab shows readers, letters sort, / chooses labels, arrows scroll.");
+  command->callback([&] { action = [&] { return run_top(options); }; });
+}
+
 void add_checks(CLI::App& app, VerifyOptions& verify, CompareOptions& compare, Action& action) {
   auto* command = app.add_subcommand("verify", "Check the running daemon against the golden features");
   command->add_option("--golden", verify.golden_folder, "Folder of the golden set; default: the installed one");
@@ -427,6 +490,8 @@ int run_command_line(int argc, char** argv) {
   CommonOptions sources;
   CommonOptions devices;
   ViewOptions view;
+  LoadOptions load;
+  TopOptions top;
   VerifyOptions verify;
   CompareOptions compare;
   DoctorOptions doctor;
@@ -439,6 +504,8 @@ int run_command_line(int argc, char** argv) {
   add_listings(app, streams, watch, front_ends, info, action);
   add_sources(app, open, close, sources, devices, action);
   add_view(app, view, action);
+  add_load(app, load, action);
+  add_top(app, top, action);
   add_checks(app, verify, compare, action);
   add_doctor(app, doctor, action);
   try {

@@ -153,6 +153,32 @@ struct ViewOptions {
   std::int64_t n_frames = 0;
 };
 
+struct LoadOptions {
+  CommonOptions common;
+  int n_streams = 100;
+  std::string encoding = "LINEAR16";
+  int sample_rate_hz = 0;  ///< 0: 8000 of G.711, else 16000
+  std::string front_end = "whisper-80";
+  double seconds = 0;  ///< 0: 60, of a search 10 for each run
+  double ramp_s = 2;
+  int chunk_ms = 20;
+  bool batch = false;
+  std::string subscribe = "one";  ///< or "many", "none"
+  int block_frames = 4;
+  int n_connections = 0;  ///< 0: one for 50 calls
+  int n_threads = 1;      ///< that send, and as many that read
+  double max_p99_ms = 0;  ///< 0: any
+  bool find = false;
+  bool spawn = false;
+};
+
+struct TopOptions {
+  CommonOptions common;
+  std::string labels;  ///< an expression; empty: all
+  std::string order = "name";
+  bool once = false;
+};
+
 struct VerifyOptions {
   CommonOptions common;
   std::string golden_folder;
@@ -194,6 +220,8 @@ ExitCode run_devices(const CommonOptions& options);
 ExitCode run_front_ends(const FrontEndsOptions& options);
 ExitCode run_info(const CommonOptions& options);
 ExitCode run_view(const ViewOptions& options);
+ExitCode run_load(const LoadOptions& options);
+ExitCode run_top(const TopOptions& options);
 ExitCode run_verify(const VerifyOptions& options);
 ExitCode run_compare(const CompareOptions& options);
 ExitCode run_doctor(const DoctorOptions& options);

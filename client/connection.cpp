@@ -139,9 +139,9 @@ Connection::Connection(const ServerOption& option) : option_(option) {
 Connection::~Connection() = default;
 Connection::Connection(Connection&&) noexcept = default;
 
-v1::ListStreamsResponse Connection::list_streams(const v1::ListStreamsRequest& request) const {
+v1::ListStreamsResponse Connection::list_streams(const v1::ListStreamsRequest& request, double timeout_seconds) const {
   grpc::ClientContext context;
-  set_deadline(context, kShortCallSeconds);
+  set_deadline(context, timeout_seconds);
   v1::ListStreamsResponse response;
   check_short(v1::FeatureService::NewStub(channel_)->ListStreams(&context, request, &response), server());
   return response;
@@ -155,9 +155,9 @@ v1::ListFrontEndsResponse Connection::list_front_ends() const {
   return response;
 }
 
-v1::GetServerInfoResponse Connection::server_info() const {
+v1::GetServerInfoResponse Connection::server_info(double timeout_seconds) const {
   grpc::ClientContext context;
-  set_deadline(context, kShortCallSeconds);
+  set_deadline(context, timeout_seconds);
   v1::GetServerInfoResponse response;
   check_short(v1::FeatureService::NewStub(channel_)->GetServerInfo(&context, {}, &response), server());
   return response;
@@ -202,9 +202,9 @@ v1::ListDevicesResponse Connection::list_devices() const {
   return response;
 }
 
-v1::ListSubscriptionsResponse Connection::list_subscriptions() const {
+v1::ListSubscriptionsResponse Connection::list_subscriptions(double timeout_seconds) const {
   grpc::ClientContext context;
-  set_deadline(context, kShortCallSeconds);
+  set_deadline(context, timeout_seconds);
   v1::ListSubscriptionsResponse response;
   check_short(v1::AdminService::NewStub(channel_)->ListSubscriptions(&context, {}, &response), server());
   return response;

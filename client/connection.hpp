@@ -1,5 +1,6 @@
 // The channel to the daemon and its calls without streaming. The files of the client that include gRPC are this one's
-// .cpp, channel.cpp, publisher.cpp, response_streams.cpp and subscriber.cpp.
+// .cpp, channel.cpp, publisher.cpp, response_streams.cpp, subscriber.cpp, and in load/ raw_call.cpp with who includes
+// it.
 #pragma once
 
 #include <memory>
@@ -58,15 +59,15 @@ class Connection {
   const ServerOption& option() const noexcept { return option_; }
 
   // Each throws CallError. Blocking; those without a timeout give up after 10 s.
-  v1::ListStreamsResponse list_streams(const v1::ListStreamsRequest& request = {}) const;
+  v1::ListStreamsResponse list_streams(const v1::ListStreamsRequest& request = {}, double timeout_seconds = 10) const;
   v1::ListFrontEndsResponse list_front_ends() const;
-  v1::GetServerInfoResponse server_info() const;
+  v1::GetServerInfoResponse server_info(double timeout_seconds = 10) const;
   v1::GetWindowResponse window(const v1::GetWindowRequest& request, double timeout_seconds) const;
   v1::OpenSourceResponse open_source(const v1::OpenSourceRequest& request) const;
   void close_source(const v1::CloseSourceRequest& request) const;
   v1::ListSourcesResponse list_sources() const;
   v1::ListDevicesResponse list_devices() const;
-  v1::ListSubscriptionsResponse list_subscriptions() const;
+  v1::ListSubscriptionsResponse list_subscriptions(double timeout_seconds = 10) const;
 
   /// The front end of that name. Throws ClientError(kUsage), naming those there are and the nearest.
   v1::FrontEndInfo front_end(const std::string& name) const;

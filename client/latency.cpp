@@ -25,6 +25,12 @@ void LatencyHistogram::add(std::int64_t latency_ns) noexcept {
   largest_ns_ = std::max(largest_ns_, latency_ns);
 }
 
+void LatencyHistogram::add(const LatencyHistogram& more) noexcept {
+  for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) buckets_[bucket] += more.buckets_[bucket];
+  count_ += more.count_;
+  largest_ns_ = std::max(largest_ns_, more.largest_ns_);
+}
+
 double LatencyHistogram::quantile_ms(double q) const noexcept {
   if (count_ == 0) return 0;
   const auto rank = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(q * static_cast<double>(count_))));

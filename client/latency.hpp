@@ -14,6 +14,7 @@ class LatencyHistogram {
  public:
   /// Below 1 us (clocks that disagree included) counts as 1 us.
   void add(std::int64_t latency_ns) noexcept;
+  void add(const LatencyHistogram& more) noexcept;
   std::int64_t count() const noexcept { return count_; }
   /// Smallest latency that a share q of all does not exceed, to 1%; 0 without any.
   double quantile_ms(double q) const noexcept;

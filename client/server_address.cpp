@@ -109,8 +109,9 @@ bool ServerAddress::is_local() const {
 
 ServerAddress parse_server_address(const std::string& text) {
   const auto refuse = [&] {
-    return ClientError(ExitCode::kUsage, "'" + text + "' is not a server: use unix:PATH, HOST:PORT or tls:HOST:PORT, such as unix:" +
-                                             kSystemSocket + " or " + kDefaultTcp);
+    return ClientError(ExitCode::kUsage,
+                       "'" + text + "' is not a server: use unix:PATH, HOST:PORT or tls:HOST:PORT, such as unix:" +
+                           kSystemSocket + " or " + kDefaultTcp);
   };
   ServerAddress address;
   if (text.rfind("unix:", 0) == 0) {

@@ -30,6 +30,7 @@ std::string stream_json(const v1::StreamInfo& info) {
   json.add("rms_dbfs", info.rms_dbfs()).add("peak_dbfs", info.peak_dbfs());
   json.add_json("front_ends", json_array(front_ends));
   json.add("subscriber_count", std::int64_t{info.subscriber_count()}).add("fast", info.fast());
+  json.add_json("behind_ns", info.has_behind_ns() ? std::to_string(info.behind_ns()) : "null");
   json.add_json("audio_held", "[" + std::to_string(info.audio_held().begin_sample()) + ", " +
                                   std::to_string(info.audio_held().end_sample()) + "]");
   return json.text();

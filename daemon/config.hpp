@@ -12,11 +12,11 @@
 namespace melstream::daemon {
 
 struct ServerConfig {
-  std::string socket;  ///< path; empty: none
-  std::string publisher_socket;   ///< paths of sockets for one role each; empty: none
+  std::string socket;            ///< path; empty: none
+  std::string publisher_socket;  ///< paths of sockets for one role each; empty: none
   std::string subscriber_socket;
   std::string admin_socket;
-  std::string socket_group;       ///< of the files of all sockets; empty: the process's
+  std::string socket_group;  ///< of the files of all sockets; empty: the process's
   std::vector<std::string> listen{"127.0.0.1:50071"};
   std::vector<std::string> listen_tls;
   bool allow_insecure_bind = false;

@@ -92,9 +92,9 @@ class SourceError : public core::Error {
 
 class Daemon {
  public:
-  /// Serves from here on. @param passed sockets of the service manager. @param trouble notified when the tick thread has ended or an engine was lost: failure() and
-  /// engine_status() say how. Log and wakeup outlive the daemon. Throws rpc::BindError,
-  /// AccessFileError, core::Error.
+  /// Serves from here on. @param passed sockets of the service manager. @param trouble notified when the tick thread
+  /// has ended or an engine was lost: failure() and engine_status() say how. Log and wakeup outlive the daemon. Throws
+  /// rpc::BindError, AccessFileError, core::Error.
   Daemon(const Config& config, const Plan& plan, const std::vector<PassedSocket>& passed, const Log& log,
          Wakeup& trouble);
   Daemon(const Daemon&) = delete;

@@ -36,8 +36,9 @@ std::vector<const TomlValue*> texts_of(const TomlMember& member, Complaints& com
 
 void read_name(const TomlMember& member, access::Identity& identity, Complaints& complaints) {
   const std::string& name = member.value.text;
-  const bool is_name = member.value.kind == TomlValue::Kind::kString && !name.empty() && name.size() <= kMostNameBytes &&
-                       access::is_glob(name) && name.find_first_of("*?") == std::string::npos;
+  const bool is_name = member.value.kind == TomlValue::Kind::kString && !name.empty() &&
+                       name.size() <= kMostNameBytes && access::is_glob(name) &&
+                       name.find_first_of("*?") == std::string::npos;
   if (is_name) {
     identity.name = name;
   } else {
@@ -76,7 +77,8 @@ void read_member(const TomlMember& member, access::Identity& identity, Complaint
     for (const TomlValue* text : texts_of(member, complaints)) into.push_back(text->text);
     return;
   }
-  complaints.push_back({member.at, "unknown key '" + member.key + "' in [[identity]]" + did_you_mean(member.key, kKeys)});
+  complaints.push_back(
+      {member.at, "unknown key '" + member.key + "' in [[identity]]" + did_you_mean(member.key, kKeys)});
 }
 
 std::string list_to_toml(const std::vector<std::string>& texts) {

@@ -51,8 +51,9 @@ void check_sockets(const TomlValue& root, const ServerConfig& server, Complaints
     if (path.empty()) continue;
     check_socket(root, key, path, complaints);
     if (!seen.insert(path).second) {
-      complaints.push_back({place_of(root, "server", key.name),
-                            "server." + std::string(key.name) + ": another socket has this path; each role needs its own"});
+      complaints.push_back(
+          {place_of(root, "server", key.name),
+           "server." + std::string(key.name) + ": another socket has this path; each role needs its own"});
     }
   }
 }
@@ -92,8 +93,9 @@ void check_tls(const TomlValue& root, const Config& config, Complaints& complain
     complaints.push_back({at, "server.listen_tls: set tls.certificate and tls.key to the PEM files of this server"});
   }
   if (config.tls.client_ca.empty() && config.auth.tokens.empty()) {
-    complaints.push_back({at, "server.listen_tls: nobody could come in: set auth.tokens, or tls.client_ca for client "
-                              "certificates, and add an [[identity]]"});
+    complaints.push_back({at,
+                          "server.listen_tls: nobody could come in: set auth.tokens, or tls.client_ca for client "
+                          "certificates, and add an [[identity]]"});
   }
 }
 
@@ -107,7 +109,8 @@ void check_listeners(const TomlValue& root, const Config& config, Complaints& co
   const TomlMember* listen = find_key(root, "server", "listen");
   const bool no_sockets = std::all_of(std::begin(kSocketKeys), std::end(kSocketKeys),
                                       [&](const SocketKey& key) { return (config.server.*key.path).empty(); });
-  const bool no_listen = listen != nullptr && listen->value.kind == TomlValue::Kind::kArray && listen->value.elements.empty();
+  const bool no_listen =
+      listen != nullptr && listen->value.kind == TomlValue::Kind::kArray && listen->value.elements.empty();
   if (no_sockets && no_listen && config.server.listen_tls.empty()) {
     complaints.push_back({listen->value.at, "server: neither a socket nor a listen address: nobody could connect"});
   }
@@ -124,9 +127,10 @@ void check_access(const TomlValue& root, const Config& config, Complaints& compl
   }
   check_tls(root, config, complaints);
   if (!config.auth.tokens.empty() && root.find("identity") == nullptr) {
-    complaints.push_back({place_of(root, "auth", "tokens"),
-                          "auth.tokens: a token is of an identity, and there is none: add an [[identity]] with name and "
-                          "roles"});
+    complaints.push_back(
+        {place_of(root, "auth", "tokens"),
+         "auth.tokens: a token is of an identity, and there is none: add an [[identity]] with name and "
+         "roles"});
   }
 }
 

@@ -96,7 +96,8 @@ int execute(const CommandLine& command) {
   }
   use_loader_settings();
   Log log(parse_log_level(config.log.level), parse_log_format(config.log.format));
-  return to_int(run(config, [&command] { return effective_config(command); }, log));
+  return to_int(run(
+      config, [&command] { return effective_config(command); }, log));
 }
 
 }  // namespace

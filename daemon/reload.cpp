@@ -50,7 +50,8 @@ void log_failure(const Log& log, std::string_view what) {
   while (!what.empty()) {
     const std::string_view line = what.substr(0, what.find('\n'));
     what.remove_prefix(std::min(what.size(), line.size() + 1));
-    if (!line.empty() && line.front() != ' ') log.event(LogLevel::kError, "reload_failed", {{"error", std::string(line)}});
+    if (!line.empty() && line.front() != ' ')
+      log.event(LogLevel::kError, "reload_failed", {{"error", std::string(line)}});
   }
 }
 

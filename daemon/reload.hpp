@@ -25,8 +25,8 @@ Config merge_configs(const Config& now, const Config& next);
 
 class Reloader {
  public:
-  /// @param load reads the config again; throws ConfigError. @param stats gets how it went, and when certificates expire.
-  /// All references outlive this.
+  /// @param load reads the config again; throws ConfigError. @param stats gets how it went, and when certificates
+  /// expire. All references outlive this.
   Reloader(Config config, std::function<Config()> load, Daemon& daemon, ReloadStats& stats, Log& log);
 
   /// Reads everything anew: all of it is good and is applied, or nothing changes and the log says why. False then, or

@@ -6,8 +6,8 @@
 #include <chrono>
 #include <cmath>
 #include <csignal>
-#include <cstring>  // sigabbrev_np (glibc 2.32)
 #include <cstdlib>
+#include <cstring>  // sigabbrev_np (glibc 2.32)
 #include <exception>
 #include <functional>
 #include <optional>

@@ -33,8 +33,8 @@ class Wakeup {
   Descriptor fd_;
 };
 
-/// SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2, read instead of caught; SIGPIPE is ignored. Made before any other thread, so
-/// that all inherit the mask. Main thread.
+/// SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2, read instead of caught; SIGPIPE is ignored. Made before any other
+/// thread, so that all inherit the mask. Main thread.
 class Signals {
  public:
   /// Throws core::Error(kInternal) without descriptors.

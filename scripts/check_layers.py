@@ -51,6 +51,8 @@ RULES = {
     ),
     "client": ([], ["wire", "grpc", "protobuf", "cli11", "sndfile"]),
     "client/doctor": (["client"], ["wire", "protobuf", "json", "yaml", "archive", "openssl", "tomlplusplus"]),
+    "client/load": (["client"], ["wire", "grpc", "protobuf"]),
+    "client/top": (["client"], ["wire", "protobuf"]),
 }
 
 # Include prefixes of each third party. "wire" is what protoc makes of proto/.

@@ -13,8 +13,9 @@ namespace {
 rpc::ServerOptions server_options(const LiveServerOptions& options) {
   rpc::ServerOptions server{.version = "bench", .build = "bench"};
   using Kind = rpc::ListenerSpec::Kind;
-  server.listeners.push_back(options.socket.empty() ? rpc::ListenerSpec{.kind = Kind::kTcp, .address = "127.0.0.1:0"}
-                                                    : rpc::ListenerSpec{.kind = Kind::kUnix, .address = options.socket});
+  server.listeners.push_back(options.socket.empty()
+                                 ? rpc::ListenerSpec{.kind = Kind::kTcp, .address = "127.0.0.1:0"}
+                                 : rpc::ListenerSpec{.kind = Kind::kUnix, .address = options.socket});
   server.connections.max_connections = options.max_connections;
   server.max_subscriptions = options.max_subscriptions;
   if (options.max_queued_bytes > 0) server.max_queued_bytes = options.max_queued_bytes;

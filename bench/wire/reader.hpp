@@ -10,9 +10,11 @@
 #include "bench/wire/load.hpp"
 #include "bench/wire/raw_call.hpp"
 #include "bench/wire/send_log.hpp"
-#include "bench/wire/told.hpp"
+#include "client/load/told.hpp"
 
 namespace melstream::bench {
+
+using client::Told;
 
 /// What came, over all calls; in memory shared with the process that asked.
 struct ReaderResult {
@@ -31,7 +33,7 @@ struct ReaderResult {
   Histogram latency;
 };
 
-class Reader final : public RawCall::Owner, private ToldVisitor {
+class Reader final : public RawCall::Owner, private client::ToldVisitor {
  public:
   /// Opens all calls. All references outlive it.
   Reader(const ReaderLoad& load, const AudioLoad& audio, const std::string& address, const SendLog& log,

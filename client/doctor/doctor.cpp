@@ -48,7 +48,8 @@ std::vector<ServerAddress> candidates_of(const DoctorOptions& options, const Dae
 
 void check_sockets(const DoctorOptions& options, const DaemonConfig& config, const Machine& machine,
                    const std::vector<ServerAddress>& candidates, DaemonState& daemon, Findings& findings) {
-  const bool named = !options.common.server.address.empty() || !environment("MELSTREAM_SERVER").empty() || config.socket;
+  const bool named =
+      !options.common.server.address.empty() || !environment("MELSTREAM_SERVER").empty() || config.socket;
   for (const ServerAddress& address : candidates) {
     if (address.is_unix) check_socket(machine, address.path, named, daemon, findings);
   }

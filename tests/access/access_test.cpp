@@ -116,7 +116,7 @@ TEST_F(AccessTest, NewRulesRevokeWhatIsNoLongerSo) {
   for (const auto& grant : {desk, asr, by_certificate, nobody, local}) EXPECT_FALSE(grant->revoked());
 
   AccessRules rules = some_rules();
-  rules.tokens.erase(rules.tokens.begin());     // desk's
+  rules.tokens.erase(rules.tokens.begin());      // desk's
   rules.identities[1].common_names = {"asr-2"};  // another certificate, so another identity
   std::vector<Entrance> entrances = some_entrances();
   entrances[kFar].anonymous = {Role::kPublisher};

@@ -55,8 +55,8 @@ TEST_F(CertificatesTest, RefusesGarbageByName) {
   test::write_file(files_.key, "garbage", 0600);
   EXPECT_TRUE(has(fault(), files_.key + ": no private key")) << fault();
   write(root_.sign({}));
-  test::write_file(files_.client_ca, root_.certificate() + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-                   0644);
+  test::write_file(files_.client_ca,
+                   root_.certificate() + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", 0644);
   EXPECT_TRUE(has(fault(), files_.client_ca + ": a certificate after the first is broken")) << fault();
 }
 

@@ -41,7 +41,8 @@ TEST(Tokens, HashesAsSha256Does) {
 }
 
 TEST(Tokens, NamesEveryFaultyLineButNeverTheToken) {
-  const std::string faults = fault_of("asr short\nnobody a-token-of-nobody-here\nasr\nasr sha256:12\nasr one-good-token-here x");
+  const std::string faults =
+      fault_of("asr short\nnobody a-token-of-nobody-here\nasr\nasr sha256:12\nasr one-good-token-here x");
   EXPECT_NE(faults.find("tokens:1: a token has 16"), std::string::npos) << faults;
   EXPECT_NE(faults.find("tokens:2: no [[identity]]"), std::string::npos) << faults;
   EXPECT_NE(faults.find("tokens:3: expected IDENTITY"), std::string::npos) << faults;

@@ -25,7 +25,8 @@ TEST(Usage, LimitsConnectionsButNotCallsOfOne) {
   usage.begin_call(1, false, 0);
   usage.begin_call(1, false, 0);
   usage.begin_call(2, false, 0);
-  EXPECT_NE(refusal_of([&] { usage.begin_call(3, false, 0); }).find("limits.connections_per_identity"), std::string::npos);
+  EXPECT_NE(refusal_of([&] { usage.begin_call(3, false, 0); }).find("limits.connections_per_identity"),
+            std::string::npos);
   usage.end_call(1, false);
   EXPECT_NE(refusal_of([&] { usage.begin_call(3, false, 0); }), "");
   usage.end_call(1, false);

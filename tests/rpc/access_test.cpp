@@ -46,7 +46,8 @@ FixtureOptions access_options() {
   options.server.access = some_rules();
   options.server.certificates = certificates_of(test_root().sign({}), test_root());
   options.server.require_client_certificate = false;
-  const std::string folder = (std::filesystem::temp_directory_path() / ("melstream-access-" + std::to_string(getpid()))).string();
+  const std::string folder =
+      (std::filesystem::temp_directory_path() / ("melstream-access-" + std::to_string(getpid()))).string();
   options.server.listeners = {
       {.kind = Kind::kTls, .address = "127.0.0.1:0"},
       {.kind = Kind::kUnix, .address = folder + "-p.sock", .anonymous = {Role::kPublisher}},

@@ -8,9 +8,9 @@
 #include <mutex>
 #include <thread>
 
-#include <sys/resource.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -344,7 +344,8 @@ TEST_F(ListeningTest, WaitsUntilPeersHaveReadAll) {
   std::vector<ListenSocket> sockets;
   sockets.push_back(ListenSocket::unix_domain(path_));
   std::promise<int> taken;
-  Acceptor acceptor(std::move(sockets), {.max_connections = 2}, {.hand_over = [&](std::size_t /*listener*/, int fd) { taken.set_value(fd); }, .on_wake = [] {}});
+  Acceptor acceptor(std::move(sockets), {.max_connections = 2},
+                    {.hand_over = [&](std::size_t /*listener*/, int fd) { taken.set_value(fd); }, .on_wake = [] {}});
   const Fd client = connect_to(path_);
   const Fd ours(taken.get_future().get());
   const auto now = [] { return std::chrono::steady_clock::now(); };

@@ -79,6 +79,8 @@ TEST_F(WholeServerTest, ListsStreams) {
   ASSERT_EQ(stream.front_ends_size(), 1);
   EXPECT_EQ(stream.front_ends(0), "whisper-80");
   EXPECT_FALSE(stream.fast());
+  EXPECT_TRUE(stream.has_behind_ns());  // there is a row, for there was a block
+  EXPECT_GE(stream.behind_ns(), 0);
   const v1::GetServerInfoResponse server_info = info();
   EXPECT_EQ(server_info.stream_count(), 1);
   EXPECT_EQ(server_info.max_streams(), 32);
@@ -210,7 +212,8 @@ TEST_F(WholeServerTest, RefusesMethodsThatItDoesNotHave) {
 
 class FewConnectionsTest : public WholeServerTest {
  protected:
-  FewConnectionsTest() : WholeServerTest(FixtureOptions{.registry = {}, .server = {.connections = {.max_connections = 3}}}) {}
+  FewConnectionsTest()
+      : WholeServerTest(FixtureOptions{.registry = {}, .server = {.connections = {.max_connections = 3}}}) {}
 
   int connect_raw() const {
     const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -4,13 +4,14 @@
 #include <fstream>
 #include <stdexcept>
 
+#include <sys/stat.h>
+
 #include <openssl/bio.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
-#include <sys/stat.h>
 
 namespace melstream::test {
 namespace {

@@ -8,9 +8,9 @@ namespace melstream::test {
 
 struct CertificateRequest {
   std::string common_name = "localhost";
-  std::string uri;                 ///< subject alternative name; empty: none
-  long valid_from_s = -3600;       ///< seconds from now
-  long valid_to_s = 3600;          ///< seconds from now
+  std::string uri;            ///< subject alternative name; empty: none
+  long valid_from_s = -3600;  ///< seconds from now
+  long valid_to_s = 3600;     ///< seconds from now
 };
 
 struct PemPair {

@@ -81,7 +81,10 @@ Access::Access(AccessRules rules, std::vector<Entrance> entrances, const core::C
     : clock_(clock), policy_(make_policy(std::move(rules), std::move(entrances), Policy{})) {}
 
 Access::Policy Access::make_policy(AccessRules rules, std::vector<Entrance> entrances, const Policy& before) {
-  Policy policy{.rules = std::move(rules), .entrances = std::move(entrances), .by_token = {}, .by_identity = {},
+  Policy policy{.rules = std::move(rules),
+                .entrances = std::move(entrances),
+                .by_token = {},
+                .by_identity = {},
                 .by_entrance = {}};
   const auto find_identity = [&](const std::string& name) {
     return std::find_if(policy.rules.identities.begin(), policy.rules.identities.end(),
@@ -149,14 +152,14 @@ std::shared_ptr<Grant> Access::admit(const Caller& caller, Kind kind) {
   }
   if (!allows(credential->identity.roles, kind)) {
     if (credential->nobody && credential->identity.roles.empty()) {
-      throw Error(ErrorCode::kUnauthenticated,
-                  "show a token (metadata `authorization: Bearer TOKEN`) or a client certificate that the daemon knows");
+      throw Error(
+          ErrorCode::kUnauthenticated,
+          "show a token (metadata `authorization: Bearer TOKEN`) or a client certificate that the daemon knows");
     }
-    throw Error(ErrorCode::kPermissionDenied,
-                (credential->nobody ? std::string("who shows no token here")
-                                    : "identity '" + credential->identity.name + "'") +
-                    " has the roles: " + credential->identity.roles.text() + "; this needs the role " +
-                    std::string(role_wanted(kind)));
+    throw Error(ErrorCode::kPermissionDenied, (credential->nobody ? std::string("who shows no token here")
+                                                                  : "identity '" + credential->identity.name + "'") +
+                                                  " has the roles: " + credential->identity.roles.text() +
+                                                  "; this needs the role " + std::string(role_wanted(kind)));
   }
   if (usage) usage->begin_call(caller.connection, is_subscription, now_mono_ns);
   return std::make_shared<Grant>(std::move(credential), std::move(usage), caller.connection, is_subscription);
@@ -166,7 +169,8 @@ Access::CredentialPtr Access::identify(const Caller& caller) const {
   if (caller.token) {
     const auto found = find_token(policy_.rules.tokens, *caller.token);
     // Also where one without any token would be let in: whoever shows one wants to be known.
-    if (!found) throw Error(ErrorCode::kUnauthenticated, "this token is not known (any more); ask the daemon's operator");
+    if (!found)
+      throw Error(ErrorCode::kUnauthenticated, "this token is not known (any more); ask the daemon's operator");
     return policy_.by_token[*found];
   }
   if (CredentialPtr by_cert = by_certificate(caller)) return by_cert;

@@ -40,9 +40,9 @@ struct Caller {
 /// Who a caller turned out to be. Shared by all of their calls; those of replaced rules stay until their calls end.
 struct Credential {
   Identity identity;
-  Sha256 token{};          ///< of its own; zeros: by certificate, or nobody's
-  RoleSet anonymous;       ///< what it stands for if it is nobody's
-  bool nobody = false;     ///< showed nothing
+  Sha256 token{};       ///< of its own; zeros: by certificate, or nobody's
+  RoleSet anonymous;    ///< what it stands for if it is nobody's
+  bool nobody = false;  ///< showed nothing
   std::atomic<bool> revoked{false};
 };
 
@@ -113,9 +113,9 @@ class Access {
   struct Policy {
     AccessRules rules;
     std::vector<Entrance> entrances;
-    std::vector<CredentialPtr> by_token;       ///< as rules.tokens
-    std::vector<CredentialPtr> by_identity;    ///< as rules.identities: for certificates
-    std::vector<CredentialPtr> by_entrance;    ///< as entrances: nobody's
+    std::vector<CredentialPtr> by_token;     ///< as rules.tokens
+    std::vector<CredentialPtr> by_identity;  ///< as rules.identities: for certificates
+    std::vector<CredentialPtr> by_entrance;  ///< as entrances: nobody's
   };
 
   static Policy make_policy(AccessRules rules, std::vector<Entrance> entrances, const Policy& before);

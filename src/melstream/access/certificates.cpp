@@ -6,11 +6,12 @@
 #include <memory>
 #include <system_error>
 
+#include <sys/stat.h>
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
-#include <sys/stat.h>
 
 #include "melstream/access/tokens.hpp"
 #include "melstream/core/error.hpp"
@@ -34,7 +35,8 @@ using Bio = std::unique_ptr<BIO, Free<BIO_free>>;
 using X509Ptr = std::unique_ptr<X509, Free<X509_free>>;
 using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
 
-[[noreturn]] void refuse(const std::string& path, const std::string& why, ErrorCode code = ErrorCode::kInvalidArgument) {
+[[noreturn]] void refuse(const std::string& path, const std::string& why,
+                         ErrorCode code = ErrorCode::kInvalidArgument) {
   ERR_clear_error();
   throw Error(code, path + ": " + why);
 }

@@ -34,10 +34,11 @@ bool matches_any(std::span<const std::string> patterns, std::string_view text) n
 
 bool is_glob(std::string_view pattern) noexcept {
   constexpr std::size_t kMostCharacters = 64;
-  return !pattern.empty() && pattern.size() <= kMostCharacters && std::all_of(pattern.begin(), pattern.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-           c == '-' || c == '*' || c == '?';
-  });
+  return !pattern.empty() && pattern.size() <= kMostCharacters &&
+         std::all_of(pattern.begin(), pattern.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+                  c == '-' || c == '*' || c == '?';
+         });
 }
 
 }  // namespace melstream::access

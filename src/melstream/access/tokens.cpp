@@ -7,12 +7,13 @@
 #include <iterator>
 #include <system_error>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <string.h>  // explicit_bzero
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "melstream/core/error.hpp"
 
@@ -81,8 +82,8 @@ std::string read_line(std::string_view line, std::span<const std::string> names,
   } else {
     return "a token has 16 to 512 characters of A-Z a-z 0-9 - . _ ~ + / =; `melstreamd --make-token` makes one";
   }
-  const bool known = std::any_of(tokens.begin(), tokens.end(),
-                                 [&](const TokenHash& other) { return other.sha256 == entry.sha256; });
+  const bool known =
+      std::any_of(tokens.begin(), tokens.end(), [&](const TokenHash& other) { return other.sha256 == entry.sha256; });
   if (known) return "this token is in a line above; give each identity its own";
   tokens.push_back(std::move(entry));
   return {};
@@ -148,13 +149,13 @@ void check_secret_file(const std::string& path) {
   if (S_ISREG(info.st_mode) && (info.st_mode & forbidden) != 0) {
     char mode[8];
     std::snprintf(mode, sizeof(mode), "%04o", info.st_mode & 07777U);
-    throw Error(ErrorCode::kPermissionDenied, path + ": its mode is " + mode + ", so others can read or change it; run `chmod 0600 " +
-                                                  path + "`");
+    throw Error(ErrorCode::kPermissionDenied,
+                path + ": its mode is " + mode + ", so others can read or change it; run `chmod 0600 " + path + "`");
   }
   if (info.st_uid != 0 && info.st_uid != geteuid()) {
-    throw Error(ErrorCode::kPermissionDenied,
-                path + ": it belongs to user " + std::to_string(info.st_uid) + "; it must belong to root or to the user "
-                    "who runs melstreamd: `chown`");
+    throw Error(ErrorCode::kPermissionDenied, path + ": it belongs to user " + std::to_string(info.st_uid) +
+                                                  "; it must belong to root or to the user "
+                                                  "who runs melstreamd: `chown`");
   }
 }
 
@@ -177,7 +178,8 @@ std::vector<TokenHash> read_tokens(const std::string& path, std::span<const std:
 std::string make_token() {
   std::array<unsigned char, 32> bits{};
   if (RAND_bytes(bits.data(), bits.size()) != 1) throw Error(ErrorCode::kInternal, "no random bits from OpenSSL");
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";  // RFC 4648, 5
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";  // RFC 4648, 5
   std::string token;
   unsigned held = 0;
   int n_held = 0;

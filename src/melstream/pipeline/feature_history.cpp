@@ -137,6 +137,7 @@ void FeatureHistory::publish(std::span<const float> values, std::span<const RowI
   runs_.back().n_rows += n;
   *next_frame_ += n;
   trim_runs();
+  if (!infos.empty()) newest_received_mono_ns_.store(infos.back().received_mono_ns, std::memory_order_relaxed);
   published_.store(*next_frame_, std::memory_order_release);
 }
 

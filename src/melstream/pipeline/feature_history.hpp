@@ -127,6 +127,10 @@ class FeatureHistory {
   std::int64_t shrink(std::int64_t capacity_rows);
   /// Frame that comes next; nothing before attach().
   std::optional<core::FrameIndex> next_frame() const;
+  /// When the last sample of the newest row had arrived; 0 before the first row.
+  std::int64_t newest_received_mono_ns() const noexcept {
+    return newest_received_mono_ns_.load(std::memory_order_relaxed);
+  }
   /// Frame that live audio comes to next: next_frame(), or later while older rows are being caught up with.
   std::optional<core::FrameIndex> head_frame() const;
   /// Timeline position of a frame, exact if held, else extrapolated from the nearest segment.
@@ -201,7 +205,8 @@ class FeatureHistory {
   // For has_news(). Writer: the tick thread, with mutex_; readers: any, with it or without. Away from what each
   // publication writes besides.
   alignas(64) std::atomic<core::FrameIndex> published_{-1};  ///< next_frame_
-  std::atomic<std::uint64_t> structure_{1};                  ///< changes with everything but rows
+  std::atomic<std::int64_t> newest_received_mono_ns_{0};
+  std::atomic<std::uint64_t> structure_{1};  ///< changes with everything but rows
   alignas(64) const std::shared_ptr<const engine::Prepared> prepared_;
   const engine::RowGeometry geometry_;
   const std::size_t slot_;

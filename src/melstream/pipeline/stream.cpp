@@ -57,6 +57,10 @@ StreamStatus Stream::status() const {
   for (const auto& history : histories_) {
     status.front_ends.push_back(history->front_end().name());
     status.n_subscribers += history->n_readers.load(std::memory_order_relaxed);
+    const std::int64_t newest = history->newest_received_mono_ns();
+    if (newest != 0 && (status.newest_row_mono_ns == 0 || newest < status.newest_row_mono_ns)) {
+      status.newest_row_mono_ns = newest;
+    }
   }
   if (held.size() > 0 && !segments_.empty()) {
     status.audio_held = {timeline_of(held.begin), segments_.back().timeline_of(held.end)};

@@ -49,6 +49,8 @@ struct StreamStatus {
   float peak = 0.0F;                         ///< of the last 100 ms
   std::vector<std::string> front_ends;
   std::int32_t n_subscribers = 0;
+  /// When the last sample of the newest row had arrived, of the front end that is behind most; 0 before the first row.
+  std::int64_t newest_row_mono_ns = 0;
   engine::IndexRange audio_held;  ///< timeline; empty without audio history
 };
 

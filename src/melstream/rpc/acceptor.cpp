@@ -106,8 +106,8 @@ void Acceptor::State::accept_all(Listener& listener) {
   for (int i = 0; i < kAcceptsAtOnce; ++i) {
     sockaddr_storage peer{};
     socklen_t peer_size = sizeof(peer);
-    const int fd = accept4(listener.socket.fd(), reinterpret_cast<sockaddr*>(&peer), &peer_size,
-                           SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int fd =
+        accept4(listener.socket.fd(), reinterpret_cast<sockaddr*>(&peer), &peer_size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       take(listener, fd, peer);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {

@@ -26,7 +26,7 @@ class Acceptor {
   struct Hooks {
     std::function<void(std::size_t listener, int fd)> hand_over;  ///< takes the descriptor; accept thread
     std::function<void()> on_wake;                                ///< after wake(); accept thread
-    ServerStats* stats = nullptr;  ///< outlives the acceptor; null: counts() alone
+    ServerStats* stats = nullptr;                                 ///< outlives the acceptor; null: counts() alone
   };
 
   Acceptor(std::vector<ListenSocket> listeners, const ConnectionLimits& limits, Hooks hooks);

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "melstream/core/error.hpp"
-#include "melstream/rpc/convert.hpp"
 #include "melstream/rpc/caller.hpp"
+#include "melstream/rpc/convert.hpp"
 #include "melstream/rpc/status.hpp"
 
 namespace melstream::rpc {

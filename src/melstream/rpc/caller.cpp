@@ -94,7 +94,8 @@ std::shared_ptr<access::Grant> admit(const Environment& environment, const grpc:
   } catch (const core::Error& error) {
     if (const auto failure = failure_of(error.code(), caller)) environment.stats->auth_failed(*failure);
     if (environment.parts.on_refusal) {
-      environment.parts.on_refusal({.reason = reason_of(error.code()), .peer = context.peer(), .message = error.what()});
+      environment.parts.on_refusal(
+          {.reason = reason_of(error.code()), .peer = context.peer(), .message = error.what()});
     }
     throw;
   }

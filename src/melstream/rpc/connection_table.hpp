@@ -1,5 +1,5 @@
-// How many of the descriptors that gRPC was handed are still open, in all and of each address. gRPC closes them by itself
-// and tells nobody, so the table keeps each with its inode and looks again when a limit is near.
+// How many of the descriptors that gRPC was handed are still open, in all and of each address. gRPC closes them by
+// itself and tells nobody, so the table keeps each with its inode and looks again when a limit is near.
 #pragma once
 
 #include <array>

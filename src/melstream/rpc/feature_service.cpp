@@ -1,5 +1,6 @@
 #include "melstream/rpc/feature_service.hpp"
 
+#include <algorithm>
 #include <exception>
 
 #include "melstream/rpc/caller.hpp"
@@ -83,8 +84,15 @@ grpc::ServerUnaryReactor* FeatureService::ListStreams(grpc::CallbackServerContex
     const auto grant = admit(environment_, *context, access::Access::Kind::kRead);
     const StreamSelection selection =
         request->has_streams() ? StreamSelection(request->streams(), grant) : StreamSelection(grant);
+    const std::int64_t now_ns = environment_.clock().mono_ns();
     for (const auto& stream : environment_.registry().all()) {
-      if (selection.contains(*stream)) set_stream_info(stream->status(), *response->add_streams());
+      if (!selection.contains(*stream)) continue;
+      const pipeline::StreamStatus status = stream->status();
+      v1::StreamInfo& info = *response->add_streams();
+      set_stream_info(status, info);
+      if (!status.ended && status.newest_row_mono_ns != 0) {
+        info.set_behind_ns(std::max<std::int64_t>(0, now_ns - status.newest_row_mono_ns));
+      }
     }
   });
 }

@@ -8,7 +8,6 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -16,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <grp.h>
 #include <netdb.h>
 
 namespace melstream::rpc {
@@ -97,7 +97,8 @@ sockaddr_storage bound_to(int fd) {
 }
 
 std::string text_of(const sockaddr_storage& storage) {
-  if (storage.ss_family == AF_UNIX) return std::string("unix:") + reinterpret_cast<const sockaddr_un&>(storage).sun_path;
+  if (storage.ss_family == AF_UNIX)
+    return std::string("unix:") + reinterpret_cast<const sockaddr_un&>(storage).sun_path;
   char text[INET6_ADDRSTRLEN] = {};
   if (storage.ss_family == AF_INET6) {
     const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
@@ -118,8 +119,10 @@ void check_folder(const std::string& path, const std::string& shown) {
   struct stat info {};
   if (stat(folder.c_str(), &info) != 0) return;  // binding says why
   if ((info.st_mode & S_IWOTH) == 0 || (info.st_mode & S_ISVTX) != 0) return;
-  throw BindError("cannot listen on " + shown + ": everybody can write to its folder, so that anybody could replace the "
-                      "socket; run `chmod o-w " + folder + "`, or set server.socket to a path in another folder",
+  throw BindError("cannot listen on " + shown +
+                      ": everybody can write to its folder, so that anybody could replace the "
+                      "socket; run `chmod o-w " +
+                      folder + "`, or set server.socket to a path in another folder",
                   true);
 }
 
@@ -142,7 +145,8 @@ void set_group(const std::string& path, const std::string& group, const std::str
 /// Unix sockets and loopback.
 bool is_of_this_machine(const sockaddr_storage& storage) noexcept {
   if (storage.ss_family == AF_UNIX) return true;
-  if (storage.ss_family == AF_INET6) return IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6&>(storage).sin6_addr);
+  if (storage.ss_family == AF_INET6)
+    return IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6&>(storage).sin6_addr);
   return (ntohl(reinterpret_cast<const sockaddr_in&>(storage).sin_addr.s_addr) >> 24U) == 127U;
 }
 
@@ -157,7 +161,7 @@ ListenSocket::ListenSocket(int fd, std::string path, unsigned long inode)
 }
 
 ListenSocket ListenSocket::open(const ListenerSpec& spec) {
-  ListenSocket socket = spec.inherited_fd >= 0                    ? inherited(spec.inherited_fd)
+  ListenSocket socket = spec.inherited_fd >= 0                   ? inherited(spec.inherited_fd)
                         : spec.kind == ListenerSpec::Kind::kUnix ? unix_domain(spec.address, spec.group)
                                                                  : tcp(spec.address);
   if (spec.kind == ListenerSpec::Kind::kTls) socket.kind_ = ListenerKind::kTls;
@@ -172,7 +176,8 @@ ListenSocket ListenSocket::inherited(int fd) {
     refuse(shown, errno, "the service manager must pass sockets; see LISTEN_FDS in sd_listen_fds(3)");
   }
   if (listens == 0) {
-    throw BindError("cannot listen on " + shown + ": it does not listen; the .socket unit needs ListenStream= and "
+    throw BindError("cannot listen on " + shown +
+                        ": it does not listen; the .socket unit needs ListenStream= and "
                         "Accept=no",
                     false);
   }

@@ -16,8 +16,8 @@ std::string_view text_of(const grpc_slice& slice) {
   return {reinterpret_cast<const char*>(GRPC_SLICE_START_PTR(slice)), GRPC_SLICE_LENGTH(slice)};
 }
 
-/// Marks connections, and refuses reflection where it is not wanted. gRPC calls it before every call, for one connection
-/// one call at a time: the mark is there before the first call's handler runs, and never changes.
+/// Marks connections, and refuses reflection where it is not wanted. gRPC calls it before every call, for one
+/// connection one call at a time: the mark is there before the first call's handler runs, and never changes.
 class Marker {
  public:
   explicit Marker(const ListenerTraits& listener) : listener_(listener) {}

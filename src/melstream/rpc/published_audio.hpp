@@ -13,8 +13,8 @@
 
 #include <grpcpp/support/status.h>
 
-#include "melstream/core/pcm.hpp"
 #include "melstream/access/access.hpp"
+#include "melstream/core/pcm.hpp"
 #include "melstream/rpc/audio_config.hpp"
 #include "melstream/rpc/environment.hpp"
 #include "melstream/v1/audio_service.pb.h"
@@ -44,8 +44,8 @@ void wipe(std::string& content) noexcept;
 class PublishedAudio {
  public:
   /// Opens the streams. May call on_takeover of other calls, so hold no mutex that those take. Throws Error as
-  /// Registry::open() and the ingest's factory, kPermissionDenied and kResourceExhausted as the grant says. @param on_takeover as of pipeline::StreamOptions; it may come before
-  /// the constructor returns.
+  /// Registry::open() and the ingest's factory, kPermissionDenied and kResourceExhausted as the grant says. @param
+  /// on_takeover as of pipeline::StreamOptions; it may come before the constructor returns.
   PublishedAudio(const Environment& environment, const access::Grant& grant, AudioChoice choice,
                  const std::function<void()>& on_takeover);
   PublishedAudio(const PublishedAudio&) = delete;

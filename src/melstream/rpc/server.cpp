@@ -176,7 +176,7 @@ struct Server::State {
   AudioService audio_service;
   FeatureService feature_service;
   AdminService admin_service;
-  std::vector<std::shared_ptr<grpc::ServerCredentials>> credentials;                             ///< of each listener
+  std::vector<std::shared_ptr<grpc::ServerCredentials>> credentials;                         ///< of each listener
   std::vector<std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor>> connections;  ///< of each listener
   std::unique_ptr<grpc::Server> server;
   std::unique_ptr<SubscribeQueue> subscribers;
@@ -348,8 +348,8 @@ void Server::provoke_subscribe(std::function<void()> answer) {
 std::vector<std::string> Server::addresses() const { return state_->addresses; }
 
 void Server::set_access(access::AccessRules rules, access::RoleSet anonymous_tcp) {
-  state_->access.replace(std::move(rules), make_entrances(state_->environment.options.listeners, state_->is_local,
-                                                          anonymous_tcp));
+  state_->access.replace(std::move(rules),
+                         make_entrances(state_->environment.options.listeners, state_->is_local, anonymous_tcp));
 }
 
 void Server::set_connection_limits(const ConnectionLimits& limits) { state_->acceptor->set_limits(limits); }

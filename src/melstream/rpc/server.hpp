@@ -29,8 +29,8 @@ struct ListenerSpec {
     kTls,  ///< TCP with TLS: whoever shows neither token nor certificate may nothing
   };
   Kind kind = Kind::kUnix;
-  /// A path: a stale socket file is replaced, a live one is an error. Or "HOST:PORT", "[::1]:PORT"; port 0 takes any; see
-  /// Server::addresses().
+  /// A path: a stale socket file is replaced, a live one is an error. Or "HOST:PORT", "[::1]:PORT"; port 0 takes any;
+  /// see Server::addresses().
   std::string address;
   /// What one may do here who shows neither token nor certificate; beyond this machine never admin.
   access::RoleSet anonymous = access::RoleSet::all();
@@ -40,9 +40,9 @@ struct ListenerSpec {
 
 /// Of connections that are accepted; others are closed at once. 0: no limit.
 struct ConnectionLimits {
-  int max_connections = 0;   ///< 0: what RLIMIT_NOFILE leaves, at most 1024
-  int max_per_address = 0;   ///< open ones from one address beyond this machine
-  double new_per_second = 0; ///< from one address beyond this machine, after a burst of two seconds' worth
+  int max_connections = 0;    ///< 0: what RLIMIT_NOFILE leaves, at most 1024
+  int max_per_address = 0;    ///< open ones from one address beyond this machine
+  double new_per_second = 0;  ///< from one address beyond this machine, after a burst of two seconds' worth
 };
 
 struct ServerOptions {

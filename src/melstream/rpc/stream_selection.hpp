@@ -18,8 +18,8 @@ class StreamSelection {
  public:
   /// All that the caller may reach. @param grant null: no limits.
   explicit StreamSelection(std::shared_ptr<const access::Grant> grant = nullptr) : grant_(std::move(grant)) {}
-  /// Of those. Throws Error(kInvalidArgument) with the field: streams (nothing is set), ids (none, more than 10,000, one
-  /// that no stream can have), labels; kPermissionDenied for an id that the caller may not reach.
+  /// Of those. Throws Error(kInvalidArgument) with the field: streams (nothing is set), ids (none, more than 10,000,
+  /// one that no stream can have), labels; kPermissionDenied for an id that the caller may not reach.
   explicit StreamSelection(const v1::StreamSelection& selection, std::shared_ptr<const access::Grant> grant = nullptr);
 
   bool contains(const pipeline::Stream& stream) const;

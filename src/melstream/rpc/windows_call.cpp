@@ -14,7 +14,8 @@ WindowsCall::WindowsCall(const Environment& environment, std::unique_ptr<WindowA
 
 std::shared_ptr<WindowsCall> WindowsCall::make(const Environment& environment, std::unique_ptr<WindowAnswers> answers,
                                                std::shared_ptr<const access::Grant> grant, std::function<void()> wake) {
-  std::shared_ptr<WindowsCall> call(new WindowsCall(environment, std::move(answers), std::move(grant), std::move(wake)));
+  std::shared_ptr<WindowsCall> call(
+      new WindowsCall(environment, std::move(answers), std::move(grant), std::move(wake)));
   call->self_ = call;
   // So that the client knows from when on streams are followed.
   if (call->answers_) call->StartSendInitialMetadata();

@@ -1,6 +1,6 @@
-#include "bench/wire/told.hpp"
+#include "client/load/told.hpp"
 
-namespace melstream::bench {
+namespace melstream::client {
 namespace {
 
 enum WireType : std::uint8_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
@@ -103,4 +103,4 @@ bool read_told(std::span<const std::uint8_t> bytes, ToldVisitor& visitor) {
   return read_one(static_cast<Told::Kind>(kinds.field()), kinds.bytes(), visitor);
 }
 
-}  // namespace melstream::bench
+}  // namespace melstream::client

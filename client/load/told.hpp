@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <span>
 
-namespace melstream::bench {
+namespace melstream::client {
 
 /// One response about one stream.
 struct Told {
@@ -29,4 +29,4 @@ class ToldVisitor {
 /// Reads a SubscribeResponse. False if it is none.
 bool read_told(std::span<const std::uint8_t> bytes, ToldVisitor& visitor);
 
-}  // namespace melstream::bench
+}  // namespace melstream::client
