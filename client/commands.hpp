@@ -169,6 +169,11 @@ struct CompareOptions {
   std::string golden_folder;
 };
 
+struct PrivacyOptions {
+  CommonOptions common;
+  std::string stream;  ///< an id; empty: all
+};
+
 struct DoctorOptions {
   CommonOptions common;
   std::string config;       ///< the daemon's; empty: its own place
@@ -196,6 +201,7 @@ ExitCode run_info(const CommonOptions& options);
 ExitCode run_view(const ViewOptions& options);
 ExitCode run_verify(const VerifyOptions& options);
 ExitCode run_compare(const CompareOptions& options);
+ExitCode run_privacy(const PrivacyOptions& options);
 ExitCode run_doctor(const DoctorOptions& options);
 /// With options.model.
 ExitCode run_doctor_model(const DoctorOptions& options);
