@@ -38,7 +38,8 @@ void add_server(CLI::App& command, CommonOptions& options) {
                      "socket, 127.0.0.1:50071");
   command.add_option("--token-file", server.token_file, "File whose first line is a token that the daemon knows")
       ->envname("MELSTREAM_TOKEN_FILE");
-  command.add_option("--tls-ca", server.ca, "PEM file: who signs the daemon's certificate, if not a root of the system")
+  command
+      .add_option("--tls-ca", server.ca, "PEM file: who signs the daemon's certificate, if not a root of the system")
       ->envname("MELSTREAM_TLS_CA");
   command.add_option("--tls-certificate", server.certificate, "PEM file: a certificate that the daemon knows")
       ->envname("MELSTREAM_TLS_CERTIFICATE");
@@ -329,7 +330,7 @@ void add_privacy(CLI::App& app, PrivacyOptions& options, Action& action) {
   add_common(*command, options.common);
   command->footer(
       "All of it is read from the daemon and its kernel at this moment. Features still contain the words: "
-      "docs/privacy.md.");
+      "docs/security.md.");
   command->callback([&] { action = [&] { return run_privacy(options); }; });
 }
 
