@@ -386,6 +386,16 @@ void add_checks(CLI::App& app, VerifyOptions& verify, CompareOptions& compare, A
   command->callback([&] { action = [&] { return run_compare(compare); }; });
 }
 
+void add_privacy(CLI::App& app, PrivacyOptions& options, Action& action) {
+  auto* command = app.add_subcommand("privacy", "Where audio is now, for how long, and who reads its features");
+  command->add_option("--stream", options.stream, "Only of this stream");
+  add_common(*command, options.common);
+  command->footer(
+      "All of it is read from the daemon and its kernel at this moment. Features still contain the words: "
+      "docs/security.md.");
+  command->callback([&] { action = [&] { return run_privacy(options); }; });
+}
+
 void add_doctor(CLI::App& app, DoctorOptions& options, Action& action) {
   auto* command =
       app.add_subcommand("doctor", "What is wrong with this installation; or which front end a model wants");
@@ -495,6 +505,7 @@ int run_command_line(int argc, char** argv) {
   VerifyOptions verify;
   CompareOptions compare;
   DoctorOptions doctor;
+  PrivacyOptions privacy;
   add_extract(app, extract, action);
   add_push(app, push, action);
   add_subscribe(app, subscribe, action);
@@ -508,6 +519,7 @@ int run_command_line(int argc, char** argv) {
   add_top(app, top, action);
   add_checks(app, verify, compare, action);
   add_doctor(app, doctor, action);
+  add_privacy(app, privacy, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {

@@ -195,6 +195,11 @@ struct CompareOptions {
   std::string golden_folder;
 };
 
+struct PrivacyOptions {
+  CommonOptions common;
+  std::string stream;  ///< an id; empty: all
+};
+
 struct DoctorOptions {
   CommonOptions common;
   std::string config;       ///< the daemon's; empty: its own place
@@ -224,6 +229,7 @@ ExitCode run_load(const LoadOptions& options);
 ExitCode run_top(const TopOptions& options);
 ExitCode run_verify(const VerifyOptions& options);
 ExitCode run_compare(const CompareOptions& options);
+ExitCode run_privacy(const PrivacyOptions& options);
 ExitCode run_doctor(const DoctorOptions& options);
 /// With options.model.
 ExitCode run_doctor_model(const DoctorOptions& options);

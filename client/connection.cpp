@@ -210,6 +210,16 @@ v1::ListSubscriptionsResponse Connection::list_subscriptions(double timeout_seco
   return response;
 }
 
+v1::GetPrivacyResponse Connection::privacy(const std::string& stream) const {
+  grpc::ClientContext context;
+  set_deadline(context, kShortCallSeconds);
+  v1::GetPrivacyRequest request;
+  request.set_stream(stream);
+  v1::GetPrivacyResponse response;
+  check_short(v1::AdminService::NewStub(channel_)->GetPrivacy(&context, request, &response), server_);
+  return response;
+}
+
 v1::FrontEndInfo Connection::front_end(const std::string& name) const {
   const v1::ListFrontEndsResponse response = list_front_ends();
   std::vector<std::string> names;

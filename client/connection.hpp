@@ -68,6 +68,8 @@ class Connection {
   v1::ListSourcesResponse list_sources() const;
   v1::ListDevicesResponse list_devices() const;
   v1::ListSubscriptionsResponse list_subscriptions(double timeout_seconds = 10) const;
+  /// @param stream an id, or empty for all.
+  v1::GetPrivacyResponse privacy(const std::string& stream) const;
 
   /// The front end of that name. Throws ClientError(kUsage), naming those there are and the nearest.
   v1::FrontEndInfo front_end(const std::string& name) const;

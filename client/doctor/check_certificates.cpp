@@ -86,22 +86,28 @@ void check_names(const std::string& path, const X509* certificate, Findings& fin
                       "make it anew with -addext subjectAltName=DNS:HOST"});
 }
 
-/// Who may read a secret.
-void check_secret_mode(const std::string& path, const char* check, mode_t forbidden, const char* remedy_mode,
-                       Findings& findings) {
+/// Who may read a secret. The daemon takes a file that its own group may read, such as root:melstream 0640.
+void check_secret_mode(const std::string& path, const char* check, Findings& findings) {
   struct stat info {};
-  if (stat(path.c_str(), &info) != 0 || (info.st_mode & forbidden) == 0) return;
-  findings.push_back({Verdict::kFail, check,
-                      path + ": others than its owner may read or change it (" + mode_text(info.st_mode) + ")",
-                      "chmod " + std::string(remedy_mode) + " " + path});
+  if (stat(path.c_str(), &info) != 0) return;
+  const std::string mode = mode_text(info.st_mode);
+  if ((info.st_mode & (S_IRWXO | S_IWGRP | S_IXGRP)) != 0) {
+    findings.push_back({Verdict::kFail, check,
+                        path + ": others may read or change it (" + mode + "), so the daemon refuses it",
+                        "chmod 0600 " + path});
+  } else if ((info.st_mode & S_IRGRP) != 0 && group_name(info.st_gid) != "melstream") {
+    findings.push_back({Verdict::kWarning, check,
+                        path + ": group " + group_name(info.st_gid) + " may read it (" + mode +
+                            "), which the daemon takes only if it runs in that group",
+                        "chmod 0600 " + path + ", or chgrp melstream " + path});
+  }
 }
 
 /// A key with a passphrase is none for a daemon: nobody is there to type it.
 int no_passphrase(char*, int, int, void*) { return -1; }
 
 void check_key(const std::string& path, X509* certificate, Findings& findings) {
-  // Group-readable is how Debian keeps keys for several services (group ssl-cert).
-  check_secret_mode(path, kCheck, S_IRWXO | S_IWGRP, "0640", findings);
+  check_secret_mode(path, kCheck, findings);
   const auto text = read(path, kCheck, findings);
   if (!text) return;
   const Owned<BIO> bio = memory_of(*text);
@@ -158,10 +164,9 @@ void check_tokens(const Machine& machine, const std::string& path, Findings& fin
         {Verdict::kFail, kTokens, path + ": " + std::strerror(errno), "the daemon will not start without"});
     return;
   }
-  if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    check_secret_mode(path, kTokens, S_IRWXG | S_IRWXO, "0600", findings);
-    return;
-  }
+  const std::size_t n_before = findings.size();
+  check_secret_mode(path, kTokens, findings);
+  if (findings.size() != n_before) return;
   const bool mine = machine.user == 0 || info.st_uid == machine.user;
   findings.push_back({Verdict::kOk, kTokens,
                       path + " (" + user_name(info.st_uid) + " " + mode_text(info.st_mode) + ")" +

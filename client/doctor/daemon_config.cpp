@@ -7,18 +7,30 @@
 #include <toml++/toml.h>
 
 namespace melstream::client::doctor {
+namespace {
+
+std::vector<std::string> texts_of(const toml::array& array) {
+  std::vector<std::string> texts;
+  for (const toml::node& node : array) {
+    if (const auto text = node.value<std::string>()) texts.push_back(*text);
+  }
+  return texts;
+}
+
+}  // namespace
 
 std::optional<DaemonConfig> parse_daemon_config(const std::string& text) {
   try {
     const toml::table root = toml::parse(text);
     DaemonConfig config;
     config.socket = root["server"]["socket"].value<std::string>();
-    if (const toml::array* listen = root["server"]["listen"].as_array()) {
-      config.listen.emplace();
-      for (const toml::node& address : *listen) {
-        if (const auto word = address.value<std::string>()) config.listen->push_back(*word);
-      }
+    // What answers the most calls first.
+    for (const char* key : {"admin_socket", "subscriber_socket", "publisher_socket"}) {
+      const std::string path = root["server"][key].value_or(std::string());
+      if (!path.empty()) config.role_sockets.push_back(path);
     }
+    if (const toml::array* listen = root["server"]["listen"].as_array()) config.listen = texts_of(*listen);
+    if (const toml::array* listen = root["server"]["listen_tls"].as_array()) config.listen_tls = texts_of(*listen);
     config.certificate = root["tls"]["certificate"].value_or(std::string());
     config.key = root["tls"]["key"].value_or(std::string());
     config.client_ca = root["tls"]["client_ca"].value_or(std::string());

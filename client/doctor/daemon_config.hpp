@@ -9,7 +9,9 @@ namespace melstream::client::doctor {
 
 struct DaemonConfig {
   std::optional<std::string> socket;               ///< server.socket
+  std::vector<std::string> role_sockets;           ///< server.admin_socket and its like, those that are set
   std::optional<std::vector<std::string>> listen;  ///< server.listen
+  std::vector<std::string> listen_tls;             ///< server.listen_tls
   std::string certificate;                         ///< [tls]
   std::string key;
   std::string client_ca;

@@ -35,12 +35,14 @@ std::vector<ServerAddress> candidates_of(const DoctorOptions& options, const Dae
   if (!options.common.server.address.empty() || !named.empty()) {
     return candidate_servers(options.common.server.address, named, machine.runtime_folder);
   }
+  std::vector<std::string> texts;
+  if (config.socket && !config.socket->empty()) texts.push_back("unix:" + *config.socket);
+  for (const std::string& path : config.role_sockets) texts.push_back("unix:" + path);
+  for (const std::string& text : config.listen.value_or(std::vector<std::string>{})) texts.push_back(text);
+  for (const std::string& text : config.listen_tls) texts.push_back("tls:" + text);
   std::vector<ServerAddress> candidates;
   ServerAddress address;
-  if (config.socket && !config.socket->empty() && is_parsable("unix:" + *config.socket, address)) {
-    candidates.push_back(address);
-  }
-  for (const std::string& text : config.listen.value_or(std::vector<std::string>{})) {
+  for (const std::string& text : texts) {
     if (is_parsable(text, address)) candidates.push_back(address);
   }
   return candidates.empty() ? candidate_servers("", "", machine.runtime_folder) : candidates;
@@ -48,8 +50,8 @@ std::vector<ServerAddress> candidates_of(const DoctorOptions& options, const Dae
 
 void check_sockets(const DoctorOptions& options, const DaemonConfig& config, const Machine& machine,
                    const std::vector<ServerAddress>& candidates, DaemonState& daemon, Findings& findings) {
-  const bool named =
-      !options.common.server.address.empty() || !environment("MELSTREAM_SERVER").empty() || config.socket;
+  const bool named = !options.common.server.address.empty() || !environment("MELSTREAM_SERVER").empty() ||
+                     config.socket || !config.role_sockets.empty();
   for (const ServerAddress& address : candidates) {
     if (address.is_unix) check_socket(machine, address.path, named, daemon, findings);
   }

@@ -195,7 +195,7 @@ class Certificates(Doctor):
         self.make("one", 30)
         os.chmod(self.path("one.key"), 0o644)
         one = self.finding(self.look("one.pem", "one.key"), "fail", "certificate", "0644")
-        self.assertIn("chmod 0640", one["remedy"])
+        self.assertIn("chmod 0600", one["remedy"])
         os.chmod(self.path("one.key"), 0o640)
         self.assertEqual([one for one in self.fails(self.look("one.pem", "one.key")) if one["check"] == "certificate"], [])
 

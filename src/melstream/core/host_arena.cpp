@@ -189,6 +189,16 @@ HostArena::Usage HostArena::usage() const {
           .used_bytes = state_->used_blocks * kBlockBytes};
 }
 
+std::optional<MemoryProtection> HostArena::protection() const {
+  MemoryRanges ranges;
+  {
+    const std::lock_guard lock(state_->mutex);
+    ranges.reserve(state_->slabs.size());
+    for (const Slab& slab : state_->slabs) ranges.emplace_back(slab.base(), kSlabBytes);
+  }
+  return protection_of(ranges);  // slabs are never unmapped before the arena
+}
+
 void HostArena::give_back(std::span<float> samples) noexcept {
   explicit_bzero(samples.data(), samples.size_bytes());  // outside the mutex: the blocks are still taken
   const std::size_t n_blocks = samples.size() / kBlockSamples;

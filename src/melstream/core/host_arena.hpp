@@ -5,8 +5,11 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
+
+#include "melstream/core/memory_protection.hpp"
 
 namespace melstream::core {
 
@@ -64,6 +67,8 @@ class HostArena {
   /// n_blocks adjacent blocks, 1..64. Throws Error(kResourceExhausted) when max_bytes is reached.
   AudioMemory take(std::size_t n_blocks = 1);
   Usage usage() const;
+  /// What the kernel has made of the wishes about the mapped memory; nothing if it does not tell. Reads /proc.
+  std::optional<MemoryProtection> protection() const;
 
  private:
   friend class AudioMemory;

@@ -75,6 +75,7 @@ class Registry {
 
   const RegistryOptions& options() const noexcept { return options_; }
   const engine::FrontEndCatalog& catalog() const noexcept { return catalog_; }
+  const core::HostArena& arena() const noexcept { return arena_; }
   const core::Clock& clock() const noexcept { return clock_; }
   Counters& counters() noexcept { return counters_; }
   OverloadGuard& overload() noexcept { return overload_; }

@@ -68,6 +68,20 @@ StreamStatus Stream::status() const {
   return status;
 }
 
+HeldAudio Stream::held_audio() const {
+  // finish() gives the memory back under the mutex.
+  const std::lock_guard lock(mutex_);
+  if (ended()) return {};
+  HeldAudio audio;
+  audio.ring_limit = static_cast<core::SampleIndex>(feed_.ring().capacity());
+  audio.ring_samples = std::min(feed_.written(), audio.ring_limit);
+  if (audio_history_) {
+    audio.history_samples = audio_history_->held().size();
+    audio.history_limit = audio_history_->max_samples();
+  }
+  return audio;
+}
+
 std::int32_t Stream::n_readers() const {
   const std::lock_guard lock(mutex_);
   std::int32_t n = 0;

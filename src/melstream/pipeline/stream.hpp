@@ -54,6 +54,14 @@ struct StreamStatus {
   engine::IndexRange audio_held;  ///< timeline; empty without audio history
 };
 
+/// Audio of a stream that lies in memory, at 16 kHz; all 0 once the memory is given back.
+struct HeldAudio {
+  core::SampleIndex ring_samples = 0;  ///< processed ones too, until they are overwritten
+  core::SampleIndex ring_limit = 0;
+  core::SampleIndex history_samples = 0;
+  core::SampleIndex history_limit = 0;
+};
+
 /// When a stream came to be.
 struct StreamOpening {
   std::uint64_t epoch = 0;
@@ -83,6 +91,7 @@ class Stream {
 
   // Any thread.
   StreamStatus status() const;
+  HeldAudio held_audio() const;
   /// Subscriptions of it now.
   std::int32_t n_readers() const;
   bool ended() const noexcept { return ended_.load(std::memory_order_acquire); }

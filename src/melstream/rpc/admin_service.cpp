@@ -7,6 +7,7 @@
 #include <grpcpp/server_context.h>
 
 #include "melstream/rpc/caller.hpp"
+#include "melstream/rpc/privacy.hpp"
 #include "melstream/rpc/status.hpp"
 
 namespace melstream::rpc {
@@ -53,10 +54,11 @@ core::SourceSpec to_source_spec(const v1::SourceSpec& spec) {
 
 }  // namespace
 
-AdminService::AdminService(const Environment& environment, Subscriptions subscriptions)
+AdminService::AdminService(const Environment& environment, Subscriptions subscriptions, WindowCount windows)
     : environment_(environment),
       sources_(environment.parts.sources),
       subscriptions_(std::move(subscriptions)),
+      windows_(std::move(windows)),
       worker_("ms-admin", {.on_wake = [this] { answer_all(); }, .on_period = {}}) {}
 
 grpc::ServerUnaryReactor* AdminService::OpenSource(grpc::CallbackServerContext* context,
@@ -98,6 +100,15 @@ grpc::ServerUnaryReactor* AdminService::ListSubscriptions(grpc::CallbackServerCo
                                                           v1::ListSubscriptionsResponse* response) {
   return queue(*context, [this, response] {
     for (v1::SubscriptionInfo& one : subscriptions_()) *response->add_subscriptions() = std::move(one);
+  });
+}
+
+grpc::ServerUnaryReactor* AdminService::GetPrivacy(grpc::CallbackServerContext* context,
+                                                   const v1::GetPrivacyRequest* request,
+                                                   v1::GetPrivacyResponse* response) {
+  return queue(*context, [this, request, response] {
+    set_privacy(environment_, request->stream(), *response);
+    response->set_window_call_count(windows_());
   });
 }
 

@@ -20,9 +20,12 @@ class AdminService final : public v1::AdminService::CallbackService {
  public:
   using Subscriptions = std::function<std::vector<v1::SubscriptionInfo>()>;
 
+  /// Calls of GetWindow and GetWindows now.
+  using WindowCount = std::function<int()>;
+
   /// @param environment outlives the service; without sources, every call about sources is refused with
   /// FAILED_PRECONDITION. @param subscriptions called on ms-admin, may wait for a tick.
-  AdminService(const Environment& environment, Subscriptions subscriptions);
+  AdminService(const Environment& environment, Subscriptions subscriptions, WindowCount windows);
 
   grpc::ServerUnaryReactor* OpenSource(grpc::CallbackServerContext* context, const v1::OpenSourceRequest* request,
                                        v1::OpenSourceResponse* response) override;
@@ -35,6 +38,8 @@ class AdminService final : public v1::AdminService::CallbackService {
   grpc::ServerUnaryReactor* ListSubscriptions(grpc::CallbackServerContext* context,
                                               const v1::ListSubscriptionsRequest* request,
                                               v1::ListSubscriptionsResponse* response) override;
+  grpc::ServerUnaryReactor* GetPrivacy(grpc::CallbackServerContext* context, const v1::GetPrivacyRequest* request,
+                                       v1::GetPrivacyResponse* response) override;
 
   /// Ends the calls that wait with UNAVAILABLE, those to come too; the one that is being answered goes on.
   void end_all();
@@ -56,6 +61,7 @@ class AdminService final : public v1::AdminService::CallbackService {
   const Environment& environment_;
   core::SourceControl* const sources_;
   const Subscriptions subscriptions_;
+  const WindowCount windows_;
   std::mutex mutex_;  // protects waiting_ and closed_
   std::vector<Call> waiting_;
   bool closed_ = false;

@@ -29,6 +29,8 @@ class WindowCalls {
   /// The reactor of a new call of GetWindows.
   grpc::ServerWriteReactor<v1::GetWindowsResponse>* start(const grpc::CallbackServerContext& context,
                                                           const v1::GetWindowsRequest& request);
+  /// Calls that are there now.
+  int n_parked() const noexcept { return n_parked_.load(std::memory_order_acquire); }
   bool any_parked() const noexcept { return n_parked_.load(std::memory_order_acquire) > 0; }
   /// Samples were published, or a call was cancelled.
   void wake() noexcept { worker_.wake(); }

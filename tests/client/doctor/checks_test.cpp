@@ -184,10 +184,16 @@ TEST_F(Checks, SoundServerOfTheSession) {
 TEST_F(Checks, TokensThatOthersMayRead) {
   check_tokens(machine_, "", findings_);
   EXPECT_TRUE(findings_.empty());
-  write("/tokens", "x", 0640);
+  write("/tokens", "x", 0644);
   const std::string path = machine_.path("/tokens").string();
   check_tokens(machine_, path, findings_);
-  expect(Verdict::kFail, "0640");
+  expect(Verdict::kFail, "0644");
+  chmod(path.c_str(), 0660);
+  check_tokens(machine_, path, findings_);
+  expect(Verdict::kFail, "0660");
+  chmod(path.c_str(), 0640);
+  check_tokens(machine_, path, findings_);
+  expect(Verdict::kWarning, "0640");
   chmod(path.c_str(), 0600);
   check_tokens(machine_, path, findings_);
   expect(Verdict::kOk, "0600");
@@ -212,9 +218,13 @@ TEST_F(Checks, ConfigThatEverybodyMayChange) {
 
 TEST(DaemonConfig, GivesNothingForWhatIsNoToml) {
   EXPECT_FALSE(parse_daemon_config("[server\n"));
-  const auto config = parse_daemon_config("[server]\nsocket = 3\n[tls]\ncertificate = \"a\"\nkey = \"b\"\n");
+  const auto config = parse_daemon_config(
+      "[server]\nsocket = 3\nadmin_socket = \"/run/a\"\nlisten_tls = [\"[::]:1\", 2]\n[tls]\ncertificate = \"a\"\nkey "
+      "= \"b\"\n");
   ASSERT_TRUE(config);
   EXPECT_FALSE(config->socket);
+  EXPECT_EQ(config->role_sockets, std::vector<std::string>{"/run/a"});
+  EXPECT_EQ(config->listen_tls, std::vector<std::string>{"[::]:1"});
   EXPECT_EQ(config->certificate, "a");
   EXPECT_EQ(config->key, "b");
 }
