@@ -57,6 +57,7 @@ class Contents(PackageTest):
                      "usr/share/man/man5/melstream.toml.5.gz", "usr/share/bash-completion/completions/melstream",
                      "usr/share/bash-completion/completions/melstreamd", "usr/share/doc/melstream/copyright",
                      "usr/share/doc/melstream/changelog.gz", "usr/share/doc/melstream/examples/gpu.conf",
+                     "usr/share/doc/melstream/examples/melstream.json", "usr/share/doc/melstream/examples/melstream.rules.yml",
                      "usr/share/melstream/user.toml", "usr/share/melstream/golden/manifest.json"):
             self.assertIn("./" + path, members)
         self.assertEqual(members["./etc/melstream/melstream.toml"], ("-rw-r-----", "root/root"))
@@ -119,7 +120,7 @@ class Installed(PackageTest):
         result = self.run_in(
             self.install + "stat -c '%n %a %U:%G' /etc/melstream/melstream.toml /run/melstream\n" +
             "[ -e /etc/systemd/system/multi-user.target.wants/melstreamd.service ] && echo enabled\n" + START +
-            "stat -c '%n %a %u' /run/melstream/melstream.sock\n" +
+            "stat -c '%n %a %u %G' /run/melstream/melstream.sock\n" +
             "melstream extract /tmp/espeak.wav --front-end whisper-80 --out /tmp/demo.npy\n" +
             "head -c 6 /tmp/demo.npy | tail -c 5; echo\n" +
             "melstream verify > /tmp/verify || { cat /tmp/verify; exit 7; }\n" + STOP +
@@ -129,29 +130,30 @@ class Installed(PackageTest):
             clip)
         self.assertIn("/etc/melstream/melstream.toml 640 root:melstream\n/run/melstream 775 root:melstream-daemon\n", result.stdout)
         self.assertNotIn("enabled", result.stdout)
-        self.assertIn("/run/melstream/melstream.sock 660 61234\n", result.stdout)
+        self.assertIn("/run/melstream/melstream.sock 660 61234 melstream\n", result.stdout)
         self.assertIn("NUMPY\n", result.stdout)
         self.assertIn("daemon: 0\n", result.stdout)
         self.assertIn("no groups\n", result.stdout)
         self.assertEqual(result.left, [])
 
     def test_the_user_units_command_listens_in_the_users_folder_only(self):
-        result = self.run_in(self.install + r"""
+        result = self.run_in(self.install + START + r"""
+system=$daemon
 export XDG_RUNTIME_DIR=/tmp/user; mkdir -m 0700 $XDG_RUNTIME_DIR; chown 61234 $XDG_RUNTIME_DIR
 sed -n '/^ExecStart=/,/[^\\]$/p' /usr/lib/systemd/user/melstreamd.service |
   sed -e 's,^ExecStart=,exec ,' -e 's,%E,/tmp/config,' -e 's,[$][$],$,g' > /tmp/start
 setpriv --reuid=61234 --regid=61234 --clear-groups /bin/sh /tmp/start > /tmp/log 2>&1 &
 daemon=$!
 tries=0
-until melstream info > /tmp/info 2>&1; do
+until melstream info --server unix:$XDG_RUNTIME_DIR/melstream.sock > /tmp/info 2>&1; do
   tries=$((tries + 1))
   if [ $tries -gt 200 ] || ! kill -0 $daemon; then cat /tmp/log /tmp/info /tmp/start; exit 9; fi
   sleep 0.1
 done
 grep '^server' /tmp/info
-grep -c 127.0.0.1:50071 /tmp/log || true
-""" + STOP)
-        self.assertRegex(result.stdout, r"server +unix:/tmp/user/melstream\.sock\n0\ndaemon: 0\n")
+grep -c 127.0.0.1 /tmp/log || true
+""" + STOP + "daemon=$system\n" + STOP)
+        self.assertRegex(result.stdout, r"server +unix:/tmp/user/melstream\.sock\n0\ndaemon: 0\ndaemon: 0\n")
 
     def test_purge_takes_the_links_of_enabled_units_along(self):
         link = "/etc/systemd/system/multi-user.target.wants/melstreamd.service"

@@ -71,3 +71,72 @@ echo "wrong: $(property ExecMainStatus) $(property NRestarts)"
         self.assertIn("wrong: 78 0\n", said)
 
 
+
+    def test_the_watchdog_is_fed_and_a_daemon_that_hangs_is_replaced(self):
+        said = self.boot(r"""
+mkdir -p /etc/systemd/system/melstreamd.service.d
+printf '[Service]\nWatchdogSec=2\n' > /etc/systemd/system/melstreamd.service.d/quick.conf
+systemctl daemon-reload
+systemctl start melstreamd.service
+first=$(property MainPID)
+for i in 1 2 3 4 5; do
+  fed=$(property WatchdogTimestampMonotonic)
+  fed_again() { [ "$(property WatchdogTimestampMonotonic)" != $fed ]; }
+  until_so fed_again
+done
+echo "fed: $(property NRestarts) $(property ActiveState)"
+kill -STOP $first
+restarted() { [ "$(property ActiveState) $(property NRestarts)" = "active 1" ]; }
+until_so restarted
+echo replaced
+systemctl stop melstreamd.service
+""")
+        self.assertIn("fed: 0 active\nreplaced\n", said)
+
+    def test_each_socket_is_for_its_group(self):
+        """Sockets are there before the daemon, which the first connection starts."""
+        said = self.boot(r"""
+systemctl start melstreamd.socket melstreamd-publisher.socket melstreamd-subscriber.socket melstreamd-admin.socket
+as() { group=$1; shift; setpriv --reuid=61555 --regid=$group --clear-groups -- "$@"; }
+echo "before: $(property ActiveState)"
+as melstream melstream info --server unix:/run/melstream/melstream.sock > /dev/null && echo "all: answers"
+echo "then: $(property ActiveState)"
+as melstream-publish melstream info --server unix:/run/melstream/melstream.sock 2>&1 | grep -o 'Permission denied'
+as melstream-subscribe melstream streams --server unix:/run/melstream/subscriber.sock > /dev/null && echo "subscriber: may list"
+as melstream-subscribe melstream sources --server unix:/run/melstream/subscriber.sock 2>&1 | grep -o PERMISSION_DENIED
+as melstream-admin melstream sources --server unix:/run/melstream/admin.sock > /dev/null && echo "admin: may ask"
+head -c 32000 /dev/zero | as melstream-publish melstream push - --stream p --pace fast --server unix:/run/melstream/publisher.sock \
+  > /dev/null 2>&1 && echo "publisher: may push"
+as melstream-publish melstream streams --server unix:/run/melstream/publisher.sock 2>&1 | grep -o PERMISSION_DENIED
+systemctl stop melstreamd.service
+stat -c '%n %a %U:%G' /run/melstream/*
+""")
+        self.assertIn("before: inactive\nall: answers\nthen: active\nPermission denied\nsubscriber: may list\nPERMISSION_DENIED\n"
+                      "admin: may ask\npublisher: may push\nPERMISSION_DENIED\n", said)
+        # They outlive the service.
+        self.assertIn("/run/melstream/admin.sock 660 root:melstream-admin\n/run/melstream/melstream.sock 660 root:melstream\n"
+                      "/run/melstream/publisher.sock 660 root:melstream-publish\n"
+                      "/run/melstream/subscriber.sock 660 root:melstream-subscribe\n", said)
+
+    def test_without_socket_units_the_daemon_gives_its_socket_to_the_group(self):
+        said = self.boot(r"""
+systemctl start melstreamd.service
+stat -c '%n %a %U:%G' /run/melstream/*
+setpriv --reuid=61555 --regid=melstream --clear-groups melstream info --server unix:/run/melstream/melstream.sock > /dev/null && echo answers
+setpriv --reuid=61555 --regid=61555 --clear-groups melstream info --server unix:/run/melstream/melstream.sock 2>&1 | grep -o 'Permission denied'
+""")
+        self.assertIn("/run/melstream/melstream.sock 660 melstreamd:melstream\nanswers\nPermission denied\n", said)
+
+    def test_a_reload_is_taken_and_keeps_the_process(self):
+        said = self.boot(r"""
+systemctl start melstreamd.service
+first=$(property MainPID)
+echo 'nonsense = 1' > /etc/melstream/melstream.toml
+systemctl reload melstreamd.service
+alive() { melstream info; }
+until_so alive
+echo "reloaded: $(property ActiveState) $([ "$(property MainPID)" = $first ] && echo same)"
+systemctl stop melstreamd.service
+echo "result: $(property Result)"
+""")
+        self.assertIn("reloaded: active same\nresult: success\n", said)
