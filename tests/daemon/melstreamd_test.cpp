@@ -169,9 +169,9 @@ TEST_P(StoppedBySignal, DrainsAndExits0) {
   const Finished finished = process.finish();
   EXPECT_EQ(finished.exit_code, 0) << finished.err;
   EXPECT_EQ(finished.out, "");
-  for (const char* part :
-       {" starting build=", " memory_plan plan=", " engine backend=cpu ",
-        " listening addresses=unix:", " draining reason=\"signal ", " totals streams_opened=0 ", " stopped exit_code=0\n"}) {
+  for (const char* part : {" starting build=", " memory_plan plan=", " engine backend=cpu ",
+                           " listening addresses=unix:", " draining reason=\"signal ", " totals streams_opened=0 ",
+                           " stopped exit_code=0\n"}) {
     EXPECT_TRUE(contains(finished.err, part)) << part << " in\n" << finished.err;
   }
   EXPECT_FALSE(std::filesystem::exists(socket()));
