@@ -216,7 +216,7 @@ v1::GetPrivacyResponse Connection::privacy(const std::string& stream) const {
   v1::GetPrivacyRequest request;
   request.set_stream(stream);
   v1::GetPrivacyResponse response;
-  check_short(v1::AdminService::NewStub(channel_)->GetPrivacy(&context, request, &response), server_);
+  check_short(v1::AdminService::NewStub(channel_)->GetPrivacy(&context, request, &response), server());
   return response;
 }
 
