@@ -95,31 +95,6 @@ void check_metrics(const TomlValue& root, const Config& config, Complaints& comp
   }
 }
 
-void check_metrics(const TomlValue& root, const Config& config, Complaints& complaints) {
-  const TomlMember* listen = find(root, "metrics", "listen");
-  if (listen != nullptr && listen->value.kind == TomlValue::Kind::kString && !listen->value.text.empty()) {
-    const std::string shown = "metrics.listen: " + toml_string(listen->value.text);
-    try {
-      if (!parse_listen_address(listen->value.text).loopback && !config.server.allow_insecure_bind) {
-        complaints.push_back({listen->value.at, shown +
-                                                    " can be read from other machines, without authentication: use "
-                                                    "127.0.0.1 or [::1], or set server.allow_insecure_bind = true"});
-      }
-    } catch (const core::Error& error) {
-      complaints.push_back({listen->value.at, shown + " has " + error.what() + ", or \"\" for none"});
-    }
-  }
-  const TomlMember* required = find(root, "metrics", "required_sources");
-  if (required == nullptr) return;
-  for (const TomlValue& element : required->value.elements) {
-    const auto has_id = [&element](const core::SourceSpec& spec) { return spec.id == element.text; };
-    if (element.kind != TomlValue::Kind::kString) continue;  // its rule has complained
-    if (std::any_of(config.sources.begin(), config.sources.end(), has_id)) continue;
-    complaints.push_back(
-        {element.at, "metrics.required_sources: no [[source]] has the id " + toml_string(element.text)});
-  }
-}
-
 void check_engine(const TomlValue& root, const Config& config, const Surroundings& surroundings,
                   Complaints& complaints) {
   const std::string& simd = config.engine.simd;

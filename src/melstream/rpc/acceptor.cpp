@@ -154,18 +154,6 @@ void Acceptor::State::count_connections() {
   }
 }
 
-void Acceptor::State::reject(bool is_tcp, RejectReason reason) const {
-  if (hooks.stats != nullptr) hooks.stats->rejected(is_tcp ? ListenerKind::kTcp : ListenerKind::kUnix, reason);
-}
-
-void Acceptor::State::count_connections() {
-  if (hooks.stats == nullptr) return;
-  const auto live = connections.count_live_by_listener();
-  for (std::size_t i = 0; i < live.size(); ++i) {
-    hooks.stats->connections_active[i].store(live[i], std::memory_order_relaxed);
-  }
-}
-
 void Acceptor::State::tell_when_taken(std::chrono::steady_clock::time_point deadline,
                                       std::shared_ptr<std::promise<bool>> taken) {
   const bool all = connections.all_taken();
