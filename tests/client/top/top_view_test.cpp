@@ -48,7 +48,7 @@ TEST(TopView, ShowsTheRowsThatFitAndScrolls) {
   EXPECT_EQ(page.lines[page.heading + 1].rfind("stream-104000", 0), 0U);
   EXPECT_TRUE(contains(page.lines[page.heading + 1], "kaldi-80"));
   EXPECT_TRUE(contains(page.lines[page.heading + 1], "room=3"));
-  EXPECT_TRUE(contains(page.lines[page.heading + 1], "[######----]"));
+  EXPECT_TRUE(contains(page.lines[page.heading + 1], "[#######---]"));
   EXPECT_TRUE(contains(page.lines.back(), "q quit"));
 }
 
