@@ -68,7 +68,7 @@ ChosenEngine take_engine(const Config& config, const EngineSurroundings& surroun
 
 void log_source_event(const Log& log, const core::SourceSpec& spec, const audio::SourceEvent& event) {
   std::vector<LogField> fields{{"source", spec.id}};
-  for (const auto& [key, value] : event.fields) fields.push_back({key, value});
+  for (const auto& [key, value] : event.fields) fields.emplace_back(key, value);
   const bool is_warning = event.level == audio::SourceEvent::Level::kWarning;
   log.event(is_warning ? LogLevel::kWarning : LogLevel::kInfo, event.name, fields);
 }

@@ -33,7 +33,7 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
-using tcp = asio::ip::tcp;
+using Tcp = asio::ip::tcp;
 using Error = boost::system::error_code;
 
 constexpr std::chrono::seconds kTimeout{2};
@@ -41,23 +41,23 @@ constexpr std::chrono::milliseconds kAfterAcceptError{100};
 constexpr std::uint32_t kMaxHeaderBytes = 4096;
 constexpr int kMaxConnections = 16;
 
-tcp::endpoint resolve(asio::io_context& context, const std::string& address) {
+Tcp::endpoint resolve(asio::io_context& context, const std::string& address) {
   const ListenAddress parsed = parse_listen_address(address);
   Error error;
-  const auto found = tcp::resolver(context).resolve(parsed.host, std::to_string(parsed.port),
-                                                    tcp::resolver::passive | tcp::resolver::numeric_service, error);
+  const auto found = Tcp::resolver(context).resolve(parsed.host, std::to_string(parsed.port),
+                                                    Tcp::resolver::passive | Tcp::resolver::numeric_service, error);
   if (error || found.empty()) {
     throw rpc::BindError("metrics.listen = \"" + address + "\": " + error.message() + "; \"\" is for none", false);
   }
   return *found.begin();
 }
 
-tcp::acceptor listen(asio::io_context& context, const std::string& address) {
-  const tcp::endpoint endpoint = resolve(context, address);
-  tcp::acceptor acceptor(context);
+Tcp::acceptor listen(asio::io_context& context, const std::string& address) {
+  const Tcp::endpoint endpoint = resolve(context, address);
+  Tcp::acceptor acceptor(context);
   Error error;
   acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error) acceptor.set_option(Tcp::acceptor::reuse_address(true), error);
   if (!error) acceptor.bind(endpoint, error);
   if (!error) acceptor.listen(kMaxConnections, error);
   if (!error) acceptor.non_blocking(true, error);
@@ -69,7 +69,7 @@ tcp::acceptor listen(asio::io_context& context, const std::string& address) {
   return acceptor;
 }
 
-std::string text_of(const tcp::endpoint& endpoint) {
+std::string text_of(const Tcp::endpoint& endpoint) {
   const std::string host = endpoint.address().to_string();
   return (endpoint.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(endpoint.port());
 }
@@ -77,7 +77,7 @@ std::string text_of(const tcp::endpoint& endpoint) {
 /// One connection: read, answer, close. Lives as long as a step of it is under way.
 class Connection final : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(tcp::socket socket, const HttpServer::Handler& handler, int& n_open)
+  Connection(Tcp::socket socket, const HttpServer::Handler& handler, int& n_open)
       : stream_(std::move(socket)), handler_(handler), n_open_(n_open) {
     ++n_open_;
     parser_.header_limit(kMaxHeaderBytes);
@@ -127,7 +127,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     http::async_write(stream_, response_, [self = shared_from_this()](const Error& error, std::size_t) {
       if (error) return;
       Error ignored;
-      self->stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+      self->stream_.socket().shutdown(Tcp::socket::shutdown_send, ignored);
       self->drain();
     });
   }
@@ -159,7 +159,7 @@ struct HttpServer::State {
         address(text_of(acceptor.local_endpoint())) {}
 
   void accept() {
-    acceptor.async_accept([this](const Error& error, tcp::socket socket) {
+    acceptor.async_accept([this](const Error& error, Tcp::socket socket) {
       if (error == asio::error::operation_aborted) return;
       if (error) return accept_later();
       if (n_open < kMaxConnections) std::make_shared<Connection>(std::move(socket), handler, n_open)->run();
@@ -177,7 +177,7 @@ struct HttpServer::State {
   const Handler handler;
   int n_open = 0;  // ms-http; outlives the connections, which the context holds
   asio::io_context context{1};
-  tcp::acceptor acceptor;
+  Tcp::acceptor acceptor;
   asio::steady_timer pause;
   const std::string address;
   std::thread thread;  // last: it uses all above

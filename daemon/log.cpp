@@ -9,6 +9,7 @@
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -90,7 +91,7 @@ class DescriptorSink final : public spdlog::sinks::base_sink<spdlog::details::nu
   const LogFormat format_;
   const std::shared_ptr<Counts> counts_;
   const std::function<std::int64_t()> n_overrun_;
-  const core::SystemClock clock_;
+  const core::SystemClock clock_{};
   std::int64_t n_told_ = 0;
   bool is_torn_ = false;  ///< the last line ends in its middle
 };
@@ -127,8 +128,8 @@ class Log::Writer {
   ~Writer() {
     if (flush(std::chrono::seconds(1))) return;
     // The thread hangs in write(2), and joining it would hang too: the process is about to end.
-    new std::shared_ptr<spdlog::details::thread_pool>(pool_);  // NOLINT(bugprone-unused-raii)
-    new std::shared_ptr<spdlog::async_logger>(logger_);        // NOLINT(bugprone-unused-raii)
+    new (std::nothrow) std::shared_ptr<spdlog::details::thread_pool>(pool_);
+    new (std::nothrow) std::shared_ptr<spdlog::async_logger>(logger_);
   }
 
   void put(const std::string& line) {
@@ -155,7 +156,7 @@ class Log::Writer {
 };
 
 struct Log::Limits {
-  const core::SystemClock clock;
+  const core::SystemClock clock{};
   std::mutex mutex;  // protects limiter
   LogLimiter limiter;
 };

@@ -82,7 +82,7 @@ class Run {
   Signals signals_;  // first: threads inherit the mask
   Wakeup wakeup_;
   GrpcLogGuard grpc_log_;
-  const core::SystemClock clock_;
+  const core::SystemClock clock_{};
   Watchdog watchdog_{Watchdog::period_from_environment()};
   std::optional<Telemetry> telemetry_;
   std::optional<Daemon> daemon_;
