@@ -180,7 +180,7 @@ TEST_F(SubscribeMany, InfoTellsWhatIsQueued) {
   EXPECT_EQ(run({"info"}), 0) << errors_;
   expect_output("queued         1000 bytes for subscribers, at most 2000 so far, never over 3000\n");
   EXPECT_EQ(run({"info", "--json"}), 0) << errors_;
-  expect_output(R"("queued_bytes": 1000, "queued_bytes_peak": 2000, "queued_bytes_limit": 3000})");
+  expect_output(R"("queued_bytes": 1000, "queued_bytes_peak": 2000, "queued_bytes_limit": 3000,)");
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ TEST_F(PrivacyTest, AudioIsThereWhileTheStreamLivesAndGoneAtItsEnd) {
   const std::int64_t used_bytes = privacy.memory().used_bytes();
   EXPECT_GE(used_bytes, static_cast<std::int64_t>((kSamples + 16'384) * sizeof(float)));
 
+  publisher.half_close();
   ASSERT_TRUE(publisher.finish().ok());
   wait_until_ended("a");
   ASSERT_TRUE(ask("a", privacy).ok());
