@@ -91,10 +91,15 @@ void Registry::check_openable(const std::vector<StreamOptions>& options, bool ta
     }
     --n_new;
   }
-  // Those taken over do not count: their rings are spare ones of the memory plan.
-  if (live_.size() + n_new > static_cast<std::size_t>(options_.max_streams) || closing_.size() > kSpareRings) {
+  const auto max_streams = static_cast<std::size_t>(options_.max_streams);
+  if (live_.size() + n_new > max_streams) {
     throw core::Error(core::ErrorCode::kResourceExhausted,
                       "all " + std::to_string(options_.max_streams) + " streams are in use; raise stream.max_streams");
+  }
+  // Those taken over do not count, but their rings are there until the next tick.
+  if (live_.size() + n_new + closing_.size() > max_streams + kSpareRings) {
+    throw core::Error(core::ErrorCode::kResourceExhausted,
+                      std::to_string(closing_.size()) + " streams are about to end; try again in a moment");
   }
 }
 
