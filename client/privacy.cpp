@@ -65,6 +65,7 @@ void print_json(const v1::GetPrivacyResponse& privacy, const std::vector<v1::Sub
   std::vector<std::string> streams;
   for (const auto& stream : privacy.streams()) streams.push_back(stream_json(stream));
   std::vector<std::string> reading;
+  reading.reserve(readers.size());
   for (const auto& reader : readers) reading.push_back(reader_json(reader));
   const v1::AudioMemory& memory = privacy.memory();
   JsonObject json;

@@ -68,6 +68,7 @@ std::vector<PassedSocket> passed_sockets(const char* listen_pid, const char* lis
   const std::optional<int> n_passed = number_of(listen_fds);
   if (number_of(listen_pid) != own_pid || !n_passed || *n_passed < 1 || *n_passed > kMostPassed) return {};
   std::vector<PassedSocket> sockets;
+  sockets.reserve(static_cast<std::size_t>(*n_passed));
   std::string_view names = listen_fdnames == nullptr ? "" : listen_fdnames;
   for (int i = 0; i < *n_passed; ++i) sockets.push_back({kFirstPassed + i, std::string(take_name(names))});
   return sockets;

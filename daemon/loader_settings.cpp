@@ -46,6 +46,7 @@ void use_loader_settings() noexcept {
     setenv("LD_BIND_NOW", "1", 1);
     setenv(kTunables, wanted.c_str(), 1);
     std::vector<char*> pointers;
+    pointers.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) pointers.push_back(argument.data());
     pointers.push_back(nullptr);
     execv(path.c_str(), pointers.data());

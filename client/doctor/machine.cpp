@@ -142,7 +142,7 @@ std::string find_program(const Machine& machine, const std::string& name) {
   std::istringstream path(machine.search_path);
   for (std::string folder; std::getline(path, folder, ':');) folders.emplace_back(folder);
   for (const fs::path& folder : folders) {
-    const std::string candidate = (folder / name).string();
+    std::string candidate = (folder / name).string();
     if (!folder.empty() && access(candidate.c_str(), X_OK) == 0) return candidate;
   }
   return {};
@@ -158,6 +158,7 @@ ProgramResult run_program(const std::vector<std::string>& command) {
   posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], 1);
   posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], 2);
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   pid_t pid = 0;

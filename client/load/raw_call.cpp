@@ -21,7 +21,7 @@ grpc::ByteBuffer to_buffer(const std::string& bytes) {
 }
 
 RawCall::RawCall(const std::shared_ptr<grpc::Channel>& channel, const std::string& method, CallQueue& queue, int index,
-                 Owner& owner, grpc::ByteBuffer first)
+                 Owner& owner, const grpc::ByteBuffer& first)
     : queue_(queue),
       owner_(owner),
       index_(index),
@@ -31,7 +31,7 @@ RawCall::RawCall(const std::shared_ptr<grpc::Channel>& channel, const std::strin
              {this, Step::kRead},
              {this, Step::kFinish}}},
       stub_(channel),
-      first_(std::move(first)) {
+      first_(first) {
   context_.set_wait_for_ready(true);
   stream_ = stub_.PrepareCall(&context_, method, &queue.queue_);
   stream_->StartCall(tag(Step::kStart));

@@ -42,7 +42,7 @@ class RawCall {
 
   /// Starts the call with `first`; reads follow each other by themselves. All references outlive it.
   RawCall(const std::shared_ptr<grpc::Channel>& channel, const std::string& method, CallQueue& queue, int index,
-          Owner& owner, grpc::ByteBuffer first);
+          Owner& owner, const grpc::ByteBuffer& first);
   RawCall(const RawCall&) = delete;
   RawCall& operator=(const RawCall&) = delete;
 

@@ -102,7 +102,8 @@ void Sender::open_batches() {
   for (int first = first_; first < last_; first += most) {
     groups_of_call_.back().push_back(groups_.size());
     const int n = std::min(most, last_ - first);
-    for (int i = 0; i < n; ++i) group_of_stream_[static_cast<std::size_t>(first - first_ + i)] = groups_.size();
+    const auto begin = group_of_stream_.begin() + (first - first_);
+    std::fill(begin, begin + n, groups_.size());
     groups_.push_back({.first = first, .n = n, .call = calls_.back().get(), .first_number = first - first_ + 1});
   }
 }

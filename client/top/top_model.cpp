@@ -33,7 +33,10 @@ std::string labels_text(const v1::StreamInfo& info) {
   // The order of a protobuf map is not defined.
   const std::map<std::string, std::string> ordered(info.labels().begin(), info.labels().end());
   std::string text;
-  for (const auto& [key, value] : ordered) text += (text.empty() ? "" : " ") + key + "=" + value;
+  for (const auto& [key, value] : ordered) {
+    if (!text.empty()) text += " ";
+    text.append(key).append("=").append(value);
+  }
   return text;
 }
 

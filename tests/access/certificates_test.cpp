@@ -14,6 +14,9 @@ namespace melstream::access {
 namespace {
 
 class CertificatesTest : public ::testing::Test {
+ public:
+  ~CertificatesTest() override { std::filesystem::remove_all(folder_); }
+
  protected:
   CertificatesTest() {
     std::string pattern = (std::filesystem::temp_directory_path() / "melstream-tls-XXXXXX").string();
@@ -22,7 +25,6 @@ class CertificatesTest : public ::testing::Test {
     write(root_.sign({}));
     test::write_file(files_.client_ca, root_.certificate(), 0644);
   }
-  ~CertificatesTest() override { std::filesystem::remove_all(folder_); }
   void write(const test::PemPair& pair) {
     test::write_file(files_.certificate, pair.certificate, 0644);
     test::write_file(files_.key, pair.key, 0600);

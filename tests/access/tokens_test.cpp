@@ -56,12 +56,14 @@ TEST(Tokens, NamesEveryFaultyLineButNeverTheToken) {
 }
 
 class TokenFile : public ::testing::Test {
+ public:
+  ~TokenFile() override { std::filesystem::remove_all(folder_); }
+
  protected:
   TokenFile() {
     std::string pattern = (std::filesystem::temp_directory_path() / "melstream-tokens-XXXXXX").string();
     folder_ = mkdtemp(pattern.data());
   }
-  ~TokenFile() override { std::filesystem::remove_all(folder_); }
   core::ErrorCode code_of(unsigned mode) {
     const std::string path = folder_ + "/tokens";
     test::write_file(path, "asr a-token-of-the-recogniser\n", mode);

@@ -18,6 +18,12 @@ namespace {
 constexpr std::int64_t kMs = 1'000'000;
 
 class ServiceNotice : public testing::Test {
+ public:
+  ~ServiceNotice() override {
+    for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) unsetenv(name);
+    close(fd_);
+  }
+
  protected:
   ServiceNotice() {
     sockaddr_un address{};
@@ -28,10 +34,6 @@ class ServiceNotice : public testing::Test {
     const auto n_bytes = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
     EXPECT_EQ(bind(fd_, reinterpret_cast<const sockaddr*>(&address), n_bytes), 0);
     setenv("NOTIFY_SOCKET", name.c_str(), 1);
-  }
-  ~ServiceNotice() override {
-    for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) unsetenv(name);
-    close(fd_);
   }
   /// Empty: none.
   std::string next() const {

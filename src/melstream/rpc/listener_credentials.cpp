@@ -44,7 +44,7 @@ class Marker {
   void mark(grpc_auth_context* context) {
     grpc_auth_property_iterator found = grpc_auth_context_find_properties_by_name(context, kListenerProperty);
     if (grpc_auth_property_iterator_next(&found) != nullptr) return;
-    const std::uint64_t connection = n_connections_.fetch_add(1, std::memory_order_relaxed) + 1;
+    const std::uint64_t connection = n_connections().fetch_add(1, std::memory_order_relaxed) + 1;
     const std::string mark = std::to_string(listener_.number) + "." + std::to_string(connection);
     grpc_auth_context_add_property(context, kListenerProperty, mark.data(), mark.size());
   }
@@ -56,12 +56,14 @@ class Marker {
     return false;
   }
 
-  // One counter for all listeners, so that a connection's number is its own.
-  static std::atomic<std::uint64_t> n_connections_;
+  /// One for all listeners, so that a connection's number is its own.
+  static std::atomic<std::uint64_t>& n_connections() {
+    static std::atomic<std::uint64_t> n{0};
+    return n;
+  }
+
   const ListenerTraits listener_;
 };
-
-std::atomic<std::uint64_t> Marker::n_connections_{0};
 
 /// What the fetcher of one TLS listener needs; lives as long as its credentials.
 struct Fetcher {

@@ -87,6 +87,7 @@ std::vector<access::Entrance> make_entrances(const std::vector<ListenerSpec>& li
 
 std::vector<bool> which_are_local(const std::vector<ListenSocket>& sockets) {
   std::vector<bool> local;
+  local.reserve(sockets.size());
   for (const ListenSocket& socket : sockets) local.push_back(socket.is_local());
   return local;
 }
