@@ -17,7 +17,7 @@ def help_text(*words):
 
 def options_in(text):
     """The options that a help text lists: they begin a line."""
-    return set(re.findall(r"^  (?:-\w,)?(--[a-z][a-z-]*)", text, re.MULTILINE))
+    return set(re.findall(r"^  (?:-\w,)?(--[a-z][a-z0-9-]*)", text, re.MULTILINE))
 
 
 def commands_in(text):
