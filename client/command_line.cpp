@@ -1,4 +1,4 @@
-// Options of every command, with their help. The only file that includes CLI11.
+// The commands and their options, with their help; what several commands have in common is command_options.hpp.
 #include "client/command_line.hpp"
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 #include <stdlib.h>  // setenv
 
+#include "client/command_options.hpp"
 #include "client/commands.hpp"
 #include "client/feature_names.hpp"
 
@@ -19,80 +20,6 @@ namespace {
 
 /// What the chosen command will do.
 using Action = std::function<ExitCode()>;
-
-/// CLI11's own check for positive numbers prints its limits with 310 digits.
-const CLI::Range kPositive(std::int64_t{1}, std::int64_t{1'000'000'000'000}, "1 or more");
-
-/// Written as numpy does; any other name would mislead who opens the file.
-const CLI::Validator kNpyFile(
-    [](const std::string& path) {
-      const bool is_npy = path.size() > 4 && path.compare(path.size() - 4, 4, ".npy") == 0;
-      return is_npy ? std::string() : "'" + path + "': use a name that ends in .npy";
-    },
-    "");
-
-void add_server(CLI::App& command, CommonOptions& options) {
-  ServerOption& server = options.server;
-  command.add_option("--server", server.address,
-                     "unix:PATH, HOST:PORT or tls:HOST:PORT; else MELSTREAM_SERVER, the user's socket, the system's "
-                     "socket, 127.0.0.1:50071");
-  command.add_option("--token-file", server.token_file, "File whose first line is a token that the daemon knows")
-      ->envname("MELSTREAM_TOKEN_FILE");
-  command
-      .add_option("--tls-ca", server.ca, "PEM file: who signs the daemon's certificate, if not a root of the system")
-      ->envname("MELSTREAM_TLS_CA");
-  command.add_option("--tls-certificate", server.certificate, "PEM file: a certificate that the daemon knows")
-      ->envname("MELSTREAM_TLS_CERTIFICATE");
-  command.add_option("--tls-key", server.key, "PEM file: its key")->envname("MELSTREAM_TLS_KEY");
-}
-
-void add_common(CLI::App& command, CommonOptions& options) {
-  add_server(command, options);
-  command.add_flag("--json", options.json, "Print JSON for programs");
-}
-
-void add_features(CLI::App& command, FeatureOptions& options, bool window) {
-  command.add_option("--smoothing", options.smoothing, "none, box3x3 or box3x3-valid");
-  command.add_option(
-      "--normalization", options.normalization,
-      window ? "none, fixed_max, running_max, whisper_window or per_feature_window" : "none, running_max or fixed_max");
-  command.add_option("--fixed-max", options.fixed_max, "The largest value that fixed_max assumes, log10 of mel energy")
-      ->each([&options](const std::string&) { options.has_fixed_max = true; });
-  command.add_option("--cmvn", options.cmvn_path, "Kaldi-nnet text (am.mvn) with shifts and scales");
-}
-
-void add_front_end(CLI::App& command, FeatureOptions& options, const char* standard) {
-  auto* option = command.add_option("--front-end", options.front_end, "Name of a front end, or of a golden preset");
-  if (standard == nullptr) {
-    option->required();
-  } else {
-    options.front_end = standard;
-    option->capture_default_str();
-  }
-}
-
-void add_front_end_name(CLI::App& command, std::string& front_end) {
-  command.add_option("--front-end", front_end, "Name of a front end")->capture_default_str();
-}
-
-void add_input(CLI::App& command, InputOptions& options, const char* channels) {
-  command.add_option("FILE", options.path, "Audio that libsndfile reads, or - for raw samples on stdin")->required();
-  const auto raw = [&options](const std::string&) { options.has_raw_format = true; };
-  command.add_option("--rate", options.rate_hz, "Raw input: samples a second")->capture_default_str()->each(raw);
-  command.add_option("--encoding", options.encoding, "Raw input: s16le, s24le, s32le, f32le, mulaw or alaw")
-      ->capture_default_str()
-      ->each(raw);
-  command.add_option("--channels", options.channels, "Raw input: interleaved channels")
-      ->capture_default_str()
-      ->each(raw);
-  command.add_option("--channel", options.channel, channels)->capture_default_str();
-  command.add_option("--chunk-samples", options.chunk_samples, "Samples a channel and message; default 20 ms")
-      ->check(kPositive);
-}
-
-void add_labels(CLI::App& command, std::vector<std::string>& labels) {
-  command.add_option("--label", labels, "key=value, may be repeated")->take_all()->allow_extra_args(false);
-}
 
 void add_extract(CLI::App& app, ExtractOptions& options, Action& action) {
   auto* command = app.add_subcommand("extract", "Write the features of a whole file");

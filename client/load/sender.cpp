@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "client/load/steady_time.hpp"
+#include "client/wire_encoding.hpp"
 
 namespace melstream::client {
 namespace {
@@ -17,24 +18,6 @@ double thread_seconds() {
   timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-}
-
-v1::AudioEncoding wire_encoding(Encoding encoding) {
-  switch (encoding) {
-    case Encoding::kS16:
-      return v1::AUDIO_ENCODING_LINEAR16;
-    case Encoding::kS24:
-      return v1::AUDIO_ENCODING_LINEAR24;
-    case Encoding::kS32:
-      return v1::AUDIO_ENCODING_LINEAR32;
-    case Encoding::kF32:
-      return v1::AUDIO_ENCODING_FLOAT32;
-    case Encoding::kMulaw:
-      return v1::AUDIO_ENCODING_MULAW;
-    case Encoding::kAlaw:
-      return v1::AUDIO_ENCODING_ALAW;
-  }
-  return v1::AUDIO_ENCODING_UNSPECIFIED;
 }
 
 }  // namespace
