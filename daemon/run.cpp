@@ -338,6 +338,11 @@ void Run::on_signal(int signal) {
   if (drain_) {
     // timeout(1) and some service managers signal the process and then its group: that is one wish, not two.
     constexpr std::chrono::milliseconds kOneWish{500};
+    if (drain_signal_ == SIGUSR2) {  // a retired daemon that drains by itself: this is the first wish to stop
+      drain_signal_ = signal;
+      drain_began_ = SteadyClock::now();
+      return;
+    }
     if (signal == drain_signal_ && SteadyClock::now() - drain_began_ < kOneWish) return;
     leave_at_once(ExitCode::kDrainTimeout, "a second signal, " + name);
   }

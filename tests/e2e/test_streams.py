@@ -139,7 +139,12 @@ class Streams(harness.DaemonTest):
         self.addCleanup(self.end, viewer)
         writer = self.publisher("seen")
         harness.wait_until(lambda: self.daemon.streams().get("seen", {}).get("subscriber_count") == 1, "the view")
-        self.complete(writer, harness.pcm16("espeak"))
+        pcm = harness.pcm16("espeak")
+        writer.stdin.write(pcm[:32000])
+        writer.stdin.flush()
+        first_line = viewer.stdout.readline()  # latency counts from when the viewer knows that it is subscribed
+        self.assertIn(b"seen", first_line)
+        self.complete(writer, pcm[32000:])
         output, errors = self.complete(viewer)
         self.assertIn(str(harness.golden_entry("whisper80_raw", "espeak")["n_frames"]), output + errors)
         self.assertRegex(output + errors, r"p50")

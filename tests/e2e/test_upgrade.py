@@ -60,22 +60,26 @@ class Upgrade(unittest.TestCase):
         self.assertFalse(os.path.exists(self.old.socket))
 
     def test_term_ends_a_retired_daemon(self):
+        out = os.path.join(self.old.folder, "s.npy")
         reader = self.old.start_client("subscribe", "s", "--front-end", "whisper-80", "--wait", "--start", "frame:0",
-                                       "--out", os.path.join(self.old.folder, "s.npy"))
+                                       "--out", out)
         writer = self.old.start_client("push", "-", "--stream", "s", "--rate", "16000", "--encoding", "s16le", "--channels",
                                        "1", stdin=subprocess.PIPE)
         self.addCleanup(reader.communicate)
         self.addCleanup(writer.communicate)
         writer.stdin.write(harness.pcm16("espeak")[:32000])
         writer.stdin.flush()
-        harness.wait_until(lambda: "s" in self.old.streams(), "the stream's opening")
+        def is_streaming():
+            stream = self.old.streams().get("s", {})
+            return stream.get("subscriber_count") == 1 and stream["timeline_samples"] >= 16000
+        harness.wait_until(is_streaming, "a second of audio and its reader")
         self.old.process.send_signal(signal.SIGUSR2)
         harness.wait_until(lambda: "retiring" in self.old.log_text(), "the signal")
         begin = time.monotonic()
         self.assertEqual(self.old.terminate(), 0)
         self.assertLess(time.monotonic() - begin, 30)
         reader.wait(harness.DEADLINE_S)  # it had its End
-        self.assertGreater(len(numpy.load(os.path.join(self.old.folder, "s.npy"))), 0)
+        self.assertGreater(len(numpy.load(out)), 0)
 
     def test_without_take_over_the_address_in_use_is_an_error(self):
         new = self.start_new()

@@ -186,6 +186,7 @@ void AudioSession::shut_down() {
 
 void AudioSession::keep_house(std::int64_t now_mono_ns) {
   const std::lock_guard lock(mutex_);
+  if (last_words_until_mono_ns_ && now_mono_ns >= *last_words_until_mono_ns_) return finish_call(end_status_);
   if (grant_->revoked()) return end(EndReason::kSourceLost, revoked_status(environment_));
   if (blocked_) return;
   if (const auto status = idle_status(environment_, heard_mono_ns_, now_mono_ns)) end(EndReason::kSourceLost, *status);
@@ -211,11 +212,12 @@ void AudioSession::end(EndReason reason, grpc::Status status) {
 
 void AudioSession::send_end() {
   if (finished_) return;
-  if (!audio_ || end_sent_ || end_status_.error_code() == grpc::StatusCode::CANCELLED) return finish_call(end_status_);
+  if (!audio_ || end_status_.error_code() == grpc::StatusCode::CANCELLED) return finish_call(end_status_);
+  if (end_sent_) return finish_after_last_words();
   end_sent_ = true;
   response_.Clear();
   audio_->set_ended(*end_reason_, *response_.mutable_ended());
-  if (end_status_.ok()) {
+  if (end_status_.ok() && !*environment_.retired) {
     finished_ = true;
     StartWriteAndFinish(&response_, grpc::WriteOptions(), end_status_);
   } else {
@@ -223,6 +225,11 @@ void AudioSession::send_end() {
     writing_ = true;
     StartWrite(&response_);
   }
+}
+
+void AudioSession::finish_after_last_words() {
+  if (!*environment_.retired) return finish_call(end_status_);
+  last_words_until_mono_ns_ = environment_.clock().mono_ns() + kLastWordsNs;
 }
 
 void AudioSession::finish_call(const grpc::Status& status) {

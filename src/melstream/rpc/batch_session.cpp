@@ -234,6 +234,7 @@ void BatchSession::end_if_complete() {
 
 void BatchSession::keep_house(std::int64_t now_mono_ns) {
   const std::lock_guard lock(mutex_);
+  if (last_words_until_mono_ns_ && now_mono_ns >= *last_words_until_mono_ns_) return finish_call(end_status_);
   if (end_reason_) return;
   if (grant_->revoked()) return end(EndReason::kSourceLost, revoked_status(environment_));
   std::vector<std::pair<BatchStream*, grpc::Status>> idle;
@@ -335,12 +336,19 @@ void BatchSession::end(EndReason reason, grpc::Status status) {
 void BatchSession::send_rest() {
   if (finished_) return;
   const bool cancelled = end_status_.error_code() == grpc::StatusCode::CANCELLED;
-  if (cancelled || pending_.updates_size() == 0) return finish_call(end_status_);
-  if (!end_status_.ok()) return write();  // together with an error gRPC would drop the message
+  if (cancelled) return finish_call(end_status_);
+  if (pending_.updates_size() == 0) return finish_after_last_words();
+  // Together with an error gRPC would drop the message.
+  if (!end_status_.ok() || *environment_.retired) return write();
   response_.Clear();
   response_.Swap(&pending_);
   finished_ = true;
   StartWriteAndFinish(&response_, grpc::WriteOptions(), end_status_);
+}
+
+void BatchSession::finish_after_last_words() {
+  if (!*environment_.retired) return finish_call(end_status_);
+  last_words_until_mono_ns_ = environment_.clock().mono_ns() + kLastWordsNs;
 }
 
 void BatchSession::finish_call(const grpc::Status& status) {

@@ -77,6 +77,8 @@ class BatchSession final : public grpc::ServerBidiReactor<v1::StreamAudioBatchRe
   /// Ends streams and call. The first end counts.
   void end(core::EndReason reason, grpc::Status status);
   void send_rest();
+  /// finish_call(), in a retired server once the client has had time to read.
+  void finish_after_last_words();
   void finish_call(const grpc::Status& status);
 
   const Environment& environment_;
@@ -101,7 +103,8 @@ class BatchSession final : public grpc::ServerBidiReactor<v1::StreamAudioBatchRe
 
   std::optional<core::EndReason> end_reason_;  ///< set: over
   grpc::Status end_status_;
-  bool finished_ = false;  ///< gRPC was told
+  std::optional<std::int64_t> last_words_until_mono_ns_;  ///< of a retired server: the end is being read
+  bool finished_ = false;                                 ///< gRPC was told
 };
 
 }  // namespace melstream::rpc

@@ -269,6 +269,7 @@ void Server::State::set_serving(bool serving) {
 }
 
 void Server::State::retire(milliseconds patience) {
+  environment.retired->store(true);
   set_serving(false);
   acceptor->stop_accepting();
   environment.registry().drain();

@@ -92,6 +92,7 @@ void SubscribeCall::complete(Step step, bool ok) {
     case Step::kCancelled:
       if (!context_.IsCancelled()) break;
       finishing_ = true;
+      last_words_until_mono_ns_.reset();
       let_go();
       break;
     case Step::kRead:
@@ -112,12 +113,19 @@ void SubscribeCall::on_write(bool ok) {
   if (!ok) {
     finishing_ = true;  // the client is gone; kCancelled follows
     let_go();
+  } else if (last_status_ && *parts_.environment().retired) {
+    last_words_until_mono_ns_ = parts_.environment().clock().mono_ns() + kLastWordsNs;
   } else if (last_status_) {
-    stream_.Finish(*last_status_, tag(Step::kFinish));
-    last_status_.reset();
+    send_last_status();
   } else if (has_more_ || missed_tick_) {
     pump(parts_.environment().clock().mono_ns());
   }
+}
+
+void SubscribeCall::send_last_status() {
+  stream_.Finish(*last_status_, tag(Step::kFinish));
+  last_status_.reset();
+  last_words_until_mono_ns_.reset();
 }
 
 void SubscribeCall::read() { stream_.Read(&request_, tag(Step::kRead)); }
@@ -177,6 +185,7 @@ void SubscribeCall::subscribe(const v1::SubscribeConfig& config) {
 }
 
 void SubscribeCall::on_tick(std::int64_t now_mono_ns) {
+  if (last_words_until_mono_ns_ && now_mono_ns >= *last_words_until_mono_ns_) return send_last_status();
   missed_tick_ = writing_;
   if (grant_ && grant_->revoked()) return finish(revoked_status(parts_.environment()), CloseReason::kRefused);
   try {
@@ -242,11 +251,13 @@ void SubscribeCall::write(WireMessage& message, bool is_last, std::int64_t now_m
   if (is_last) {
     finishing_ = true;
     close_reason_ = CloseReason::kCompleted;
-    stream_.WriteAndFinish(message.take(), grpc::WriteOptions(), grpc::Status::OK, tag(Step::kFinish));
-  } else {
-    writing_ = true;
-    stream_.Write(message.take(), tag(Step::kWrite));
+    if (!*parts_.environment().retired) {
+      return stream_.WriteAndFinish(message.take(), grpc::WriteOptions(), grpc::Status::OK, tag(Step::kFinish));
+    }
+    last_status_ = grpc::Status::OK;
   }
+  writing_ = true;
+  stream_.Write(message.take(), tag(Step::kWrite));
 }
 
 void SubscribeCall::fail(const std::exception& error) { finish(to_status(error), reason_of(error)); }

@@ -84,6 +84,7 @@ class SubscribeCall {
   void write(WireMessage& message, bool is_last, std::int64_t now_mono_ns);
   void check_config_timeout(std::int64_t now_mono_ns);
   void finish(const grpc::Status& status, CloseReason reason);
+  void send_last_status();
   /// With what the error means to the client.
   void fail(const std::exception& error);
   void let_go();
@@ -108,7 +109,8 @@ class SubscribeCall {
   bool has_more_ = false;     ///< the message under way was full
   bool finishing_ = false;    ///< finish() was called, or the client is gone
   CloseReason close_reason_ = CloseReason::kCancelled;
-  std::optional<grpc::Status> last_status_;  ///< to be sent when the write under way is done
+  std::optional<grpc::Status> last_status_;  ///< to be sent when the write under way is done, or at last_words_until_
+  std::optional<std::int64_t> last_words_until_mono_ns_;  ///< of a retired server: the last message is being read
   bool unpoked_ = false;                     ///< rows were taken from a stream that waits for this reader
   std::int64_t told_mono_ns_ = 0;            ///< when the last response was begun
   std::size_t n_queued_bytes_ = 0;           ///< of the write under way
