@@ -84,8 +84,24 @@ void add_frames(MetricFamilies& families, const pipeline::Counters& counters) {
       .value(now(counters.frames_shed));
   families.gauge("streams_shed", "Streams that get no frames at present, for overload.")
       .value(now(counters.streams_shed));
+}
+
+void add_overload(MetricFamilies& families, const pipeline::Counters& counters) {
   families.gauge("overload_state", "0 normal, 1 history is shed, 2 new streams are refused, 3 frames are dropped.")
       .value(now(counters.overload_state));
+  families.counter("overload_refused_total", "What clients asked for and did not get, for overload.");
+  families.value(now(counters.streams_refused), {{"what", "stream"}});
+  families.value(now(counters.front_ends_refused), {{"what", "front_end"}});
+  families.value(now(counters.subscriptions_refused), {{"what", "subscription"}});
+  families.counter("overload_forgotten_total", "What nobody read and was forgotten before its time, for overload.");
+  families.value(now(counters.streams_forgotten), {{"what", "ended_stream"}});
+  families.value(now(counters.front_ends_forgotten), {{"what", "front_end"}});
+  families.counter("overload_forgotten_rows_total", "Rows of live streams' histories that went before their time.")
+      .value(now(counters.rows_forgotten));
+  families.gauge("client_memory_bytes", "What clients make the daemon keep, as memory.limit_bytes counts it.")
+      .value(now(counters.memory_bytes));
+  families.gauge("client_memory_limit_bytes", "memory.limit_bytes, or what it comes to; 0: none.")
+      .value(now(counters.memory_limit_bytes));
 }
 
 void add_engine(MetricFamilies& families, const MetricSources& sources) {
@@ -197,6 +213,7 @@ std::string metrics_text(const MetricSources& sources) {
   add_build(families, sources.has_cuda);
   add_ingest(families, sources.ingest);
   add_frames(families, sources.counters);
+  add_overload(families, sources.counters);
   add_engine(families, sources);
   add_latency(families, sources);
   add_subscribers(families, sources);

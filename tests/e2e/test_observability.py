@@ -20,7 +20,7 @@ HTTP = '[metrics]\nlisten = "127.0.0.1:0"\n'
 SERVICES = ("", "melstream.v1.AudioService", "melstream.v1.FeatureService", "melstream.v1.AdminService")
 SERVING, NOT_SERVING = 1, 2
 LABELS = {  # all that a label may be: closed lists, and what the build is
-    "source", "reason", "engine", "stage", "le", "queue", "listener", "loop", "level", "version", "commit",
+    "source", "reason", "engine", "what", "stage", "le", "queue", "listener", "loop", "level", "version", "commit",
     "cuda"}
 Answer = collections.namedtuple("Answer", "status body headers")
 

@@ -8,6 +8,7 @@ import grpc
 
 import harness
 from fault import Measured, expect, fault, messages, peak_rss_bytes, rss_bytes, serves
+from test_observability import Http
 
 LIMIT = 100 * 2 ** 20
 QUEUED = 8 * 2 ** 20
@@ -127,7 +128,7 @@ def crowd(daemon, address, seconds):
 def crowd_of_stopped_readers():
     """Hundreds of subscriptions to 8 front ends of 24 live streams, none of which is read, `memory.limit_bytes` 100 MiB:
     the daemon's resident memory at its highest"""
-    daemon = harness.Daemon(CONFIG)
+    daemon = harness.Daemon(CONFIG + '[metrics]\nlisten = "127.0.0.1:0"\n')
     try:
         start = rss_bytes(daemon.process.pid)
         said, n_clients = crowd(daemon, daemon.address, 10)
@@ -136,6 +137,9 @@ def crowd_of_stopped_readers():
         refusals = [text for text in said if text]
         expect(any("memory.limit_bytes" in text for text in refusals), "nobody was refused by name: %s" % refusals)
         expect(info["memory_bytes"] <= LIMIT, "%d bytes are counted" % info["memory_bytes"])
+        metrics = Http(daemon)
+        expect(metrics.value("melstream_overload_refused_total") > 0, "no metric counts the refusals")
+        expect(metrics.value("melstream_client_memory_limit_bytes") == LIMIT, "the metric tells another limit")
         harness.wait_until(lambda: json.loads(daemon.client("info", "--json").stdout)["overload_state"] == 0,
                            "the end of the overload")
         expect(daemon.client("push", harness.audio("espeak"), "--stream", "after", "--pace", "fast").returncode == 0,
