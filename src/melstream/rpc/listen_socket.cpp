@@ -254,6 +254,10 @@ void set_connection_options(int fd, bool is_tcp) noexcept {
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, 16 << 10);
   set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 10'000);  // ms
+  // gRPC's keepalive sees a peer that hangs; this one a vanished peer that never came as far as HTTP/2.
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 20);   // s
+  set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);  // s; after the user timeout the kernel gives up
 }
 
 }  // namespace melstream::rpc
