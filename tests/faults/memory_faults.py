@@ -7,7 +7,8 @@ import time
 import grpc
 
 import harness
-from fault import Measured, expect, fault, messages, peak_rss_bytes, rss_bytes, serves
+import http2
+from fault import Measured, PeakRss, expect, fault, messages, peak_rss_bytes, rss_bytes, serves, tcp_port
 from test_observability import Http
 
 LIMIT = 100 * 2 ** 20
@@ -178,5 +179,41 @@ def storm_of_front_ends():
     finally:
         for publisher in publishers:
             publisher.close()
+        channel.close()
+        daemon.close()
+
+
+@fault()
+def windows_that_nobody_takes():
+    """3,000 calls of GetWindow for 1.5 MB each in 30 connections that take 64 kB each, `memory.queued_bytes` 16 MiB: resident
+    memory; another client has its window meanwhile"""
+    _, features, _ = messages()
+    queued = 16 * 2 ** 20
+    daemon = harness.Daemon("[memory]\nqueued_bytes = %d\n[stream]\naudio_history_s = 10\n" % queued, listen=["127.0.0.1:0"])
+    channel = grpc.insecure_channel(daemon.address)
+    publisher = Publisher(channel, "mic", 120)
+    connections = []
+    try:
+        expect(publisher.open() is None, "the stream was refused")
+        publisher.speak()
+        request = features.GetWindowRequest(stream="mic", begin_sample=0, end_sample=16, pad_to_samples=480000)
+        request.features.front_end = "whisper-128"
+        peak = PeakRss(daemon.process.pid)
+        for _ in range(30):
+            connection = http2.Connection(("127.0.0.1", tcp_port(daemon)))
+            connections.append(connection)
+            for i in range(100):
+                connection.call("/melstream.v1.FeatureService/GetWindow", http2.message(request.SerializeToString()),
+                                stream=2 * i + 1)
+
+        def is_answered():
+            return daemon.client("window", "mic", "--start", "0", "--duration", "0.1", "--front-end", "whisper-80",
+                                 "--out", daemon.folder + "/w.npy").returncode == 0
+        harness.wait_until(is_answered, "a window for somebody who takes it")
+        return Measured(peak.growth(), queued / 2 ** 20 + 64, "MiB more RSS", 1)
+    finally:
+        for connection in connections:
+            connection.close()
+        publisher.close()
         channel.close()
         daemon.close()

@@ -196,7 +196,7 @@ Server::State::State(ServerOptions the_options, ServerParts the_parts)
       queued(environment.options.max_queued_bytes),
       publishers(static_cast<std::size_t>(environment.registry().options().max_streams) + 64),
       watches(environment, [this] { worker.wake(); }),
-      windows(environment),
+      windows(environment, queued),
       worker("ms-publish", {.on_wake = [this] { serve(); }, .on_period = [this] { keep_house(); }},
              kHousekeepingPeriod),
       audio_service(environment, publishers),
@@ -258,6 +258,7 @@ void Server::State::keep_house() {
   environment.registry().overload().set_queued_bytes(queued.now());
   environment.registry().collect();
   publishers.keep_house(environment.clock().mono_ns());
+  windows.keep_house();
   watches.end_revoked();
   if (watches.is_stale()) watches.update();
 }

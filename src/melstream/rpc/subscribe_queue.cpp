@@ -121,7 +121,7 @@ void SubscribeQueue::provoke(std::function<void()> beat) {
 }
 
 void SubscribeQueue::cut_stalled(std::int64_t now_mono_ns) {
-  if (budget_.now() <= budget_.limit() / 2) return;
+  if (!budget_.is_short()) return;
   SubscribeCall* longest = nullptr;
   std::int64_t since = now_mono_ns - std::chrono::nanoseconds(environment_.options.stall_patience).count();
   for (const auto& call : calls_) {

@@ -9,7 +9,6 @@
 #include "melstream/core/error.hpp"
 #include "melstream/rpc/caller.hpp"
 #include "melstream/rpc/status.hpp"
-#include "melstream/rpc/window_call.hpp"
 #include "melstream/rpc/window_follow.hpp"
 #include "melstream/rpc/window_list.hpp"
 #include "melstream/rpc/windows_call.hpp"
@@ -43,16 +42,18 @@ std::unique_ptr<WindowAnswers> make_answers(const Environment& environment, cons
 
 }  // namespace
 
-WindowCalls::WindowCalls(const Environment& environment)
-    : environment_(environment), worker_("ms-window", {.on_wake = [this] { serve(); }, .on_period = {}}) {}
+WindowCalls::WindowCalls(const Environment& environment, QueueBudget& budget)
+    : environment_(environment),
+      budget_(budget),
+      worker_("ms-window", {.on_wake = [this] { serve(); }, .on_period = {}}) {}
 
 WindowCalls::~WindowCalls() = default;
 
 grpc::ServerUnaryReactor* WindowCalls::start(grpc::CallbackServerContext& context, const v1::GetWindowRequest& request,
                                              v1::GetWindowResponse& response) {
   try {
-    const auto call = WindowCall::make(environment_, context, request, response, [this] { wake(); });
-    park({call, false});
+    const auto call = WindowCall::make(environment_, context, request, response, budget_, [this] { wake(); });
+    park({call, call, false});
     return call.get();
   } catch (const std::exception& error) {
     grpc::ServerUnaryReactor* const reactor = context.DefaultReactor();
@@ -74,7 +75,7 @@ grpc::ServerWriteReactor<v1::GetWindowsResponse>* WindowCalls::start(const grpc:
   }
   const auto call = WindowsCall::make(environment_, std::move(answers), std::move(grant), [this] { wake(); });
   if (refusal.ok()) {
-    park({call, true});
+    park({call, {}, true});
   } else {
     call->end(refusal);
   }
@@ -110,7 +111,23 @@ bool WindowCalls::is_closed() {
   return closed_;
 }
 
+void WindowCalls::keep_house() {
+  if (budget_.is_short()) wake();
+}
+
+void WindowCalls::cut_stalled() {
+  std::erase_if(answered_, [](const auto& call) { return call.expired(); });
+  if (!budget_.is_short()) return;
+  const std::int64_t since =
+      environment_.clock().mono_ns() - std::chrono::nanoseconds(environment_.options.stall_patience).count();
+  for (const auto& weak : answered_) {
+    const auto call = weak.lock();
+    if (call && call->answered_mono_ns() && *call->answered_mono_ns() <= since) call->cut();
+  }
+}
+
 void WindowCalls::serve() {
+  cut_stalled();
   std::vector<Parked> in_hand;
   {
     const std::lock_guard lock(mutex_);
@@ -133,7 +150,10 @@ void WindowCalls::serve() {
     finished.insert(finished.end(), in_hand.begin(), in_hand.end());
     in_hand.clear();
   }
-  for (const Parked& call : finished) count_out(call);
+  for (const Parked& call : finished) {
+    count_out(call);
+    if (!call.is_many) answered_.push_back(call.one);
+  }
   parked_.insert(parked_.begin(), in_hand.begin(), in_hand.end());
 }
 
