@@ -14,12 +14,10 @@
 #include "client/command_options.hpp"
 #include "client/commands.hpp"
 #include "client/feature_names.hpp"
+#include "client/recording_options.hpp"
 
 namespace melstream::client {
 namespace {
-
-/// What the chosen command will do.
-using Action = std::function<ExitCode()>;
 
 void add_extract(CLI::App& app, ExtractOptions& options, Action& action) {
   auto* command = app.add_subcommand("extract", "Write the features of a whole file");
@@ -59,21 +57,7 @@ void add_push(CLI::App& app, PushOptions& options, Action& action) {
 
 void add_subscribe(CLI::App& app, SubscribeOptions& options, Action& action) {
   auto* command = app.add_subcommand("subscribe", "Follow the features of a stream, or of many");
-  command->add_option("STREAM", options.streams, "Id of the stream, or ids of many");
-  command->add_option("--labels", options.labels,
-                      "All streams with these labels, now and later: \"room=kitchen, site!=lab, floor in (1, 2)\"");
-  command->add_flag("--all", options.all, "All streams, now and later");
-  add_front_end(*command, options.features, nullptr);
-  add_features(*command, options.features, false);
-  command->add_flag("--wait", options.wait, "Wait for a stream that is yet to come; many are always waited for");
-  command->add_option("--start", options.start, "live, frame:N (of one stream) or back:SECONDS")->capture_default_str();
-  command->add_option("--block", options.block_frames, "Frames a block")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 1000));
-  command->add_option("--max-delay", options.max_delay_ms, "Milliseconds that a frame may wait for its block to fill")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 10000));
-  command->add_option("--element-type", options.element_type, "f32 or f16 on the wire")->capture_default_str();
+  add_subscription(*command, options);
   command->add_option("--policy", options.policy, "When we are too slow: drop_oldest, disconnect or block")
       ->capture_default_str();
   command->add_option("--out", options.out_path,
@@ -83,15 +67,11 @@ void add_subscribe(CLI::App& app, SubscribeOptions& options, Action& action) {
   command->add_option("--fill-gaps", options.fill_gaps, "nan: a .npy has NaN where frames are missing");
   command->add_flag("--crc", options.crc, "JSON lines: frame_crc32, zlib's CRC-32 of each frame's float32 bytes");
   command->add_flag("--no-values", options.no_values, "JSON lines without the values");
-  command->add_option("--frames", options.n_frames, "Stop after so many frames, of all streams together")
-      ->check(kPositive);
   command->add_option("--resume", options.resume,
                       "Go on right behind the response with this resume_token; --start counts if the stream has begun "
                       "anew since");
   command->add_option("--resume-file", options.resume_file,
                       "Keep the newest tokens in this file, and go on from those in it");
-  command->add_flag("--reconnect", options.reconnect,
-                    "When the daemon or the connection is lost, try again until it is back; each frame comes once");
   command->add_flag("--no-ack", options.no_ack, "Do not tell the daemon what was read");
   add_common(*command, options.common);
   command->footer(
@@ -233,6 +213,23 @@ void add_view(CLI::App& app, ViewOptions& options, Action& action) {
   add_server(*command, options.common);
   command->footer("Example:\n  melstream view demo --wait --until-end --summary");
   command->callback([&] { action = [&] { return run_view(options); }; });
+}
+
+void add_listen(CLI::App& app, ListenOptions& options, Action& action) {
+  auto* command = app.add_subcommand("listen", "Your microphone's spectrogram in the terminal, in one command");
+  command->add_option("--device", options.device, "Name of the microphone, as of 'melstream devices'")
+      ->capture_default_str();
+  command->add_option("--file", options.file_path, "Play this file as a microphone would");
+  add_front_end(*command, options.view.features, "whisper-80");
+  add_features(*command, options.view.features, false);
+  command->add_option("--frames", options.view.n_frames, "Leave after so many frames")->check(kPositive);
+  command->add_flag("--plain", options.view.plain, "Characters without colour; also where NO_COLOR is set");
+  add_server(*command, options.view.common);
+  command->footer(
+      "The daemon captures; where none runs, one is started for as long as this command. Ctrl-C ends it.\nExamples:\n"
+      "  melstream listen\n"
+      "  melstream listen --file speech.wav");
+  command->callback([&] { action = [&] { return run_listen(options); }; });
 }
 
 void add_load(CLI::App& app, LoadOptions& options, Action& action) {
@@ -415,6 +412,8 @@ int run_command_line(int argc, char** argv) {
   ExtractOptions extract;
   PushOptions push;
   SubscribeOptions subscribe;
+  SubscribeOptions record;
+  PlayOptions play;
   CommonOptions subscribers;
   WindowOptions window;
   WindowsOptions windows;
@@ -427,6 +426,7 @@ int run_command_line(int argc, char** argv) {
   CommonOptions sources;
   CommonOptions devices;
   ViewOptions view;
+  ListenOptions listen;
   LoadOptions load;
   TopOptions top;
   VerifyOptions verify;
@@ -436,12 +436,15 @@ int run_command_line(int argc, char** argv) {
   add_extract(app, extract, action);
   add_push(app, push, action);
   add_subscribe(app, subscribe, action);
+  add_record(app, record, action);
+  add_play(app, play, action);
   add_subscribers(app, subscribers, action);
   add_window(app, window, action);
   add_windows(app, windows, action);
   add_listings(app, streams, watch, front_ends, info, action);
   add_sources(app, open, close, sources, devices, action);
   add_view(app, view, action);
+  add_listen(app, listen, action);
   add_load(app, load, action);
   add_top(app, top, action);
   add_checks(app, verify, compare, action);

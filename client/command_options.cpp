@@ -61,6 +61,28 @@ void add_input(CLI::App& command, InputOptions& options, const char* channels) {
       ->check(kPositive);
 }
 
+void add_subscription(CLI::App& command, SubscribeOptions& options) {
+  command.add_option("STREAM", options.streams, "Id of the stream, or ids of many");
+  command.add_option("--labels", options.labels,
+                     "All streams with these labels, now and later: \"room=kitchen, site!=lab, floor in (1, 2)\"");
+  command.add_flag("--all", options.all, "All streams, now and later");
+  add_front_end(command, options.features, nullptr);
+  add_features(command, options.features, false);
+  command.add_flag("--wait", options.wait, "Wait for a stream that is yet to come; many are always waited for");
+  command.add_option("--start", options.start, "live, frame:N (of one stream) or back:SECONDS")->capture_default_str();
+  command.add_option("--block", options.block_frames, "Frames a block")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  command.add_option("--max-delay", options.max_delay_ms, "Milliseconds that a frame may wait for its block to fill")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 10000));
+  command.add_option("--element-type", options.element_type, "f32 or f16 on the wire")->capture_default_str();
+  command.add_option("--frames", options.n_frames, "Stop after so many frames, of all streams together")
+      ->check(kPositive);
+  command.add_flag("--reconnect", options.reconnect,
+                   "When the daemon or the connection is lost, try again until it is back; each frame comes once");
+}
+
 void add_labels(CLI::App& command, std::vector<std::string>& labels) {
   command.add_option("--label", labels, "key=value, may be repeated")->take_all()->allow_extra_args(false);
 }

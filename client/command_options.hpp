@@ -1,7 +1,9 @@
-// Options that several commands have in common. With command_line.cpp the only files that include CLI11.
+// Options that several commands have in common. Who includes this includes CLI11: command_line.cpp and files
+// *_options.cpp.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -10,6 +12,9 @@
 #include "client/commands.hpp"
 
 namespace melstream::client {
+
+/// What the chosen command will do.
+using Action = std::function<ExitCode()>;
 
 /// CLI11's own check for positive numbers prints its limits with 310 digits.
 inline const CLI::Range kPositive(std::int64_t{1}, std::int64_t{1'000'000'000'000}, "1 or more");
@@ -29,6 +34,8 @@ void add_features(CLI::App& command, FeatureOptions& options, bool window);
 void add_front_end(CLI::App& command, FeatureOptions& options, const char* standard);
 void add_front_end_name(CLI::App& command, std::string& front_end);
 void add_input(CLI::App& command, InputOptions& options, const char* channels);
+/// Which streams, from where on, in which blocks: of `subscribe` and `record`.
+void add_subscription(CLI::App& command, SubscribeOptions& options);
 void add_labels(CLI::App& command, std::vector<std::string>& labels);
 
 }  // namespace melstream::client

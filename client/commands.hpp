@@ -153,6 +153,23 @@ struct ViewOptions {
   std::int64_t n_frames = 0;
 };
 
+struct ListenOptions {
+  ViewOptions view;  ///< without a stream
+  std::string device = "default";
+  std::string file_path;  ///< instead of the device
+};
+
+struct PlayOptions {
+  CommonOptions common;
+  std::string path;
+  std::string pace = "realtime";
+  std::string out_path;
+  std::string fill_gaps;  ///< "" or "nan"
+  std::string listen;     ///< address to serve it at, instead
+  bool crc = false;
+  bool no_values = false;
+};
+
 struct LoadOptions {
   CommonOptions common;
   int n_streams = 100;
@@ -213,6 +230,9 @@ struct DoctorOptions {
 ExitCode run_extract(const ExtractOptions& options);
 ExitCode run_push(const PushOptions& options);
 ExitCode run_subscribe(const SubscribeOptions& options);
+/// To the file options.out_path.
+ExitCode run_record(const SubscribeOptions& options);
+ExitCode run_play(const PlayOptions& options);
 ExitCode run_subscribers(const CommonOptions& options);
 ExitCode run_window(const WindowOptions& options);
 ExitCode run_windows(const WindowsOptions& options);
@@ -225,6 +245,7 @@ ExitCode run_devices(const CommonOptions& options);
 ExitCode run_front_ends(const FrontEndsOptions& options);
 ExitCode run_info(const CommonOptions& options);
 ExitCode run_view(const ViewOptions& options);
+ExitCode run_listen(const ListenOptions& options);
 ExitCode run_load(const LoadOptions& options);
 ExitCode run_top(const TopOptions& options);
 ExitCode run_verify(const VerifyOptions& options);

@@ -1,6 +1,6 @@
 // The channel to the daemon and its calls without streaming. The files of the client that include gRPC are this one's
-// .cpp, channel.cpp, publisher.cpp, response_streams.cpp, subscriber.cpp, and in load/ raw_call.cpp with who includes
-// it.
+// .cpp, channel.cpp, publisher.cpp, response_streams.cpp, subscriber.cpp, recording/play_server.cpp, and in load/
+// raw_call.cpp with who includes it.
 #pragma once
 
 #include <memory>

@@ -49,6 +49,18 @@ Interrupt::~Interrupt() {
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
 }
 
+bool Interrupt::wait_until(std::chrono::steady_clock::time_point when) const {
+  while (!requested()) {
+    const auto left = when - std::chrono::steady_clock::now();
+    if (left <= left.zero()) return true;
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+    const timespec timeout{seconds.count(), std::chrono::nanoseconds(left - seconds).count()};
+    pollfd entry{event_fd_, POLLIN, 0};
+    ppoll(&entry, 1, &timeout, nullptr);
+  }
+  return false;
+}
+
 void Interrupt::on_request(std::function<void()> action) {
   const std::lock_guard lock(mutex_);
   action_ = std::move(action);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -19,6 +20,8 @@ class Interrupt {
   bool requested() const noexcept { return requested_.load(); }
   /// Readable from the first signal on.
   int fd() const noexcept { return event_fd_; }
+  /// Waits for that time. False as soon as the user wants to stop.
+  bool wait_until(std::chrono::steady_clock::time_point when) const;
   /// Runs once on the watching thread when the signal comes, or at once if it came. An empty action forgets the last;
   /// when that returns, it is not running. The action must not throw.
   void on_request(std::function<void()> action);

@@ -122,8 +122,11 @@ std::string link_target(const std::string& path) {
 }  // namespace
 
 std::string npy_header(std::int64_t frames, int bins) {
-  std::string text = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(frames) + ", " +
-                     std::to_string(bins) + "), }";
+  return npy_header("<f4", "(" + std::to_string(frames) + ", " + std::to_string(bins) + ")");
+}
+
+std::string npy_header(const std::string& type, const std::string& shape) {
+  std::string text = "{'descr': '" + type + "', 'fortran_order': False, 'shape': " + shape + ", }";
   // Padded with spaces so that the values begin at byte 128, whatever the shape: commit() writes it a second time.
   text.resize(kHeaderBytes - kMagicBytes - 4 - 1, ' ');
   text += '\n';

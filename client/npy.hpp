@@ -11,7 +11,10 @@
 
 namespace melstream::client {
 
-/// The 128 bytes before the values: magic, version 1.0, '<f4', C order, shape (frames, bins).
+/// The 128 bytes before the values: magic, version 1.0, type, C order, shape.
+/// @param type as NumPy writes it: "<f4". @param shape as Python writes a tuple: "(3, 80)".
+std::string npy_header(const std::string& type, const std::string& shape);
+/// Of '<f4', shape (frames, bins).
 std::string npy_header(std::int64_t frames, int bins);
 
 /// Reads a matrix of '<f4', '<f2' or '<f8' (converted to float32), C order, shape (frames, bins) or (1, frames, bins).

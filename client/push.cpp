@@ -1,9 +1,6 @@
 // melstream push: publishes a stream from a file or from raw samples on stdin.
-#include <chrono>
 #include <cstdio>
 #include <vector>
-
-#include <poll.h>
 
 #include "client/commands.hpp"
 #include "client/connection.hpp"
@@ -14,9 +11,9 @@
 #include "client/json_object.hpp"
 #include "client/labels.hpp"
 #include "client/number_text.hpp"
-#include "client/pace.hpp"
 #include "client/progress_line.hpp"
 #include "client/publisher.hpp"
+#include "client/send_input.hpp"
 
 namespace melstream::client {
 namespace {
@@ -35,41 +32,12 @@ bool is_realtime(const std::string& pace) {
   return pace == "realtime";
 }
 
-/// False when the user wants to stop.
-bool wait_until(std::chrono::steady_clock::time_point deadline, const Interrupt& interrupt) {
-  while (!interrupt.requested()) {
-    const auto left = deadline - std::chrono::steady_clock::now();
-    if (left <= left.zero()) return true;
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
-    const timespec timeout{seconds.count(), std::chrono::nanoseconds(left - seconds).count()};
-    pollfd entry{interrupt.fd(), POLLIN, 0};
-    ppoll(&entry, 1, &timeout, nullptr);
-  }
-  return false;
-}
-
 std::string progress_text(const v1::StreamProgress& progress) {
   std::string text = fixed_number(static_cast<double>(progress.timeline_samples()) / 16000.0, 1) + " s accepted";
   if (progress.dropped_samples() > 0) text += ", " + std::to_string(progress.dropped_samples()) + " samples dropped";
   if (progress.concealed_samples() > 0) text += " (" + std::to_string(progress.concealed_samples()) + " made up)";
   if (progress.nonfinite_samples() > 0) text += ", " + std::to_string(progress.nonfinite_samples()) + " not finite";
   return text;
-}
-
-/// Sends until the input ends, the user stops, or the daemon ends the call.
-void send_all(Publisher& publisher, AudioInput& input, std::int64_t n_chunk, bool realtime, const Interrupt& interrupt,
-              ProgressLine& progress) {
-  Pace pace(input.format().rate_hz, std::chrono::steady_clock::now());
-  std::vector<std::byte> chunk;
-  const auto step = static_cast<std::int64_t>(input.format().bytes_per_step());
-  while (!interrupt.requested()) {
-    input.read(n_chunk, chunk);
-    if (chunk.empty()) return;
-    const auto deadline = pace.after(static_cast<std::int64_t>(chunk.size()) / step);
-    if (realtime && !wait_until(deadline, interrupt)) return;
-    if (!publisher.write(chunk)) return;
-    progress.show(progress_text(publisher.progress()));
-  }
 }
 
 std::string streams_json(const v1::StreamStarted& started) {
@@ -144,7 +112,8 @@ ExitCode run_push(const PushOptions& given) {
     {
       ProgressLine progress("push " + options.stream);
       try {
-        send_all(publisher, *input, n_chunk, realtime, interrupt, progress);
+        send_input(publisher, *input, n_chunk, realtime, interrupt,
+                   [&] { progress.show(progress_text(publisher.progress())); });
       } catch (const ClientError&) {
         // What was whole has been sent: end the stream as at the end of the input, then say what was wrong with it.
         publisher.finish();

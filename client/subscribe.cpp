@@ -97,17 +97,6 @@ std::vector<std::unique_ptr<ResponseWriter>> make_writers(const SubscribeOptions
   return writers;
 }
 
-v1::SubscribeConfig make_config(const SubscribeOptions& options) {
-  v1::SubscribeConfig config;
-  set_streams(options, config);
-  config.set_block_frames(options.block_frames);
-  config.set_max_delay_ms(options.max_delay_ms);
-  config.set_slow_policy(parse_slow_policy(options.policy));
-  config.set_wait(options.wait && !config.has_streams());
-  set_start(options.start, config);
-  return config;
-}
-
 /// Where an earlier run came to.
 ResumeTokens earlier_tokens(const SubscribeOptions& options, const v1::SubscribeConfig& config,
                             const std::optional<ResumeFile>& file) {
@@ -124,7 +113,7 @@ ExitCode run_subscribe(const SubscribeOptions& options) {
   Interrupt interrupt;
   const FeaturePlan plan = plan_features(options.features);
   refuse_window_normalization(plan.normalization);
-  v1::SubscribeConfig config = make_config(options);
+  v1::SubscribeConfig config = make_subscribe_config(options);
   const v1::ElementType type = parse_element_type(options.element_type);
   const bool many = config.has_streams();
   std::optional<ResumeFile> resume_file;

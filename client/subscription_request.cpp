@@ -65,6 +65,17 @@ void set_start(const std::string& text, v1::SubscribeConfig& config) {
   }
 }
 
+v1::SubscribeConfig make_subscribe_config(const SubscribeOptions& options) {
+  v1::SubscribeConfig config;
+  set_streams(options, config);
+  config.set_block_frames(options.block_frames);
+  config.set_max_delay_ms(options.max_delay_ms);
+  config.set_slow_policy(parse_slow_policy(options.policy));
+  config.set_wait(options.wait && !config.has_streams());
+  set_start(options.start, config);
+  return config;
+}
+
 void start_after_outage(const std::string& start, std::chrono::nanoseconds outage, v1::SubscribeConfig& config) {
   set_start(start, config);
   const double outage_seconds = std::chrono::duration<double>(outage).count();

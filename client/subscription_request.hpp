@@ -10,6 +10,8 @@
 
 namespace melstream::client {
 
+/// All but the features. Throws ClientError(kUsage).
+v1::SubscribeConfig make_subscribe_config(const SubscribeOptions& options);
 /// The stream, or the streams, that the options name. Throws ClientError(kUsage) unless they do so in one way.
 void set_streams(const SubscribeOptions& options, v1::SubscribeConfig& config);
 /// "live", "frame:N" or "back:SECONDS". Throws ClientError(kUsage), also for a frame of many streams.

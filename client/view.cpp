@@ -1,4 +1,5 @@
-// melstream view: a stream's spectrogram in the terminal.
+#include "client/view.hpp"
+
 #include <cstdio>
 #include <optional>
 #include <string>
@@ -6,11 +7,8 @@
 
 #include <poll.h>
 
-#include "client/commands.hpp"
-#include "client/connection.hpp"
 #include "client/feature_names.hpp"
 #include "client/feature_plan.hpp"
-#include "client/interrupt.hpp"
 #include "client/screen.hpp"
 #include "client/subscriber.hpp"
 #include "client/subscription_request.hpp"
@@ -113,9 +111,12 @@ bool show(Subscriber& subscriber, const ViewOptions& options, bool plain, View& 
 
 ExitCode run_view(const ViewOptions& options) {
   Interrupt interrupt;
+  return view_stream(options, Connection(options.common.server), interrupt);
+}
+
+ExitCode view_stream(const ViewOptions& options, const Connection& connection, Interrupt& interrupt) {
   const FeaturePlan plan = plan_features(options.features);
   refuse_window_normalization(plan.normalization);
-  const Connection connection(options.common.server);
   v1::SubscribeConfig config;
   *config.mutable_features() = make_feature_request(plan, connection.front_end(plan.front_end), false);
   std::string stream = options.stream;

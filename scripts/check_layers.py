@@ -52,6 +52,8 @@ RULES = {
     "client": ([], ["wire", "grpc", "protobuf", "cli11", "sndfile"]),
     "client/doctor": (["client"], ["wire", "protobuf", "json", "yaml", "archive", "openssl", "tomlplusplus"]),
     "client/load": (["client"], ["wire", "grpc", "protobuf"]),
+    "client/listen": (["client"], ["wire", "protobuf"]),
+    "client/recording": (["client"], ["wire", "grpc", "protobuf", "archive", "cli11"]),
     "client/top": (["client"], ["wire", "protobuf"]),
 }
 

@@ -16,10 +16,10 @@
 #include "client/load/capacity_search.hpp"
 #include "client/load/load_report.hpp"
 #include "client/load/load_trial.hpp"
-#include "client/load/private_daemon.hpp"
 #include "client/load/speech.hpp"
 #include "client/load/verdict.hpp"
 #include "client/number_text.hpp"
+#include "client/private_daemon.hpp"
 
 namespace melstream::client {
 namespace {
@@ -120,7 +120,7 @@ std::string format_text(const LoadOptions& options, const LoadPlan& plan) {
 
 LoadFacts run_once(const LoadOptions& options, const LoadPlan& plan, const Interrupt& interrupt) {
   std::optional<PrivateDaemon> own;
-  if (options.spawn) own.emplace(plan.n_streams);
+  if (options.spawn) own.emplace("[stream]\nmax_streams = " + std::to_string(plan.n_streams) + "\n");
   const ServerOption server = own ? ServerOption{.address = own->address()} : options.common.server;
   return run_trial(plan, server, interrupt, options.common.json);
 }

@@ -1,4 +1,4 @@
-#include "client/load/private_daemon.hpp"
+#include "client/private_daemon.hpp"
 
 #include <array>
 #include <chrono>
@@ -49,8 +49,8 @@ bool accepts(const std::string& path) {
 
 }  // namespace
 
-PrivateDaemon::PrivateDaemon(int max_streams) {
-  folder_ = (std::filesystem::temp_directory_path() / "melstream-load-XXXXXX").string();
+PrivateDaemon::PrivateDaemon(const std::string& config) {
+  folder_ = (std::filesystem::temp_directory_path() / "melstream-private-XXXXXX").string();
   if (mkdtemp(folder_.data()) == nullptr) {
     throw ClientError(ExitCode::kFailure,
                       "cannot make a folder in " + std::string(std::filesystem::temp_directory_path()));
@@ -58,8 +58,8 @@ PrivateDaemon::PrivateDaemon(int max_streams) {
   socket_ = folder_ + "/s";
   config_ = folder_ + "/melstream.toml";
   log_ = folder_ + "/log";
-  std::ofstream(config_) << "[server]\nsocket = \"" << socket_
-                         << "\"\nlisten = []\n[stream]\nmax_streams = " << max_streams << "\n";
+  std::ofstream(config_) << "[server]\nsocket = \"" << socket_ << "\"\nlisten = []\n[metrics]\nlisten = \"\"\n"
+                         << config;
   try {
     start();
     wait_until_it_serves();
@@ -100,10 +100,10 @@ void PrivateDaemon::wait_until_it_serves() {
     int status = 0;
     if (waitpid(pid_, &status, WNOHANG) == pid_) {
       pid_ = -1;
-      throw ClientError(ExitCode::kUnavailable, "melstreamd, started by --spawn, has ended: " + log_end());
+      throw ClientError(ExitCode::kUnavailable, "melstreamd, started for this command, has ended: " + log_end());
     }
     if (std::chrono::steady_clock::now() > give_up) {
-      throw ClientError(ExitCode::kUnavailable, "melstreamd, started by --spawn, does not serve: " + log_end());
+      throw ClientError(ExitCode::kUnavailable, "melstreamd, started for this command, does not serve: " + log_end());
     }
     std::this_thread::sleep_for(kStep);
   }

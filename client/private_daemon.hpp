@@ -1,4 +1,4 @@
-// A melstreamd of our own for the time of a load test: on a unix socket in a folder that nobody else enters.
+// A melstreamd of our own for the time of a command: on a unix socket in a folder that nobody else enters.
 #pragma once
 
 #include <string>
@@ -9,9 +9,10 @@ namespace melstream::client {
 
 class PrivateDaemon {
  public:
-  /// Starts the melstreamd beside this program, else the one in PATH, and waits until it serves. Its config is the
-  /// default one, with room for `max_streams`. Throws ClientError, with the end of its log.
-  explicit PrivateDaemon(int max_streams);
+  /// Starts the melstreamd beside this program, else the one in PATH, and waits until it serves. Throws ClientError,
+  /// with the end of its log.
+  /// @param config TOML behind [server] and [metrics]; for the rest the defaults hold.
+  explicit PrivateDaemon(const std::string& config);
   PrivateDaemon(const PrivateDaemon&) = delete;
   PrivateDaemon& operator=(const PrivateDaemon&) = delete;
   /// Drains it, or kills it after 15 s.
