@@ -51,6 +51,16 @@ std::string read_token(const std::string& path) {
   return token;
 }
 
+/// gRPC tells of a file that is none in its log alone.
+std::string read_pem(const std::string& path, const char* kind) {
+  std::string text = read_text_file(path);
+  const std::size_t begin = text.find("-----BEGIN ");
+  if (begin == std::string::npos || text.find(std::string(kind) + "-----", begin) == std::string::npos) {
+    throw ClientError(ExitCode::kInput, path + ": has no PEM block -----BEGIN " + kind + "-----");
+  }
+  return text;
+}
+
 std::shared_ptr<grpc::ChannelCredentials> make_credentials(const ServerAddress& server, const ServerOption& option) {
   const bool has_certificate = !option.certificate.empty() || !option.key.empty();
   if (!server.is_tls) {
@@ -63,10 +73,10 @@ std::shared_ptr<grpc::ChannelCredentials> make_credentials(const ServerAddress& 
     throw ClientError(ExitCode::kUsage, "--tls-certificate and --tls-key belong together");
   }
   grpc::SslCredentialsOptions ssl;
-  if (!option.ca.empty()) ssl.pem_root_certs = read_text_file(option.ca);
+  if (!option.ca.empty()) ssl.pem_root_certs = read_pem(option.ca, "CERTIFICATE");
   if (has_certificate) {
-    ssl.pem_cert_chain = read_text_file(option.certificate);
-    ssl.pem_private_key = read_text_file(option.key);
+    ssl.pem_cert_chain = read_pem(option.certificate, "CERTIFICATE");
+    ssl.pem_private_key = read_pem(option.key, "PRIVATE KEY");
   }
   return grpc::SslCredentials(ssl);
 }

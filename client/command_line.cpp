@@ -77,7 +77,7 @@ void add_subscribe(CLI::App& app, SubscribeOptions& options, Action& action) {
   command->footer(
       "Many streams are followed until Ctrl-C.\nExamples:\n"
       "  melstream subscribe demo --front-end whisper-80 --wait\n"
-      "  melstream subscribe demo --front-end kaldi-80 --start frame:0 --out demo.npy\n"
+      "  melstream subscribe demo --front-end kaldi-80 --wait --start frame:0 --out demo.npy\n"
       "  melstream subscribe demo --front-end nemo-80 --out - | jq .first_frame\n"
       "  melstream subscribe --labels room=kitchen --front-end whisper-80 --out features/ --fill-gaps nan\n"
       "  melstream subscribe --all --front-end kaldi-80 --json --crc --no-values --reconnect --resume-file "

@@ -39,6 +39,26 @@ std::string range_text(const v1::SampleRange& range) {
   return "[" + std::to_string(range.begin_sample()) + ", " + std::to_string(range.end_sample()) + ")";
 }
 
+/// What to do about what gRPC itself or access control says; empty where the message says it.
+std::string remedy_of(const grpc::Status& status) {
+  const std::string& message = status.error_message();
+  const auto has = [&](const char* words) { return message.find(words) != std::string::npos; };
+  if (status.error_code() == grpc::StatusCode::UNAUTHENTICATED) {
+    return "; with this program: --token-file FILE, or --tls-certificate and --tls-key";
+  }
+  if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return {};
+  if (has("certificate verify failed") || has("CERTIFICATE_VERIFY_FAILED")) {
+    return "; is --tls-ca the file of who signed the daemon's certificate?";
+  }
+  if (has("WRONG_VERSION_NUMBER")) return "; that port speaks no TLS: leave out tls:";
+  if (has("Socket closed") || has("Connection reset") || has("Broken pipe")) {
+    return "; the daemon ended, or closed the connection: its log says why. A listener with TLS wants tls:HOST:PORT, "
+           "and "
+           "may want --tls-certificate";
+  }
+  return {};
+}
+
 std::string describe(const grpc::Status& status) {
   std::string text = status.error_message().empty() ? "the call failed" : status.error_message();
   v1::WindowErrorDetail detail;
@@ -48,7 +68,7 @@ std::string describe(const grpc::Status& status) {
     if (detail.has_held()) text += "; held: samples " + range_text(detail.held());
     for (const auto& gap : detail.gaps()) text += "; gap: samples " + range_text(gap);
   }
-  return text + " (" + status_code_name(code) + ")";
+  return text + " (" + status_code_name(code) + ")" + remedy_of(status);
 }
 
 void set_deadline(grpc::ClientContext& context, double seconds) {

@@ -143,7 +143,13 @@ class NpyResponseWriter final : public ResponseWriter {
     if (fill_gaps_) return;
     throw ClientError(ExitCode::kFailure, "a gap of " + std::to_string(n_frames) + " frames at frame " +
                                               std::to_string(frame) + " (" + gap_reason_name(reason) + "): " + path_ +
-                                              " is not written; --fill-gaps nan writes NaN there");
+                                              " is not written; --fill-gaps nan writes NaN there" + cause_of(reason));
+  }
+  /// Of a gap that is no loss of audio.
+  static std::string cause_of(v1::GapReason reason) {
+    if (reason != v1::GAP_REASON_HISTORY_EVICTED) return {};
+    return ". The daemon has these frames no more, or nobody had asked for this front end then: features.always, "
+           "stream.history_s and stream.audio_history_s in its config";
   }
 
   void fill(std::int64_t n_frames) {

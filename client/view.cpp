@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <poll.h>
@@ -82,7 +83,11 @@ bool show(Subscriber& subscriber, const ViewOptions& options, bool plain, View& 
   ScreenStatus status;
   std::vector<float> values;
   int bins = 0;
+  bool told = false;  ///< that the stream is waited for
   while (subscriber.next(response)) {
+    if (response.has_heartbeat() && response.heartbeat().waiting_for_stream() && !std::exchange(told, true)) {
+      std::fprintf(stderr, "melstream: waiting for the stream; 'melstream sources' tells what the daemon captures\n");
+    }
     const std::int64_t now_ns = unix_now_ns();
     totals.note(response, now_ns);
     if (response.has_start()) {

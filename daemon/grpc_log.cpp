@@ -18,10 +18,14 @@ void log_grpc_message(gpr_log_func_args* args) {
   if (log == nullptr) return;
   std::string_view file = args->file;
   file.remove_prefix(file.rfind('/') + 1);  // npos + 1 is 0
-  log->event(LogLevel::kDebug, "grpc",
+  // gRPC says this and aborts: it must be told, and before that.
+  const std::string_view message = args->message;
+  const bool is_last = message.find("assertion failed") != std::string_view::npos;
+  log->event(is_last ? LogLevel::kError : LogLevel::kDebug, "grpc",
              {{"severity", gpr_log_severity_string(args->severity)},
               {"at", std::string(file) + ":" + std::to_string(args->line)},
               {"message", args->message}});
+  if (is_last) log->flush();
 }
 
 }  // namespace

@@ -81,9 +81,11 @@ void check_daemon(const std::vector<ServerAddress>& candidates, ServerOption opt
     ask_devices(connection, findings);
     daemon.info = info;
   } catch (const ClientError& error) {
+    const bool answered = dynamic_cast<const CallError*>(&error) != nullptr;  // then the message says what to do
     const bool forbidden = error.code() == ExitCode::kPermission;
     findings.push_back({Verdict::kFail, kCheck, on_one_line(error.what()),
-                        forbidden
+                        answered ? ""
+                        : forbidden
                             ? "ask for access to the socket (its group), or name another server with --server"
                             : "start it: 'systemctl start melstreamd', or 'melstreamd'; or name it with --server"});
   }

@@ -37,7 +37,7 @@ void check_folder(const std::filesystem::path& folder, Findings& findings) {
       {sticky ? Verdict::kWarning : Verdict::kFail, kCheck,
        "everybody may write to its folder " + folder.string() + " (" + mode_text(info.st_mode) + ")" +
            (sticky ? ", and so take the socket's name first" : ", and so replace the socket by their own"),
-       "put it into a folder of the daemon's: RuntimeDirectory=melstream, or 'chmod o-w " + folder.string() + "'"});
+       "put it into a folder that others cannot write to (server.socket), or 'chmod o-w " + folder.string() + "'"});
 }
 
 /// 0, or errno. Sets the listener's process.
@@ -61,9 +61,12 @@ void check_file(const Machine& machine, const std::string& path, const struct st
   const std::string owner = user_name(info.st_uid) + ":" + group_name(info.st_gid);
   const std::string shown = "unix:" + path + " (" + owner + " " + mode_text(info.st_mode) + ")";
   if (!may_connect(machine, info)) {
+    const std::string join = "join its group: 'usermod -aG " + group_name(info.st_gid) + " " + user_name(machine.user) +
+                             "', then log in again";
+    // Root's group opens far more than a socket.
+    const std::string give = "give it to a group for its users: server.socket_group in the daemon's config";
     findings.push_back({Verdict::kFail, kCheck, shown + ": you (" + user_name(machine.user) + ") may not use it",
-                        "join its group: 'usermod -aG " + group_name(info.st_gid) + " " + user_name(machine.user) +
-                            "', then log in again"});
+                        info.st_gid == 0 ? give : join});
   } else if ((info.st_mode & S_IWOTH) != 0) {
     findings.push_back({Verdict::kWarning, kCheck, shown + ": everybody on this machine may use it",
                         "chmod o-rwx " + path + "; the daemon makes it 0660"});

@@ -74,6 +74,14 @@ TEST_F(CertificatesTest, RefusesOutOfTime) {
   EXPECT_TRUE(has(fault(), "valid only from ")) << fault();
 }
 
+TEST_F(CertificatesTest, RefusesAClientAuthorityThatHasEnded) {
+  const test::PemPair old = root_.sign({.valid_from_s = -7200, .valid_to_s = -3600});
+  test::write_file(files_.client_ca, old.certificate, 0644);
+  EXPECT_TRUE(has(fault(), files_.client_ca + ": no certificate in it is valid now")) << fault();
+  test::write_file(files_.client_ca, old.certificate + root_.certificate(), 0644);  // being replaced
+  EXPECT_EQ(fault(), "");
+}
+
 TEST_F(CertificatesTest, RefusesAKeyThatOthersCanRead) {
   test::write_file(files_.key, root_.sign({}).key, 0644);
   EXPECT_TRUE(has(fault(), "chmod 0600 " + files_.key)) << fault();

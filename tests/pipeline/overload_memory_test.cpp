@@ -122,6 +122,7 @@ TEST_F(OverloadMemoryTest, NewcomersAreRefusedByNameAndTheLimitHolds) {
   EXPECT_NE(said.find("memory.limit_bytes"), std::string::npos) << said;
   EXPECT_NE(said.find("overload state 2"), std::string::npos) << said;
   EXPECT_THROW(open("another"), core::Error);
+  EXPECT_THROW(registry_->open({{.id = "taken-over-by-nobody"}}, true), core::Error);
   EXPECT_THROW(subscribe("t0", "whisper-80"), core::Error);  // computed already, and refused all the same
   EXPECT_EQ(registry_->counters().overload_state.load(), 2);
 

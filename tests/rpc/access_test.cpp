@@ -1,6 +1,7 @@
 // Roles, tokens and certificates over a real server: sockets of a role, TLS, rotation, revocation, limits.
 #include <ctime>
 #include <filesystem>
+#include <future>
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
@@ -9,6 +10,7 @@
 #include "melstream/access/tokens.hpp"
 
 #include "tests/rpc/server_fixture.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/test_certificates.hpp"
 
 namespace melstream::test {
@@ -61,6 +63,7 @@ FixtureOptions access_options() {
 class RpcAccessTest : public ServerTest {
  protected:
   RpcAccessTest() : ServerTest(access_options()) {}
+  explicit RpcAccessTest(const FixtureOptions& options) : ServerTest(options) {}
 
   std::shared_ptr<grpc::Channel> plain(std::size_t listener) const {
     grpc::ChannelArguments arguments;
@@ -188,6 +191,42 @@ TEST_F(RpcAccessTest, ShowsOnlyTheStreamsOfTheIdentity) {
             StatusCode::PERMISSION_DENIED);
 }
 
+TEST_F(RpcAccessTest, RefusalsByGlobsAreCounted) {
+  const auto forbidden = [this] {
+    return server().stats().auth_failures[static_cast<std::size_t>(rpc::AuthFailure::kForbidden)].load();
+  };
+  const std::int64_t before = forbidden();
+  EXPECT_EQ(subscribe(tls(), subscribe_config("hall-1"), kAsrToken).error_code(), StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(publish(tls(), "hall-1", kDeskToken).error_code(), StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(forbidden(), before + 2);
+}
+
+TEST_F(RpcAccessTest, AWindowThatWaitsEndsWhenRevoked) {
+  Publisher desk(audio());
+  desk.open(audio_config("desk-1"));
+  grpc::ClientContext context;
+  prepare(context, kAsrToken);
+  v1::GetWindowRequest request;
+  request.set_stream("desk-1");
+  request.mutable_features()->set_front_end("whisper-80");
+  request.set_end_sample(16'000);  // yet to come
+  v1::GetWindowResponse response;
+  const auto stub = v1::FeatureService::NewStub(tls());
+  std::promise<grpc::Status> done;
+  stub->async()->GetWindow(&context, &request, &response, [&](const grpc::Status& status) { done.set_value(status); });
+  ASSERT_TRUE(eventually([&] {
+    grpc::ClientContext asking;
+    set_deadline(asking);
+    v1::GetPrivacyResponse now;
+    return v1::AdminService::NewStub(connect())->GetPrivacy(&asking, {}, &now).ok() && now.window_call_count() == 1;
+  }));
+  access::AccessRules rules = some_rules();
+  rules.tokens.clear();
+  server().set_access(rules, access::RoleSet::all());
+  ASSERT_TRUE(desk.send(as_bytes(pcm_noise(160, 1))));  // a turn
+  EXPECT_EQ(done.get_future().get().error_code(), StatusCode::UNAUTHENTICATED);
+}
+
 TEST_F(RpcAccessTest, RevokingEndsCallsThatRun) {
   Publisher other(audio());
   other.open(audio_config("desk-1"));
@@ -245,6 +284,25 @@ TEST_F(RpcAccessTest, NewCertificatesServeNewConnections) {
   EXPECT_EQ(list(tls(), kAsrToken).error_code(), StatusCode::UNAVAILABLE);
   server().set_certificates(certificates_of(test_root().sign({}), test_root()));
   EXPECT_TRUE(list(tls(), kAsrToken).ok());
+}
+
+/// Tokens over TLS, and nobody asks for clients' certificates.
+FixtureOptions tokens_only_options() {
+  FixtureOptions options = access_options();
+  options.server.certificates->client_ca.clear();
+  return options;
+}
+
+class RpcTokensTest : public RpcAccessTest {
+ protected:
+  RpcTokensTest() : RpcAccessTest(tokens_only_options()) {}
+};
+
+TEST_F(RpcTokensTest, ServeWithoutAnAuthorityForClients) {
+  EXPECT_TRUE(list(tls(), kAsrToken).ok());
+  EXPECT_EQ(list(tls()).error_code(), StatusCode::UNAUTHENTICATED);
+  // A certificate, even a good one, says nothing here.
+  EXPECT_EQ(list(tls(test_root().sign({.common_name = "boss"}))).error_code(), StatusCode::UNAUTHENTICATED);
 }
 
 TEST_F(RpcAccessTest, LimitsOfAnIdentityEndWithItsCalls) {

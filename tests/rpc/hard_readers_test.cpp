@@ -73,6 +73,21 @@ TEST_F(HardReadersTest, HalfClosingChangesNothingEvenForOneThatAcknowledged) {
   EXPECT_EQ(response.end().next_frame(), n_sent);
 }
 
+TEST_F(HardReadersTest, ALongNameIsRefusedAndTheConnectionLives) {
+  Publisher publisher(audio());
+  publisher.open(audio_config("mic"));
+  for (const std::size_t n_bytes : {300, 9'000, 200'000}) {
+    Subscriber subscriber(features(), subscribe_config(std::string(n_bytes, 'x')));
+    EXPECT_EQ(subscriber.finish().error_code(), grpc::StatusCode::INVALID_ARGUMENT) << n_bytes;
+    v1::SubscribeConfig unknown = subscribe_config("mic");
+    unknown.mutable_features()->set_front_end(std::string(n_bytes, '\xC3'));
+    Subscriber other(features(), unknown);
+    EXPECT_NE(other.finish().error_code(), grpc::StatusCode::UNAVAILABLE) << n_bytes;
+  }
+  EXPECT_TRUE(publisher.send(as_bytes(pcm_noise(160, 1))));
+  EXPECT_EQ(info().stream_count(), 1);
+}
+
 TEST_F(HardReadersTest, AStormOfSubscriptionsLeavesNothingBehind) {
   Publisher publisher(audio());
   publisher.open(audio_config("mic"));

@@ -47,11 +47,12 @@ bool contains(const std::vector<std::string>& texts, const std::string& text) {
 }  // namespace
 
 Grant::Grant(std::shared_ptr<const Credential> credential, std::shared_ptr<Usage> usage, std::uint64_t connection,
-             bool is_subscription)
+             bool is_subscription, const OnForbidden& on_forbidden)
     : credential_(std::move(credential)),
       usage_(std::move(usage)),
       connection_(connection),
-      is_subscription_(is_subscription) {}
+      is_subscription_(is_subscription),
+      on_forbidden_(on_forbidden) {}
 
 Grant::~Grant() {
   if (usage_) usage_->end_call(connection_, is_subscription_);
@@ -63,10 +64,10 @@ bool Grant::reaches(std::string_view stream) const {
 
 void Grant::require(std::string_view stream) const {
   if (reaches(stream)) return;
-  throw Error(ErrorCode::kPermissionDenied,
-              "identity '" + identity() + "' has no access to stream '" + std::string(stream) +
-                  "'; its [[identity]] in the daemon's config lists which it has",
-              "stream");
+  const std::string message = "identity '" + identity() + "' has no access to stream '" + std::string(stream) +
+                              "'; its [[identity]] in the daemon's config lists which it has";
+  on_forbidden_(identity(), message);
+  throw Error(ErrorCode::kPermissionDenied, message, "stream");
 }
 
 StreamShare::StreamShare(std::shared_ptr<Usage> usage, std::int32_t n) : usage_(std::move(usage)), n_(n) {
@@ -77,8 +78,10 @@ StreamShare::~StreamShare() {
   if (usage_) usage_->end_streams(n_);
 }
 
-Access::Access(AccessRules rules, std::vector<Entrance> entrances, const core::Clock& clock)
-    : clock_(clock), policy_(make_policy(std::move(rules), std::move(entrances), Policy{})) {}
+Access::Access(AccessRules rules, std::vector<Entrance> entrances, const core::Clock& clock, OnForbidden on_forbidden)
+    : clock_(clock),
+      on_forbidden_(std::move(on_forbidden)),
+      policy_(make_policy(std::move(rules), std::move(entrances), Policy{})) {}
 
 Access::Policy Access::make_policy(AccessRules rules, std::vector<Entrance> entrances, const Policy& before) {
   Policy policy{.rules = std::move(rules),
@@ -162,7 +165,15 @@ std::shared_ptr<Grant> Access::admit(const Caller& caller, Kind kind) {
                                                   "; this needs the role " + std::string(role_wanted(kind)));
   }
   if (usage) usage->begin_call(caller.connection, is_subscription, now_mono_ns);
-  return std::make_shared<Grant>(std::move(credential), std::move(usage), caller.connection, is_subscription);
+  return std::make_shared<Grant>(std::move(credential), std::move(usage), caller.connection, is_subscription,
+                                 on_forbidden_);
+}
+
+bool Access::knows(const Caller& caller) const {
+  const std::lock_guard lock(mutex_);
+  if (caller.token) return find_token(policy_.rules.tokens, *caller.token).has_value();
+  const CredentialPtr by_cert = by_certificate(caller);
+  return by_cert != nullptr || !policy_.entrances.at(caller.entrance).anonymous.empty();
 }
 
 Access::CredentialPtr Access::identify(const Caller& caller) const {

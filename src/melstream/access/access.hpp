@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -61,11 +62,15 @@ class StreamShare {
   std::int32_t n_ = 0;
 };
 
+/// Told of each refusal by a glob: whose, and what was refused. Any thread.
+using OnForbidden = std::function<void(const std::string& identity, const std::string& message)>;
+
 /// A call that was admitted. While it lives, it counts. Thread-safe.
 class Grant {
  public:
+  /// @param on_forbidden outlives the grant.
   Grant(std::shared_ptr<const Credential> credential, std::shared_ptr<Usage> usage, std::uint64_t connection,
-        bool is_subscription);
+        bool is_subscription, const OnForbidden& on_forbidden);
   Grant(const Grant&) = delete;
   Grant& operator=(const Grant&) = delete;
   ~Grant();
@@ -86,6 +91,7 @@ class Grant {
   const std::shared_ptr<Usage> usage_;  ///< null: not limited
   const std::uint64_t connection_;
   const bool is_subscription_;
+  const OnForbidden& on_forbidden_;
 };
 
 class Access {
@@ -100,11 +106,15 @@ class Access {
   };
 
   /// @param clock outlives this.
-  Access(AccessRules rules, std::vector<Entrance> entrances, const core::Clock& clock);
+  Access(
+      AccessRules rules, std::vector<Entrance> entrances, const core::Clock& clock,
+      OnForbidden on_forbidden = [](const std::string&, const std::string&) {});
 
   /// Throws Error: kUnauthenticated (nothing shown where something must be, or an unknown token), kPermissionDenied (no
   /// such role), kResourceExhausted (limits).
   std::shared_ptr<Grant> admit(const Caller& caller, Kind kind);
+  /// Whether the caller has any role, without counting anything.
+  bool knows(const Caller& caller) const;
   /// Grants of identities, tokens and entrances that are not in the new ones, or differ, are revoked at once.
   void replace(AccessRules rules, std::vector<Entrance> entrances);
 
@@ -127,7 +137,8 @@ class Access {
   void forget_idle(std::int64_t now_mono_ns);
 
   const core::Clock& clock_;
-  std::mutex mutex_;  // protects all below
+  const OnForbidden on_forbidden_;
+  mutable std::mutex mutex_;  // protects all below
   Policy policy_;
   std::map<std::string, std::shared_ptr<Usage>> usages_;  ///< by "identity NAME" and "address A"
 };

@@ -1,10 +1,13 @@
 #include "melstream/access/certificates.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <fstream>
 #include <memory>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include <sys/stat.h>
 
@@ -60,19 +63,18 @@ Bio bio_of(const std::string& text) { return Bio(BIO_new_mem_buf(text.data(), st
 /// Without asking at the terminal for a password.
 int no_password(char*, int, int, void*) { return 0; }
 
-/// The first certificate; all must be readable.
-X509Ptr parse_chain(const std::string& path, const std::string& text) {
+/// The certificates, one at least; all must be readable.
+std::vector<X509Ptr> parse_chain(const std::string& path, const std::string& text) {
   const Bio bio = bio_of(text);
-  X509Ptr first(PEM_read_bio_X509(bio.get(), nullptr, no_password, nullptr));
-  if (!first) refuse(path, "no certificate in PEM form (-----BEGIN CERTIFICATE-----) in it");
-  while (const X509Ptr next{PEM_read_bio_X509(bio.get(), nullptr, no_password, nullptr)}) {
-  }
+  std::vector<X509Ptr> chain;
+  while (X509Ptr next{PEM_read_bio_X509(bio.get(), nullptr, no_password, nullptr)}) chain.push_back(std::move(next));
+  if (chain.empty()) refuse(path, "no certificate in PEM form (-----BEGIN CERTIFICATE-----) in it");
   const unsigned long error = ERR_peek_last_error();
   if (ERR_GET_LIB(error) != ERR_LIB_PEM || ERR_GET_REASON(error) != PEM_R_NO_START_LINE) {
     refuse(path, "a certificate after the first is broken");
   }
   ERR_clear_error();
-  return first;
+  return chain;
 }
 
 std::int64_t unix_time(const ASN1_TIME* time) {
@@ -90,12 +92,23 @@ std::string date_text(std::int64_t unix_s) {
   return text;
 }
 
+/// Who signs clients may be replaced by another in the same file: one that is valid now is enough.
+void check_any_valid(const std::string& path, const std::vector<X509Ptr>& chain, std::int64_t now_unix_s) {
+  std::int64_t latest_end = 0;
+  for (const X509Ptr& one : chain) {
+    const std::int64_t end = unix_time(X509_get0_notAfter(one.get()));
+    if (now_unix_s >= unix_time(X509_get0_notBefore(one.get())) && now_unix_s < end) return;
+    latest_end = std::max(latest_end, end);
+  }
+  refuse(path, "no certificate in it is valid now; the last ends at " + date_text(latest_end));
+}
+
 }  // namespace
 
 Certificates read_certificates(const CertificateFiles& files, std::int64_t now_unix_s) {
   check_secret_file(files.key);
   Certificates read{.certificate = read_file(files.certificate), .key = read_file(files.key), .client_ca = {}};
-  const X509Ptr certificate = parse_chain(files.certificate, read.certificate);
+  const X509Ptr certificate = std::move(parse_chain(files.certificate, read.certificate).front());
   const Bio key_bio = bio_of(read.key);
   const Key key(PEM_read_bio_PrivateKey(key_bio.get(), nullptr, no_password, nullptr));
   if (!key) refuse(files.key, "no private key in PEM form without a password in it");
@@ -110,7 +123,7 @@ Certificates read_certificates(const CertificateFiles& files, std::int64_t now_u
   }
   if (!files.client_ca.empty()) {
     read.client_ca = read_file(files.client_ca);
-    parse_chain(files.client_ca, read.client_ca);
+    check_any_valid(files.client_ca, parse_chain(files.client_ca, read.client_ca), now_unix_s);
   }
   return read;
 }

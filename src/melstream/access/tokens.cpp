@@ -145,12 +145,20 @@ std::vector<TokenHash> parse_tokens(std::string_view text, std::string_view file
 void check_secret_file(const std::string& path) {
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) refuse(path, errno);
+  if (::access(path.c_str(), R_OK) != 0) {
+    throw Error(ErrorCode::kPermissionDenied, path + ": the daemon (user " + std::to_string(geteuid()) +
+                                                  ") may not read it; run `chown root:GROUP` with a group of the "
+                                                  "daemon's, and `chmod 0640`, or let systemd hand it over "
+                                                  "(LoadCredential=)");
+  }
   const unsigned forbidden = is_our_group(info.st_gid) ? 037U : 077U;
   if (S_ISREG(info.st_mode) && (info.st_mode & forbidden) != 0) {
     char mode[8];
     std::snprintf(mode, sizeof(mode), "%04o", info.st_mode & 07777U);
     throw Error(ErrorCode::kPermissionDenied,
-                path + ": its mode is " + mode + ", so others can read or change it; run `chmod 0600 " + path + "`");
+                path + ": its mode is " + mode + ", so others can read or change it; run `chmod 0600 " + path +
+                    "`, or where the daemon is not its owner: `chown root:GROUP` with a group of the daemon's, and "
+                    "`chmod 0640`");
   }
   if (info.st_uid != 0 && info.st_uid != geteuid()) {
     throw Error(ErrorCode::kPermissionDenied, path + ": it belongs to user " + std::to_string(info.st_uid) +

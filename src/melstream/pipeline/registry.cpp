@@ -103,15 +103,21 @@ void Registry::check_openable(const std::vector<StreamOptions>& options, bool ta
   }
 }
 
+std::size_t Registry::n_not_live(const std::vector<StreamOptions>& options) const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::size_t>(std::count_if(
+      options.begin(), options.end(), [this](const StreamOptions& one) { return live_.find(one.id) == live_.end(); }));
+}
+
 std::vector<std::shared_ptr<Stream>> Registry::open(std::vector<StreamOptions> options, bool takeover) {
   if (draining()) throw core::Error(core::ErrorCode::kUnavailable, "the daemon is shutting down; try again later");
   for (const StreamOptions& one : options) {
     validate_stream_id(one.id);
     core::validate_labels(one.labels);
   }
-  if (!takeover) {  // who takes over brings nothing new
+  if (const std::size_t n_new = takeover ? n_not_live(options) : options.size(); n_new > 0) {
     shed_for_newcomers();
-    overload_.admit_streams(options.size());
+    overload_.admit_streams(n_new);
   }
   std::vector<StreamOpening> openings;
   {

@@ -84,6 +84,7 @@ class Registry {
  private:
   /// Throws Error if they cannot be opened now. Needs mutex_.
   void check_openable(const std::vector<StreamOptions>& options, bool takeover) const;
+  std::size_t n_not_live(const std::vector<StreamOptions>& options) const;
   /// Allocates: not under mutex_, which the tick thread takes too.
   std::shared_ptr<Stream> make_stream(StreamOptions options, const StreamOpening& opening);
   void add_history(Stream& stream, const std::shared_ptr<const engine::FrontEnd>& front_end,

@@ -1,6 +1,5 @@
 #include "melstream/rpc/caller.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <string>
@@ -9,6 +8,7 @@
 #include <grpc/grpc_security_constants.h>
 
 #include "melstream/core/error.hpp"
+#include "melstream/rpc/bearer_token.hpp"
 #include "melstream/rpc/listener_credentials.hpp"
 
 namespace melstream::rpc {
@@ -33,17 +33,10 @@ void read_mark(std::string_view mark, access::Caller& caller) {
   std::from_chars(mark.data() + dot + 1, mark.data() + mark.size(), caller.connection);
 }
 
-std::optional<std::string> bearer_token(const grpc::ServerContextBase& context) {
+std::optional<std::string> token_of(const grpc::ServerContextBase& context) {
   const auto found = context.client_metadata().find("authorization");
   if (found == context.client_metadata().end()) return std::nullopt;
-  const std::string_view value(found->second.data(), found->second.length());
-  constexpr std::string_view kScheme = "bearer ";
-  const bool is_bearer = value.size() > kScheme.size() &&
-                         std::equal(kScheme.begin(), kScheme.end(), value.begin(), [](char want, char got) {
-                           return want == (got >= 'A' && got <= 'Z' ? static_cast<char>(got - 'A' + 'a') : got);
-                         });
-  // Another scheme is no token that could be known.
-  return std::string(is_bearer ? value.substr(kScheme.size()) : std::string_view());
+  return bearer_token({found->second.data(), found->second.length()});
 }
 
 std::string_view reason_of(core::ErrorCode code) {
@@ -70,7 +63,7 @@ std::optional<AuthFailure> failure_of(core::ErrorCode code, const access::Caller
 access::Caller caller_of(const grpc::ServerContextBase& context) {
   access::Caller caller;
   caller.address = address_of(context.peer());
-  caller.token = bearer_token(context);
+  caller.token = token_of(context);
   const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
   if (!auth) return caller;
   for (const grpc::string_ref& mark : auth->FindPropertyValues(kListenerProperty)) {

@@ -1,19 +1,35 @@
 #include "melstream/rpc/listener_credentials.hpp"
 
 #include <atomic>
+#include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
+#include <grpc/grpc_security_constants.h>
 #include <grpc/slice.h>
+
+#include "melstream/rpc/bearer_token.hpp"
+#include "melstream/rpc/unproven_calls.hpp"
 
 namespace melstream::rpc {
 namespace {
 
+using SteadyClock = std::chrono::steady_clock;
+
 std::string_view text_of(const grpc_slice& slice) {
   return {reinterpret_cast<const char*>(GRPC_SLICE_START_PTR(slice)), GRPC_SLICE_LENGTH(slice)};
+}
+
+std::optional<std::string_view> value_of(const grpc_metadata* metadata, size_t n_metadata, std::string_view key) {
+  for (size_t i = 0; i < n_metadata; ++i) {
+    if (text_of(metadata[i].key) == key) return text_of(metadata[i].value);
+  }
+  return std::nullopt;
 }
 
 /// Marks connections, and refuses reflection where it is not wanted. gRPC calls it before every call, for one
@@ -33,27 +49,54 @@ class Marker {
   static void process(void* state, grpc_auth_context* context, const grpc_metadata* metadata, size_t n_metadata,
                       grpc_process_auth_metadata_done_cb done, void* user_data) {
     auto& self = *static_cast<Marker*>(state);
-    self.mark(context);
-    if (self.listener_.reflection || !is_reflection(metadata, n_metadata)) {
-      return done(user_data, nullptr, 0, nullptr, 0, GRPC_STATUS_OK, nullptr);
+    const std::string mark = self.mark(context);
+    const std::string_view path = value_of(metadata, n_metadata, ":path").value_or("");
+    const auto refuse = [&](grpc_status_code code, const char* why) {
+      done(user_data, nullptr, 0, nullptr, 0, code, why);
+    };
+    if (!self.listener_.reflection && path.rfind("/grpc.reflection.", 0) == 0) {
+      return refuse(GRPC_STATUS_PERMISSION_DENIED, "reflection is for the daemon's own machine");
     }
-    done(user_data, nullptr, 0, nullptr, 0, GRPC_STATUS_PERMISSION_DENIED,
-         "reflection is for the daemon's own machine");
+    if (self.is_unproven(context, metadata, n_metadata, path) && !self.unproven_.take(mark, SteadyClock::now())) {
+      return refuse(GRPC_STATUS_RESOURCE_EXHAUSTED, "too many calls without a role on this connection; wait a second");
+    }
+    done(user_data, nullptr, 0, nullptr, 0, GRPC_STATUS_OK, nullptr);
   }
 
-  void mark(grpc_auth_context* context) {
+  /// "LISTENER.CONNECTION".
+  std::string mark(grpc_auth_context* context) const {
     grpc_auth_property_iterator found = grpc_auth_context_find_properties_by_name(context, kListenerProperty);
-    if (grpc_auth_property_iterator_next(&found) != nullptr) return;
+    if (const grpc_auth_property* const property = grpc_auth_property_iterator_next(&found)) {
+      return {property->value, property->value_length};
+    }
     const std::uint64_t connection = n_connections().fetch_add(1, std::memory_order_relaxed) + 1;
-    const std::string mark = std::to_string(listener_.number) + "." + std::to_string(connection);
+    std::string mark = std::to_string(listener_.number) + "." + std::to_string(connection);
     grpc_auth_context_add_property(context, kListenerProperty, mark.data(), mark.size());
+    return mark;
   }
 
-  static bool is_reflection(const grpc_metadata* metadata, size_t n_metadata) {
-    for (size_t i = 0; i < n_metadata; ++i) {
-      if (text_of(metadata[i].key) == ":path") return text_of(metadata[i].value).rfind("/grpc.reflection.", 0) == 0;
+  /// A call that nobody will judge (health), or whose caller has no role, as its headers say.
+  bool is_unproven(const grpc_auth_context* context, const grpc_metadata* metadata, size_t n_metadata,
+                   std::string_view path) const {
+    if (listener_.access == nullptr) return false;
+    if (path.rfind("/melstream.", 0) != 0) return true;
+    access::Caller caller;
+    caller.entrance = listener_.number;
+    if (const auto header = value_of(metadata, n_metadata, "authorization")) caller.token = bearer_token(*header);
+    if (grpc_auth_context_peer_is_authenticated(context) != 0) {
+      for (std::string_view uri : values_of(context, GRPC_PEER_URI_PROPERTY_NAME)) caller.uris.emplace_back(uri);
+      for (std::string_view name : values_of(context, GRPC_X509_CN_PROPERTY_NAME)) caller.common_name = name;
     }
-    return false;
+    return !listener_.access->knows(caller);
+  }
+
+  static std::vector<std::string_view> values_of(const grpc_auth_context* context, const char* name) {
+    std::vector<std::string_view> values;
+    grpc_auth_property_iterator found = grpc_auth_context_find_properties_by_name(context, name);
+    while (const grpc_auth_property* const property = grpc_auth_property_iterator_next(&found)) {
+      values.emplace_back(property->value, property->value_length);
+    }
+    return values;
   }
 
   /// One for all listeners, so that a connection's number is its own.
@@ -63,6 +106,7 @@ class Marker {
   }
 
   const ListenerTraits listener_;
+  UnprovenCalls unproven_;
 };
 
 /// What the fetcher of one TLS listener needs; lives as long as its credentials.
@@ -76,8 +120,9 @@ struct Fetcher {
     access::Certificates newest;
     if (!self.certificates->fetch(self.seen, newest)) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
     const grpc_ssl_pem_key_cert_pair pair{newest.key.c_str(), newest.certificate.c_str()};
-    *config = grpc_ssl_server_certificate_config_create(newest.client_ca.empty() ? nullptr : newest.client_ca.c_str(),
-                                                        &pair, 1);
+    // Without roots gRPC aborts, even where no client's certificate is asked for and so nobody is verified by them.
+    const std::string& roots = newest.client_ca.empty() ? newest.certificate : newest.client_ca;
+    *config = grpc_ssl_server_certificate_config_create(roots.c_str(), &pair, 1);
     return *config != nullptr ? GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW : GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_FAIL;
   }
 };

@@ -10,6 +10,7 @@
 
 #include <grpcpp/security/server_credentials.h>
 
+#include "melstream/access/access.hpp"
 #include "melstream/access/certificates.hpp"
 
 namespace melstream::rpc {
@@ -35,6 +36,9 @@ class CertificateSource {
 struct ListenerTraits {
   std::size_t number = 0;
   bool reflection = true;  ///< may be asked what services there are
+  /// Who has no role may begin few calls: gRPC keeps some 12 kB of each whose message does not come, and would for
+  /// long. Outlives the listener; null: nobody is asked.
+  const access::Access* access = nullptr;
 };
 
 std::shared_ptr<grpc::ServerCredentials> plain_credentials(const ListenerTraits& listener);

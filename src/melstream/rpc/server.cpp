@@ -155,6 +155,7 @@ struct Server::State {
   void serve();
   void keep_house();
   void set_serving(bool serving);
+  void on_forbidden(const std::string& identity, const std::string& message) const;
   void retire(milliseconds patience);
   bool stop(milliseconds patience);
 
@@ -191,7 +192,8 @@ struct Server::State {
 Server::State::State(ServerOptions the_options, ServerParts the_parts)
     : sockets(listen_in_time(the_options)),
       is_local(which_are_local(sockets)),
-      access(the_options.access, make_entrances(the_options.listeners, is_local), the_parts.registry.clock()),
+      access(the_options.access, make_entrances(the_options.listeners, is_local), the_parts.registry.clock(),
+             [this](const std::string& identity, const std::string& message) { on_forbidden(identity, message); }),
       environment(make_environment(std::move(the_options), std::move(the_parts), access)),
       queued(environment.options.max_queued_bytes),
       publishers(static_cast<std::size_t>(environment.registry().options().max_streams) + 64),
@@ -227,7 +229,8 @@ void Server::State::add_listeners(grpc::ServerBuilder& builder) {
   const ServerOptions& options = environment.options;
   if (options.certificates) certificates = std::make_shared<CertificateSource>(*options.certificates);
   for (std::size_t i = 0; i < options.listeners.size(); ++i) {
-    const ListenerTraits traits{.number = i, .reflection = is_local[i]};
+    const ListenerTraits traits{
+        .number = i, .reflection = is_local[i], .access = is_local[i] ? nullptr : environment.access};
     const bool is_tls = options.listeners[i].kind == ListenerSpec::Kind::kTls;
     if (is_tls && !certificates) throw core::Error(core::ErrorCode::kInternal, "a listener with TLS, no certificates");
     credentials.push_back(is_tls ? tls_credentials(traits, certificates, options.require_client_certificate)
@@ -261,6 +264,12 @@ void Server::State::keep_house() {
   windows.keep_house();
   watches.end_revoked();
   if (watches.is_stale()) watches.update();
+}
+
+void Server::State::on_forbidden(const std::string& identity, const std::string& message) const {
+  environment.stats->auth_failed(AuthFailure::kForbidden);
+  if (!environment.parts.on_refusal) return;
+  environment.parts.on_refusal({.reason = "permission", .peer = "identity " + identity, .message = message});
 }
 
 void Server::State::set_serving(bool serving) {

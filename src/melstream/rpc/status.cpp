@@ -37,6 +37,15 @@ grpc::StatusCode to_code(core::ErrorCode code) {
   return grpc::StatusCode::INTERNAL;
 }
 
+/// What a client wrote may stand in a message. gRPC sends it in a header, and a peer gives the whole connection up
+/// whose headers are too long: 8 KiB, in which each byte may take three.
+std::string clipped(std::string message) {
+  constexpr std::size_t kMost = 1'000;
+  if (message.size() <= kMost) return message;
+  message.resize(kMost);
+  return message + " ...";
+}
+
 }  // namespace
 
 grpc::Status to_status(const std::exception& error) {
@@ -44,7 +53,7 @@ grpc::Status to_status(const std::exception& error) {
     const std::string what = known->what();
     // Many messages begin with the field already.
     const bool named = known->field().empty() || what.rfind(known->field(), 0) == 0;
-    const std::string message = named ? what : known->field() + ": " + what;
+    const std::string message = clipped(named ? what : known->field() + ": " + what);
     if (const auto* resumable = dynamic_cast<const ResumableError*>(known)) {
       v1::SubscribeErrorDetail detail;
       detail.set_resume_token(resumable->token());
@@ -60,7 +69,7 @@ grpc::Status to_status(const std::exception& error) {
   if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) {
     return {grpc::StatusCode::RESOURCE_EXHAUSTED, "the daemon has no memory left for this; try again later"};
   }
-  return {grpc::StatusCode::INTERNAL, std::string("internal error: ") + error.what()};
+  return {grpc::StatusCode::INTERNAL, clipped(std::string("internal error: ") + error.what())};
 }
 
 }  // namespace melstream::rpc

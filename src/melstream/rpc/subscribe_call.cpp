@@ -8,6 +8,7 @@
 
 #include "melstream/core/error.hpp"
 #include "melstream/core/units.hpp"
+#include "melstream/pipeline/registry.hpp"
 #include "melstream/rpc/caller.hpp"
 #include "melstream/rpc/many_streams.hpp"
 #include "melstream/rpc/one_stream.hpp"
@@ -175,6 +176,7 @@ void SubscribeCall::subscribe(const v1::SubscribeConfig& config) {
     source_ = std::make_unique<ManyStreams>(parts_.reader, features_, config, grant_);
     message_.emplace(WireMessage::Form::kBatch);
   } else {
+    pipeline::validate_stream_id(config.stream());
     grant_->require(config.stream());
     source_ = std::make_unique<OneStream>(parts_.reader, features_, config);
     message_.emplace(WireMessage::Form::kOne);

@@ -35,6 +35,10 @@ bool WindowCall::take_turn() {
     Finish(grpc::Status::CANCELLED);
     return true;
   }
+  if (grant_->revoked()) {
+    Finish(revoked_status(environment_));
+    return true;
+  }
   const bool in_time = std::chrono::system_clock::now() + kBeforeDeadline < deadline_;
   if (in_time && pipeline::WindowReader::must_wait(*stream_, query_.window)) return false;
   answered_mono_ns_ = environment_.clock().mono_ns();
