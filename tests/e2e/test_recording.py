@@ -104,6 +104,20 @@ class Recordings(unittest.TestCase):
         self.play(recording, "--out", self.path("gap.npy"), returncode=1)
         self.assertFalse(os.path.exists(self.path("gap.npy")))
 
+    def test_who_waits_misses_nothing(self):
+        """Of a front end that nobody else wants, and of audio that comes as fast as it can: from the first frame."""
+        for number in range(5):
+            stream = "awaited-%d" % number
+            recording = self.path(stream + ".mel")
+            recorder = self.daemon.start_client("record", stream, "--front-end", "nemo-80", "--wait", "--out", recording)
+            self.addCleanup(recorder.communicate)
+            harness.wait_until(lambda name=stream: name in self.daemon.client("subscribers").stdout, "the recorder")
+            self.daemon.client("push", harness.audio("espeak"), "--stream", stream, "--pace", "fast")
+            self.assertEqual(recorder.wait(harness.DEADLINE_S), 0)
+            self.play(recording, "--out", self.path(stream + ".npz"))
+            data = numpy.load(self.path(stream + ".npz"))
+            self.assertEqual((int(data["frames"][0]), len(data["gaps"])), (0, 0))
+
     def test_text_shows_what_subscribe_showed(self):
         result = self.play(self.recording, "--pace", "fast")
         self.assertRegex(result.stdout, r"start mic epoch [0-9a-f]{16}: whisper-80, 80 bins, from frame 0")

@@ -339,6 +339,31 @@ TEST_F(DeliveryTest, WaitsForAStreamYetToCome) {
   EXPECT_EQ(received.started->epoch, stream->epoch());
 }
 
+TEST_F(DeliveryTest, WhoWaitsHasAllOfAStreamThatWasOverBeforeItJoined) {
+  auto live = subscribe("later", "kaldi-80", {.wait = true});
+  auto other = subscribe("later", "whisper-80", {.start = kFromFrame0, .wait = true});
+  auto stranger = subscribe("another", "nemo-80", {.wait = true});
+  const auto samples = noise(8000, 21);
+  auto stream = open("later");
+  EXPECT_EQ(stream->histories().size(), 2) << "what is waited for, and no more";
+  begin(*stream);
+  publish(*stream, samples);
+  Received received;
+  drain(*live, received);
+  end(*stream);
+  drain(*live, received);
+  received.expect_tiled();
+  EXPECT_EQ(received.values, offline("kaldi-80", samples));
+  Received whisper;
+  drain(*other, whisper);
+  EXPECT_EQ(whisper.values, offline("whisper-80", samples));
+}
+
+TEST_F(DeliveryTest, WhoWaitsNoLongerExpectsNothing) {
+  subscribe("later", "kaldi-80", {.wait = true}).reset();
+  EXPECT_TRUE(open("later")->histories().empty());
+}
+
 TEST_F(DeliveryTest, AnEndedStreamStaysReadable) {
   auto stream = open("s");
   auto first = subscribe("s", "whisper-80", {.start = kFromFrame0});

@@ -128,7 +128,10 @@ std::vector<std::shared_ptr<Stream>> Registry::open(std::vector<StreamOptions> o
     }
   }
   std::vector<std::shared_ptr<Stream>> opened;
-  for (std::size_t i = 0; i < options.size(); ++i) opened.push_back(make_stream(options[i], openings[i]));
+  for (std::size_t i = 0; i < options.size(); ++i) {
+    opened.push_back(make_stream(options[i], openings[i]));
+    add_expected_histories(*opened.back());
+  }
   std::vector<std::shared_ptr<Stream>> replaced;
   {
     const std::lock_guard lock(mutex_);
@@ -161,6 +164,21 @@ std::shared_ptr<Stream> Registry::make_stream(StreamOptions options, const Strea
       std::make_shared<Stream>(std::move(options), opening, geometries_, std::move(ring), std::move(audio_history));
   for (const std::string& name : options_.always) add_history(*stream, catalog_.find(name), engine::Smoothing::kNone);
   return stream;
+}
+
+void Registry::add_expected_histories(Stream& stream) noexcept {
+  try {
+    for (const Expectation& wanted : expectations_.of(stream)) {
+      const auto histories = stream.histories();
+      const bool is_there = std::any_of(histories.begin(), histories.end(), [&](const auto& history) {
+        return history->smoothing() == wanted.smoothing && history->front_end().sha256() == wanted.front_end->sha256();
+      });
+      if (is_there) continue;
+      overload_.admit_front_end();
+      add_history(stream, wanted.front_end, wanted.smoothing);
+    }
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): too many front ends, or no memory for them
+  }
 }
 
 std::int64_t Registry::history_rows(const engine::RowGeometry& geometry) const noexcept {

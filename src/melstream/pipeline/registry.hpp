@@ -19,6 +19,7 @@
 #include "melstream/engine/front_end.hpp"
 #include "melstream/pipeline/audio_history.hpp"
 #include "melstream/pipeline/counters.hpp"
+#include "melstream/pipeline/expectations.hpp"
 #include "melstream/pipeline/overload_guard.hpp"
 #include "melstream/pipeline/stream.hpp"
 
@@ -61,6 +62,8 @@ class Registry {
   /// Forgets ended streams and idle front ends whose time is over, and more in an overload (registry_overload.cpp).
   /// Call about once a second, not on the tick thread.
   void collect();
+  /// What readers want of streams yet to come.
+  Expectations& expectations() noexcept { return expectations_; }
   /// From now on open() throws kUnavailable.
   void drain() noexcept { draining_.store(true, std::memory_order_relaxed); }
   bool draining() const noexcept { return draining_.load(std::memory_order_relaxed); }
@@ -90,6 +93,8 @@ class Registry {
   void add_history(Stream& stream, const std::shared_ptr<const engine::FrontEnd>& front_end,
                    engine::Smoothing smoothing);
   bool is_always(const FeatureHistory& history) const;
+  /// Whatever cannot be had now, its reader is told when it joins.
+  void add_expected_histories(Stream& stream) noexcept;
   /// Forgets idle front ends at once if the stream has as many as it may. Throws Error(kResourceExhausted).
   void make_room_for_history(Stream& stream) const;
   std::int64_t history_rows(const engine::RowGeometry& geometry) const noexcept;
@@ -109,6 +114,7 @@ class Registry {
   AudioHistoryPool audio_pool_;
   Counters counters_;
   OverloadGuard overload_;
+  Expectations expectations_;
   // Writer: whoever holds mutex_ (release); readers: any (acquire).
   std::atomic<std::uint64_t> generation_{1};
   std::atomic<bool> draining_{false};

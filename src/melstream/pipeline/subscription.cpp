@@ -60,6 +60,12 @@ Subscription::Subscription(Registry& registry, SubscriptionOptions options)
   validate_stream_id(options_.stream);
   validate(options_);
   registry_.overload().admit_subscription();
+  if (options_.wait) {  // before the look: who opens the stream right behind it sees this
+    expectation_ = registry_.expectations().add(
+        {.wants = [id = options_.stream](const Stream& stream) { return stream.id() == id; },
+         .front_end = options_.front_end,
+         .smoothing = options_.smoothing});
+  }
   if (!attach() && !options_.wait) {
     throw core::Error(
         core::ErrorCode::kNotFound,
@@ -67,6 +73,7 @@ Subscription::Subscription(Registry& registry, SubscriptionOptions options)
             "'; `melstream streams` and `melstream sources` tell what there is, wait (--wait) waits for it",
         "stream");
   }
+  waited_ = stream_ == nullptr;
   registry_.counters().subscriptions.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -103,6 +110,7 @@ void Subscription::join(std::shared_ptr<Stream> stream) {
     refuse("stream '" + options_.stream + "' is live: it waits for nobody; take drop_oldest or disconnect",
            "slow_policy");
   }
+  expectation_ = {};
   history_ = registry_.join_history(*stream, options_.front_end, options_.smoothing);
   stream_ = std::move(stream);
   if (options_.slow_policy != SlowPolicy::kBlock) return;
@@ -119,7 +127,7 @@ bool Subscription::start() {
   const int stride = engine::row_stride(history_->geometry());
   switch (options_.start.kind) {
     case StartAt::Kind::kLive:
-      cursor_.frame = *head;
+      cursor_.frame = waited_ ? 0 : *head;
       break;
     case StartAt::Kind::kFrame:
       cursor_.frame = options_.start.frame;

@@ -120,6 +120,8 @@ class Subscription {
   std::uint64_t blocker_ = 0;
   Cursor cursor_;
   std::optional<FeatureHistory::Wait> wait_;  ///< since the history had nothing
+  Expectations::Ticket expectation_;          ///< while it waits for the stream
+  bool waited_ = false;                       ///< for the stream: live is then its first frame
   bool started_ = false;
   std::int64_t n_delivered_ = 0;  ///< above 0, what is missing later was lost by slowness
   std::int64_t n_gapped_ = 0;

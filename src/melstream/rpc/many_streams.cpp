@@ -26,6 +26,10 @@ ManyStreams::ManyStreams(const ReaderParts& parts, const FeatureChoice& features
       newcomers_(parts.environment.registry(), StreamSelection(config.streams(), grant)) {
   pipeline::validate(options_);
   resume(config, *grant);
+  expectation_ = parts.environment.registry().expectations().add(
+      {.wants = [this](const pipeline::Stream& stream) { return newcomers_.selection().contains(stream); },
+       .front_end = features.front_end,
+       .smoothing = features.smoothing});
 }
 
 void ManyStreams::resume(const v1::SubscribeConfig& config, const access::Grant& grant) {

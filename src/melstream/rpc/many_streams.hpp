@@ -57,6 +57,7 @@ class ManyStreams final : public ResponseSource {
   std::list<v1::SubscribeResponse> failures_;         ///< to be told
   std::int64_t delivered_frames_ = 0;                 ///< by readers that are gone
   std::int64_t gap_frames_ = 0;
+  pipeline::Expectations::Ticket expectation_;  ///< last: it uses newcomers_
 };
 
 }  // namespace melstream::rpc
