@@ -1,8 +1,9 @@
 """Requests of the wire contract from the package's arguments."""
 from __future__ import annotations
 
+import difflib
 import math
-from typing import Any, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from melstream.v1 import feature_service_pb2, types_pb2
 
@@ -11,6 +12,8 @@ from .errors import InvalidArgument, UnknownFrontEnd
 from .models import find_model, require_front_end
 
 RATE = 16000
+
+_FEATURE_OPTIONS = "expect_spec_sha256 model smoothing normalization fixed_max cmvn element_type".split()
 
 Streams = Union[str, Sequence[str], None]
 Cmvn = Tuple[Sequence[float], Sequence[float]]
@@ -59,6 +62,14 @@ def select_streams(ids: Streams, labels: Optional[str], all_streams: bool) -> fe
     return selection
 
 
+def list_request(ids: Streams, labels: Optional[str]) -> feature_service_pb2.ListStreamsRequest:
+    """Of all streams, if nothing is given. Raises InvalidArgument."""
+    request = feature_service_pb2.ListStreamsRequest()
+    if ids is not None or labels is not None:
+        request.streams.CopyFrom(select_streams(ids, labels, False))
+    return request
+
+
 def subscribe_config(
     streams: Streams,
     features: types_pb2.FeatureRequest,
@@ -92,6 +103,15 @@ def subscribe_config(
         config.streams.CopyFrom(selection)
     _set_start(config, start, seconds_back, frame)
     return config
+
+
+def subscribe_config_of(
+    streams: Streams, front_end: str, options: Dict[str, Any]
+) -> feature_service_pb2.SubscribeConfig:
+    """options: keywords of feature_request() and of subscribe_config(). Raises InvalidArgument, WrongFrontEnd."""
+    features = {name: value for name, value in options.items() if name in _FEATURE_OPTIONS}
+    others = {name: value for name, value in options.items() if name not in _FEATURE_OPTIONS}
+    return subscribe_config(streams, feature_request(front_end, **features), **others)
 
 
 def _set_start(
@@ -163,4 +183,6 @@ def window_request(
 def check_front_end(name: str, known: List[str]) -> None:
     """Raises UnknownFrontEnd, which lists those that there are."""
     if name not in known:
-        raise UnknownFrontEnd("unknown front end %r; the daemon has: %s" % (name, " ".join(known)))
+        close = difflib.get_close_matches(name, known, 1)
+        hint = " (did you mean %r?)" % close[0] if close else ""
+        raise UnknownFrontEnd("unknown front end %r%s; the daemon has: %s" % (name, hint, " ".join(known)))

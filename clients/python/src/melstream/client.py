@@ -78,8 +78,7 @@ class Client:
 
     def streams(self, ids: Streams = None, *, labels: Optional[str] = None) -> List[listings.StreamInfo]:
         """All streams, those with these ids, or those with these labels ("room=kitchen, !muted")."""
-        selection = _requests.select_streams(ids, labels, False)
-        answer = self._call("ListStreams", feature_service_pb2.ListStreamsRequest(streams=selection))
+        answer = self._call("ListStreams", _requests.list_request(ids, labels))
         return [listings.stream_info(one) for one in answer.streams]
 
     def subscribe(

@@ -111,7 +111,7 @@ def from_status(code: str, text: str, server: str, details: bytes = b"") -> Erro
     """The error that a status stands for."""
     message = "%s (%s)" % (text or "the call failed", code)
     if code == "UNAVAILABLE":
-        return DaemonUnavailable("the daemon at %s does not answer: %s" % (server, message), code)
+        return DaemonUnavailable("the daemon at %s is not there: %s" % (server, message), code)
     if code == "DEADLINE_EXCEEDED":
         return DaemonUnavailable("the daemon at %s did not answer in time: %s" % (server, message), code)
     if code == "UNAUTHENTICATED":

@@ -16,6 +16,9 @@ from ..errors import DaemonUnavailable, Error
 
 START_TIMEOUT_S = 30.0
 
+#: Streams keep audio, so that window() can be asked for.
+DEFAULT_CONFIG = "[stream]\naudio_history_s = 40\n"
+
 
 def find_program(name: str = "melstreamd") -> str:
     """In the folder that MELSTREAM_BIN names, or on the path. Raises DaemonUnavailable."""
@@ -33,7 +36,7 @@ class Daemon:
     """A melstreamd of its own on a unix socket in a temporary folder. config: more TOML for its config file, without
     [server] and [metrics]; listen: TCP addresses."""
 
-    def __init__(self, config: str = "", listen: Optional[List[str]] = None):
+    def __init__(self, config: str = DEFAULT_CONFIG, listen: Optional[List[str]] = None):
         program = find_program()
         self.folder = Path(tempfile.mkdtemp(prefix="melstream-"))
         self.server = "unix:%s" % (self.folder / "melstream.sock")
@@ -93,7 +96,7 @@ class Daemon:
 
 
 @contextmanager
-def daemon(config: str = "", listen: Optional[List[str]] = None) -> Iterator[Daemon]:
+def daemon(config: str = DEFAULT_CONFIG, listen: Optional[List[str]] = None) -> Iterator[Daemon]:
     """`with melstream.testing.daemon() as daemon, daemon.connect() as client:`. Raises DaemonUnavailable."""
     one = Daemon(config, listen)
     try:
