@@ -1,6 +1,7 @@
 """For tests: a private daemon, and whether its numbers are those of the genuine libraries."""
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -34,17 +35,19 @@ def find_program(name: str = "melstreamd") -> str:
 
 class Daemon:
     """A melstreamd of its own on a unix socket in a temporary folder. config: more TOML for its config file, without
-    [server] and [metrics]; listen: TCP addresses."""
+    [server] and [metrics]; listen: HOST:PORT and tls:HOST:PORT."""
 
     def __init__(self, config: str = DEFAULT_CONFIG, listen: Optional[List[str]] = None):
         program = find_program()
         self.folder = Path(tempfile.mkdtemp(prefix="melstream-"))
         self.server = "unix:%s" % (self.folder / "melstream.sock")
         self._config = self.folder / "melstream.toml"
-        addresses = ", ".join('"%s"' % one for one in listen or [])
+        plain = [one for one in listen or [] if not one.startswith("tls:")]
+        tls = [one[len("tls:"):] for one in listen or [] if one.startswith("tls:")]
+        # A list of plain strings is written the same in JSON and TOML.
         self._config.write_text(
-            '[server]\nsocket = "%s"\nlisten = [%s]\n[metrics]\nlisten = ""\n%s\n'
-            % (self.folder / "melstream.sock", addresses, config), encoding="utf-8")
+            '[server]\nsocket = "%s"\nlisten = %s\nlisten_tls = %s\n[metrics]\nlisten = ""\n%s\n'
+            % (self.folder / "melstream.sock", json.dumps(plain), json.dumps(tls), config), encoding="utf-8")
         self._command = [program, "--config", str(self._config)]
         self.process: Any = None
         try:
