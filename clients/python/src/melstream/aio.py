@@ -139,7 +139,7 @@ class Client:
                 reader.cancel()
                 call.cancel()
         except grpc.RpcError as error:
-            raise errors.from_rpc(error, self.server) from error
+            raise _from_rpc(error, self.server) from error
         finally:
             await grpc_channel.close()
 
@@ -188,7 +188,7 @@ class Client:
         except grpc.RpcError as error:
             if error.code() == grpc.StatusCode.UNAVAILABLE:
                 await self.close()
-            raise errors.from_rpc(error, self.server) from error
+            raise _from_rpc(error, self.server) from error
 
 
 class Subscription:
@@ -333,9 +333,8 @@ class Subscription:
                 return None
             raise
         except grpc.RpcError as error:
-            raise errors.from_rpc(error, self._client.server) from error
+            raise _from_rpc(error, self._client.server) from error
         if response is grpc.aio.EOF:
-            await _raise_unless_ok(call, self._client.server)
             return None
         self._n_read += 1
         return response
@@ -348,12 +347,11 @@ class Subscription:
             await channel.close()
 
 
-async def _raise_unless_ok(call: Any, server: str) -> None:
-    code = await call.code()
-    if code is grpc.StatusCode.OK:
-        return
-    details = dict(await call.trailing_metadata() or ()).get("grpc-status-details-bin", b"")
-    raise errors.from_status(code.name, await call.details() or "", server, details)
+def _from_rpc(error: Any, server: str) -> errors.Error:
+    """grpc.aio says INTERNAL where the connection went away while it wrote."""
+    if error.code() is grpc.StatusCode.INTERNAL and error.details() == "Internal error from Core":
+        return errors.from_status("UNAVAILABLE", "the connection is lost", server)
+    return errors.from_rpc(error, server)
 
 
 async def _read_totals(call: Any) -> Totals:

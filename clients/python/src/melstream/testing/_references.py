@@ -108,6 +108,15 @@ def _nemo(n_mels: int, normalize: Optional[str]) -> Callable[[np.ndarray], np.nd
     return compute
 
 
+def _funasr(samples: np.ndarray) -> np.ndarray:
+    import torch
+    from funasr.frontends.wav_frontend import WavFrontend
+
+    frontend = WavFrontend(fs=RATE, window="hamming", n_mels=80, lfr_m=7, lfr_n=6, dither=0.0)
+    features, _ = frontend(torch.from_numpy(samples)[None], torch.tensor([len(samples)]))
+    return features[0].numpy()
+
+
 def _kaldi_native_fbank(kind: str, scale: float, **frame: Any) -> Callable[[np.ndarray], np.ndarray]:
     """frame: of frame_opts, mel_opts (with the prefix mel_), or of the options themselves."""
 
@@ -189,6 +198,7 @@ REFERENCES: List[Reference] = [
     *_kaldi_both("kaldi-80-int16", INT16, False, -400.0),
     *_kaldi_both("wenet-80", INT16, True, 0.0),
     *_kaldi_both("funasr-80", INT16, True, 0.0, "hamming"),
+    Reference("paraformer-560", "funasr", "funasr", "WavFrontend(window='hamming', n_mels=80, lfr_m=7, lfr_n=6, dither=0)", _funasr),
     *_nemo_both(80),
     *_nemo_both(128),
     *_kaldi_mfcc("mfcc-13", True),
