@@ -113,7 +113,7 @@ class Transcripts(DaemonTest):
 
     def test_the_wrong_features_are_refused(self):
         with self.assertRaisesRegex(melstream.WrongFrontEnd, "trained on whisper-80"):
-            self.client.window("jfk", model="whisper-tiny.en", front_end="whisper-128")
+            self.client.window("jfk", model="whisper-tiny.en", front_end="whisper-128", start=0)
 
     def test_live_captions(self):
         from melstream.captions.__main__ import main

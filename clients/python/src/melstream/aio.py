@@ -281,6 +281,10 @@ class Subscription:
             if self._call is None:
                 await self._open()
             response = await self._read()
+        except _WriteFailed:
+            # Another call tells the rest, or why there is none.
+            await self._drop_call()
+            return 0
         except errors.Error as error:
             await self._drop_call()
             if self._is_closed:
@@ -347,10 +351,13 @@ class Subscription:
             await channel.close()
 
 
+class _WriteFailed(errors.Error):
+    """An acknowledgement met the call's end. grpc.aio then forgets how the call ended, and what was yet to be read."""
+
+
 def _from_rpc(error: Any, server: str) -> errors.Error:
-    """grpc.aio says INTERNAL where the connection went away while it wrote."""
     if error.code() is grpc.StatusCode.INTERNAL and error.details() == "Internal error from Core":
-        return errors.from_status("UNAVAILABLE", "the connection is lost", server)
+        return _WriteFailed("the call ended while it was written to", "INTERNAL")
     return errors.from_rpc(error, server)
 
 
