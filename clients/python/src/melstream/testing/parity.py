@@ -104,9 +104,9 @@ class _Published:
 
     def __enter__(self) -> "_Published":
         self._thread.start()
-        # The first frame of it: from then on there is a stream of that name.
+        # Its start: from then on there is a stream of that name.
         with self._client.subscribe("parity", front_end="whisper-80", wait=True) as subscription:
-            next(subscription)
+            next(subscription.events())
         return self
 
     def __exit__(self, *_: object) -> None:
