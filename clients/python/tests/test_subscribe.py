@@ -4,7 +4,7 @@ import unittest
 import numpy as np
 
 import melstream
-from case import DaemonTest, Gate, Task, audio, samples
+from case import DaemonTest, Gate, Task, audio, samples, wait_until
 
 
 class Subscribe(DaemonTest):
@@ -86,6 +86,13 @@ class Subscribe(DaemonTest):
         reader = Task(list, subscription)
         subscription.close()
         self.assertEqual(reader.join(), [])
+
+
+    def test_a_subscription_that_is_dropped_is_closed(self):
+        self.client.push("dropped", audio("espeak"))
+        for _ in self.client.subscribe("dropped", front_end="whisper-80", start="first"):
+            break
+        wait_until(lambda: self.client.info().subscription_count == 0, "the subscription's end")
 
 
 class Gaps(DaemonTest):

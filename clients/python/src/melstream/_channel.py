@@ -101,7 +101,8 @@ def make_channel(address: Address, access: Access, module: Any = grpc) -> Any:
 def _message_class(descriptor: Any) -> Any:
     if hasattr(message_factory, "GetMessageClass"):
         return message_factory.GetMessageClass(descriptor)
-    return message_factory.MessageFactory(descriptor_pool.Default()).GetPrototype(descriptor)  # protobuf 4.21
+    old: Any = message_factory.MessageFactory(descriptor_pool.Default())  # protobuf 4.21
+    return old.GetPrototype(descriptor)
 
 
 def make_stub(channel: Any) -> Any:

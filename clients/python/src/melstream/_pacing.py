@@ -36,7 +36,7 @@ class Backoff:
     LONGEST_S = 5.0
 
     def __init__(self) -> None:
-        self.reset()
+        self._next = self.SHORTEST_S
 
     def next(self) -> float:
         delay = self._next

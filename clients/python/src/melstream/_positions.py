@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Dict, Optional
+from typing import Dict, Optional, Union
 
 from .events import RATE, Block, End, Event, Failure, Gap, Start
 
@@ -65,10 +65,9 @@ class Positions:
         return start
 
     @staticmethod
-    def _without(event: Event, n: int, hop_samples: int) -> Event:
+    def _without(event: Union[Block, Gap], n: int, hop_samples: int) -> Union[Block, Gap]:
         if isinstance(event, Gap):
             return replace(event, first_frame=event.first_frame + n, frame_count=event.frame_count - n)
-        assert isinstance(event, Block)
         return replace(
             event,
             first_frame=event.first_frame + n,

@@ -157,10 +157,11 @@ def window_request(
 ) -> feature_service_pb2.GetWindowRequest:
     """A model says front end, normalization and padding, where they are not given. Raises InvalidArgument, WrongFrontEnd."""
     wanted = find_model(model) if model is not None else None
-    if wanted is None and front_end is None:
-        raise InvalidArgument("window needs front_end=, or model=")
+    if front_end is None:
+        if wanted is None:
+            raise InvalidArgument("window needs front_end=, or model=")
+        front_end = wanted.front_end
     if wanted is not None:
-        front_end = front_end or wanted.front_end
         normalization = normalization or wanted.normalization
         if pad_to_seconds is None and wanted.window_seconds > 0:
             pad_to_seconds = wanted.window_seconds

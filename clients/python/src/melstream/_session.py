@@ -168,7 +168,8 @@ class Session:
 
     def _event(self, response: Any) -> Event:
         kind = response.WhichOneof("response")
-        return _MAKERS[kind](self, getattr(response, kind))
+        made: Event = _MAKERS[kind](self, getattr(response, kind))
+        return made
 
     def _start(self, one: Any) -> Start:
         return Start(
@@ -204,7 +205,7 @@ class Session:
         return Failure(one.stream, one.epoch, one.next_frame, code, one.message)
 
 
-_MAKERS = {
+_MAKERS: Dict[str, Any] = {
     "start": Session._start,
     "block": Session._block,
     "gap": Session._gap,

@@ -86,8 +86,6 @@ class Subscription:
     Iterating raises melstream.Error; with gaps="raise" GapError for each gap, after which it can be gone on with."""
 
     def __init__(self, session: Session, open_channel: Open, server: str, gaps: str):
-        if gaps not in GAPS:
-            raise errors.unknown_word("gaps", gaps, GAPS)
         self._session = session
         self._open_channel = open_channel
         self._server = server
@@ -97,7 +95,13 @@ class Subscription:
         self._call: Any = None
         self._requests: Optional[_Requests] = None
         self._n_read = 0
+        if gaps not in GAPS:
+            raise errors.unknown_word("gaps", gaps, GAPS)
         self._open()
+
+    def __del__(self) -> None:
+        # Whoever breaks out of the loop need not close: gRPC would keep the call.
+        self.close()
 
     @property
     def start(self) -> Optional[Start]:
