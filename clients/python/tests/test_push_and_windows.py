@@ -6,7 +6,7 @@ import unittest
 import numpy as np
 
 import melstream
-from case import DaemonTest, Gate, Task, audio, samples
+from case import DaemonTest, Gate, Task, audio, live_clip, samples
 
 
 class Push(DaemonTest):
@@ -91,16 +91,9 @@ class Windows(DaemonTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.gate = Gate(samples("jfk"), 176000)
-        cls.push = Task(cls.client.push, "jfk", cls.gate)
-        for block in cls.client.subscribe("jfk", front_end="whisper-80", start="first", wait=True):
-            if block.next_frame >= 1098:
-                break
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.gate.open()
-        cls.push.join()
+        clip = live_clip(cls.client, "jfk", "jfk")
+        clip.__enter__()
+        cls.addClassCleanup(clip.__exit__, None, None, None)
 
     def test_whispers_input(self):
         window = self.client.window("jfk", model="whisper", start=0, seconds=11)

@@ -1,6 +1,6 @@
 """Whether the daemon's numbers are those of the genuine libraries, as they are installed here.
 
-    python -m melstream.testing.parity CLIP.wav [...] [--against LIBRARY] [--markdown]
+    python -m melstream.testing CLIP.wav [...] [--against LIBRARY] [--markdown]
 
 Needs 16 kHz mono clips of 16-bit PCM, up to 30 s; prints the worst of each figure over them. Exit status: 0 all that could be compared is within its tolerance, 1
 not, 69 nothing could be compared."""
@@ -14,9 +14,10 @@ from typing import Any, List, Optional
 
 import numpy as np
 
-from .. import _audio, testing
+from .. import _audio
 from ..client import Client
 from ..errors import Error, InvalidArgument, unknown_word
+from ._daemon import daemon as private_daemon
 from ._references import RATE, Reference, by_library
 
 
@@ -139,7 +140,7 @@ def parity(wav: Any, against: str = "whisper", client: Optional[Client] = None) 
         raise unknown_word("library", against, known)
     samples = _read(wav)
     if client is None:
-        with testing.daemon() as daemon, daemon.connect() as own:
+        with private_daemon() as daemon, daemon.connect() as own:
             return _all(own, samples, known[against])
     return _all(client, samples, known[against])
 
@@ -174,7 +175,7 @@ def _row(one: Parity, is_markdown: bool) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(prog="python -m melstream.testing", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("wav", nargs="+")
     parser.add_argument("--against", action="append", choices=list(by_library()), help="default: all that are installed")
     parser.add_argument("--markdown", action="store_true", help="rows of docs/parity.md")
@@ -192,7 +193,3 @@ def main() -> int:
             n_compared += 1
             n_failed += not worst.passed
     return 69 if not n_compared else 1 if n_failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
