@@ -1,6 +1,7 @@
 """The same with asyncio."""
 import asyncio
 import unittest
+from unittest import mock
 
 import numpy as np
 
@@ -8,6 +9,10 @@ import melstream
 from case import CONFIG, DaemonTest, audio, free_port, samples
 from melstream import aio, testing
 from tcp_proxy import TcpProxy
+
+
+async def rest_of(subscription):
+    return [event async for event in subscription]
 
 
 class Asyncio(DaemonTest):
@@ -61,6 +66,35 @@ class Asyncio(DaemonTest):
 
         self.run_with_client(follow)
 
+    def test_a_connection_that_leads_nowhere_is_given_up(self):
+        async def follow(client):
+            opened = asyncio.Event()
+
+            async def source():
+                yield samples("espeak")[:20000]
+                await opened.wait()
+                yield samples("espeak")[20000:]
+
+            push = asyncio.ensure_future(client.push("aio-stalled", source()))
+            async with await aio.connect("127.0.0.1:%d" % self.proxy.port) as remote:
+                subscription = remote.subscribe("aio-stalled", front_end="whisper-80", start="first", wait=True)
+                events = [await subscription.__anext__()]
+                self.proxy.stall(True)
+                self.addCleanup(self.proxy.stall, False)
+                with self.assertLogs("melstream", "WARNING") as logged:
+                    reader = asyncio.ensure_future(rest_of(subscription))
+                    while "has said nothing for 1.3 s" not in str(logged.output):
+                        await asyncio.sleep(0.01)
+                    self.proxy.stall(False)
+                    opened.set()
+                    events += await reader
+            await push
+            self.assert_golden("whisper80_raw", "espeak", self.assert_tiled(events))
+
+        # Heartbeats come each second.
+        with mock.patch("melstream.aio.LONGEST_SILENCE_S", 1.3):
+            self.run_with_client(follow)
+
     def test_gaps_raise_and_the_iteration_can_go_on(self):
         async def follow(client):
             opened = asyncio.Event()
@@ -92,10 +126,7 @@ class Asyncio(DaemonTest):
         async def follow(client):
             subscription = client.subscribe("aio-never", front_end="whisper-80", wait=True)
 
-            async def read():
-                return [block async for block in subscription]
-
-            reader = asyncio.ensure_future(read())
+            reader = asyncio.ensure_future(rest_of(subscription))
             while (await client.info()).subscription_count == 0:
                 await asyncio.sleep(0.005)
             await subscription.close()

@@ -1,10 +1,11 @@
 """What happens to a subscription when connections and daemons go away."""
 import unittest
+from unittest import mock
 
 import numpy as np
 
 import melstream
-from case import CONFIG, DaemonTest, Gate, Task, audio, free_port, samples
+from case import CONFIG, DaemonTest, Gate, Task, audio, free_port, samples, wait_until
 from melstream import testing
 from tcp_proxy import TcpProxy
 
@@ -36,6 +37,24 @@ class LostConnection(DaemonTest):
         push.join()
         self.assert_golden("whisper80_raw", "jfk", self.assert_tiled(events))
         self.assertGreaterEqual(subscription.n_reconnects, 1)
+
+    def test_a_connection_that_leads_nowhere_is_given_up(self):
+        gate = Gate(samples("espeak"), 20000)
+        push = Task(self.client.push, "stalled", gate)
+        # Heartbeats come each second.
+        with mock.patch("melstream.subscription.LONGEST_SILENCE_S", 1.3):
+            subscription = self.remote.subscribe("stalled", front_end="whisper-80", start="first", wait=True)
+            events = [next(subscription)]
+            self.proxy.stall(True)
+            self.addCleanup(self.proxy.stall, False)
+            with self.assertLogs("melstream", "WARNING") as logged:
+                reader = Task(lambda: events.extend(subscription))
+                wait_until(lambda: "has said nothing for 1.3 s" in str(logged.output), "giving up")
+                self.proxy.stall(False)
+                gate.open()
+                reader.join()
+        push.join()
+        self.assert_golden("whisper80_raw", "espeak", self.assert_tiled(events))
 
     def test_many_streams_are_resumed_too(self):
         gate = Gate(samples("espeak"), 20000)

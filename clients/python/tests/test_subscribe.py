@@ -4,6 +4,7 @@ import unittest
 import numpy as np
 
 import melstream
+from melstream.v1 import admin_service_pb2
 from case import DaemonTest, Gate, Task, audio, samples, wait_until
 
 
@@ -87,6 +88,22 @@ class Subscribe(DaemonTest):
         subscription.close()
         self.assertEqual(reader.join(), [])
 
+
+    def test_what_was_read_is_acknowledged(self):
+        gate = Gate(samples("espeak"), 20000)
+        push = Task(self.client.push, "acknowledged", gate)
+        with self.client.subscribe("acknowledged", front_end="whisper-80", start="first", wait=True) as subscription:
+            reader = Task(list, subscription)
+
+            def all_acknowledged():
+                listed = self.client._call("ListSubscriptions", admin_service_pb2.ListSubscriptionsRequest()).subscriptions
+                # Absent from a reader that does not acknowledge.
+                return any(one.HasField("unacknowledged_responses") and not one.unacknowledged_responses for one in listed)
+
+            wait_until(all_acknowledged, "an acknowledgement of all that was sent")
+            gate.open()
+            reader.join()
+        push.join()
 
     def test_a_subscription_that_is_dropped_is_closed(self):
         self.client.push("dropped", audio("espeak"))
