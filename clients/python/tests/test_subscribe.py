@@ -39,6 +39,9 @@ class Subscribe(DaemonTest):
         fixed = np.concatenate([block.features for block in self.client.subscribe(
             "smooth", front_end="whisper-80", start="first", normalization="fixed_max", fixed_max=0.5)])
         self.assertAlmostEqual(float(fixed.min()), (0.5 - 8 + 4) / 4, 5)
+        shifted = np.concatenate([block.features for block in self.client.subscribe(
+            "smooth", front_end="whisper-80", start="first", cmvn=([10] * 80, [2] * 80))])
+        self.assert_golden("whisper80_raw", "espeak", shifted / 2 - 10)
         gate = Gate(samples("espeak"), 0)
         push = Task(self.client.push, "smooth-live", gate)
         with self.client.subscribe("smooth-live", front_end="whisper-80", smoothing="box3x3", wait=True) as subscription:

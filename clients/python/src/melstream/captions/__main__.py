@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import List, Optional
+from typing import Any, List, Optional
 
 from ..client import connect
 from ..errors import Error
 from .captioner import Captioner
 from .formats import WRITERS
-from .recogniser import FasterWhisper
+from .recogniser import FasterWhisper, ModelError
 
 
 def parse(arguments: Optional[List[str]]) -> argparse.Namespace:
@@ -32,27 +32,31 @@ def parse(arguments: Optional[List[str]]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def follow(options: argparse.Namespace, captioner: Captioner, front_end: str, writer: Any) -> None:
+    """To the stream's end, or Ctrl-C. Raises Error."""
+    with connect(options.server, token_file=options.token_file, tls_ca=options.tls_ca) as client:
+        subscription = client.subscribe(
+            options.stream, front_end=front_end, start=options.start, wait=True, block_frames=10)
+        try:
+            for event in subscription:
+                for caption in captioner.add(event):
+                    writer.write(caption)
+        except KeyboardInterrupt:
+            subscription.close()
+    for caption in captioner.finish():
+        writer.write(caption)
+    writer.finish()
+
+
 def main(arguments: Optional[List[str]] = None) -> int:
     options = parse(arguments)
     try:
         recogniser = FasterWhisper(
             options.model, options.language, device=options.device, compute_type=options.compute_type)
-        writer = WRITERS[options.format](sys.stdout)
-        captioner = Captioner(recogniser, options.every)
-        with connect(options.server, token_file=options.token_file, tls_ca=options.tls_ca) as client:
-            subscription = client.subscribe(
-                options.stream, front_end=recogniser.front_end, start=options.start, wait=True, block_frames=10)
-            for event in subscription:
-                for caption in captioner.add(event):
-                    writer.write(caption)
-    except (Error, ImportError) as error:
+        follow(options, Captioner(recogniser, options.every), recogniser.front_end, WRITERS[options.format](sys.stdout))
+    except (Error, ImportError, ModelError) as error:
         print("melstream.captions: %s" % error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        pass
-    for caption in captioner.finish():
-        writer.write(caption)
-    writer.finish()
     return 0
 
 

@@ -23,15 +23,23 @@ def normalise(frames: np.ndarray) -> np.ndarray:
     return ((np.maximum(frames, frames.max() - 8) + 4) / 4).astype(np.float32).T
 
 
+class ModelError(Exception):
+    """The model cannot be loaded."""
+
+
 class FasterWhisper:
-    """model: a name, or a folder of a model for CTranslate2. language: None lets the model find out."""
+    """model: a name, or a folder of a model for CTranslate2. language: None lets the model find out. Raises ModelError,
+    ImportError."""
 
     def __init__(self, model: str, language: Optional[str] = None, **options: Any):
         try:
             import faster_whisper
         except ImportError as error:
             raise ImportError("captions need faster-whisper: pip install 'melstream[captions]'") from error
-        self._model = faster_whisper.WhisperModel(model, **options)
+        try:
+            self._model = faster_whisper.WhisperModel(model, **options)
+        except Exception as error:  # noqa: BLE001 - of CTranslate2, of the hub, of the network
+            raise ModelError("the model %s cannot be loaded: %s" % (model, error)) from error
         self._language = language
         # Where it would compute features, it takes ours.
         self._features: Optional[np.ndarray] = None
