@@ -5,12 +5,12 @@
 
 Needs the package installed; --model: faster-whisper too. The clip is played in real time."""
 import argparse
+import json
 import statistics
 import subprocess
 import sys
 import threading
 import time
-import json
 
 import melstream
 from melstream import testing
@@ -53,7 +53,8 @@ def main():
     if options.model:
         with testing.daemon(CONFIG) as daemon, daemon.connect() as client:
             delays = caption_delays_s(daemon, client, options.clip, options.model)
-        print("captions: %d words, delay median %.2f s, worst %.2f s" % (len(delays), statistics.median(delays), max(delays)))
+        figures = len(delays), statistics.median(delays), max(delays)
+        print("captions: %d words, delay median %.2f s, worst %.2f s" % figures)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 
   clients/python/run_tests.py --bin build/dev/bin [--filter REGEX] [--full] [--venv FOLDER]
 
---full: also what needs big packages (faster-whisper and whisper.cpp with a model, kaldi-native-fbank), which are installed as well.
+--full: also what needs big packages (faster-whisper and whisper.cpp with a model, kaldi-native-fbank), which are
+installed as well.
 Exit status: 0 all passed (or none matches the filter), 1 one failed, 2 programs or packages are not there.
 """
 import argparse
@@ -73,7 +74,7 @@ def main():
     try:
         python = prepare(os.path.abspath(venv), options.full)
     except (OSError, subprocess.CalledProcessError) as error:
-        print("clients/python: the virtual environment cannot be made (python3-venv, a network?): %s" % error, file=sys.stderr)
+        print("clients/python: no virtual environment can be made (python3-venv? a network?): %s" % error, file=sys.stderr)
         return 2
     environment = {**os.environ, "MELSTREAM_BIN": folder, "MELSTREAM_FULL": "1" if options.full else "0"}
     command = [python, os.path.join(HERE, "tests", "main.py"), options.filter]

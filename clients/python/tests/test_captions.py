@@ -114,7 +114,8 @@ class Captions(unittest.TestCase):
 
     def test_delays_count_from_a_words_end(self):
         _, captions, _ = self.run_captioner(200)
-        committed = [(word.text, round(delay, 3)) for caption in captions for word, delay in zip(caption.words, caption.delays)]
+        pairs = [pair for caption in captions for pair in zip(caption.words, caption.delays)]
+        committed = [(word.text, round(delay, 3)) for word, delay in pairs]
         # It ends at 1.0, is heard first then, and again at 1.5.
         self.assertEqual(committed, [(" w0", 0.5)])
 

@@ -168,7 +168,8 @@ class HuggingFace(TranscriptTest):
         size = whisper_weights.dimensions(weights)
         n_state = size["n_audio_state"]
         model = WhisperForConditionalGeneration(WhisperConfig(
-            vocab_size=size["n_vocab"], d_model=n_state, encoder_layers=size["n_audio_layer"], decoder_layers=size["n_text_layer"],
+            vocab_size=size["n_vocab"], d_model=n_state,
+            encoder_layers=size["n_audio_layer"], decoder_layers=size["n_text_layer"],
             encoder_attention_heads=size["n_audio_head"], decoder_attention_heads=size["n_text_head"],
             encoder_ffn_dim=4 * n_state, decoder_ffn_dim=4 * n_state, eos_token_id=50256, bos_token_id=50256,
             pad_token_id=50256, decoder_start_token_id=50257, suppress_tokens=None, begin_suppress_tokens=[220, 50256]))

@@ -39,18 +39,24 @@ class Subscribe(DaemonTest):
         fixed = np.concatenate([block.features for block in self.client.subscribe(
             "smooth", front_end="whisper-80", start="first", normalization="fixed_max", fixed_max=0.5)])
         self.assertAlmostEqual(float(fixed.min()), (0.5 - 8 + 4) / 4, 5)
-        shifted = np.concatenate([block.features for block in self.client.subscribe(
-            "smooth", front_end="whisper-80", start="first", cmvn=([10] * 80, [2] * 80))])
-        self.assert_golden("whisper80_raw", "espeak", shifted / 2 - 10)
+        with self.assertRaisesRegex(melstream.Error, "not computed while it lived"):
+            next(self.client.subscribe("smooth", front_end="kaldi-80", start="first"))
+        blocks = self.live_blocks("smooth-live", smoothing="box3x3")
+        self.assert_golden("smooth3x3_same", "espeak", self.assert_tiled(blocks))
+        blocks = self.live_blocks("cmvn-live", cmvn=([10] * 80, [2] * 80))
+        self.assert_golden("whisper80_raw", "espeak", self.assert_tiled(blocks) / 2 - 10)
+
+    def live_blocks(self, stream, **options):
+        """Of what is not computed before somebody subscribes."""
         gate = Gate(samples("espeak"), 0)
-        push = Task(self.client.push, "smooth-live", gate)
-        with self.client.subscribe("smooth-live", front_end="whisper-80", smoothing="box3x3", wait=True) as subscription:
+        push = Task(self.client.push, stream, gate)
+        with self.client.subscribe(stream, front_end="whisper-80", wait=True, **options) as subscription:
             events = subscription.events()
             self.assertIsInstance(next(events), melstream.Start)
             gate.open()
             blocks = [event for event in events if isinstance(event, melstream.Block)]
         push.join()
-        self.assert_golden("smooth3x3_same", "espeak", self.assert_tiled(blocks))
+        return blocks
 
     def test_a_token_leads_right_behind_what_was_handed_out(self):
         self.client.push("token", audio("espeak"))

@@ -1,6 +1,5 @@
-"""The weights of a Whisper model for CTranslate2 (the form in which a package brings one), as other recognisers want them.
-
-The forms: CTranslate2's ModelSpec (version 6), openai/whisper's and Hugging Face's state dictionaries, whisper.cpp's ggml."""
+"""The weights of a Whisper model for CTranslate2, the form in which a package brings one, as other recognisers want
+them: openai/whisper's and Hugging Face's state dictionaries, whisper.cpp's file."""
 import json
 import os
 import re
@@ -60,8 +59,11 @@ def _openai(name, values):
     if attention is None:
         return {"%smlp.%d.%s" % (block, 2 * int(module[-1]), kind): values}
     projections = {
-        ("attn", "linear_0"): ("query", "key", "value"), ("attn", "linear_1"): ("out",),
-        ("cross_attn", "linear_0"): ("query",), ("cross_attn", "linear_1"): ("key", "value"), ("cross_attn", "linear_2"): ("out",),
+        ("attn", "linear_0"): ("query", "key", "value"),
+        ("attn", "linear_1"): ("out",),
+        ("cross_attn", "linear_0"): ("query",),
+        ("cross_attn", "linear_1"): ("key", "value"),
+        ("cross_attn", "linear_2"): ("out",),
     }[attention, module]
     parts = zip(projections, np.split(values, len(projections)))
     # The key has no bias.
@@ -70,22 +72,26 @@ def _openai(name, values):
 
 def dimensions(weights):
     """As openai/whisper's ModelDimensions."""
-    n_layers = {side: len({name.split(".")[2] for name in weights if name.startswith(side + ".blocks")}) for side in ("encoder", "decoder")}
+    def n_layers(side):
+        return len({name.split(".")[2] for name in weights if name.startswith(side + ".blocks")})
+
     n_vocab, n_state = weights["decoder.token_embedding.weight"].shape
     return dict(
         n_mels=weights["encoder.conv1.weight"].shape[1], n_audio_ctx=weights["encoder.positional_embedding"].shape[0],
-        n_audio_state=n_state, n_audio_head=n_state // 64, n_audio_layer=n_layers["encoder"], n_vocab=n_vocab,
+        n_audio_state=n_state, n_audio_head=n_state // 64, n_audio_layer=n_layers("encoder"), n_vocab=n_vocab,
         n_text_ctx=weights["decoder.positional_embedding"].shape[0], n_text_state=n_state, n_text_head=n_state // 64,
-        n_text_layer=n_layers["decoder"])
+        n_text_layer=n_layers("decoder"))
 
 
 HUGGING_FACE = (
-    ("blocks", "layers"), ("mlp.0", "fc1"), ("mlp.2", "fc2"), ("mlp_ln", "final_layer_norm"), (".attn.query", ".self_attn.q_proj"),
-    (".attn.key", ".self_attn.k_proj"), (".attn.value", ".self_attn.v_proj"), (".attn.out", ".self_attn.out_proj"),
+    ("blocks", "layers"), ("mlp.0", "fc1"), ("mlp.2", "fc2"), ("mlp_ln", "final_layer_norm"),
+    (".attn.query", ".self_attn.q_proj"), (".attn.key", ".self_attn.k_proj"), (".attn.value", ".self_attn.v_proj"),
+    (".attn.out", ".self_attn.out_proj"),
     ("cross_attn.query", "encoder_attn.q_proj"), ("cross_attn.key", "encoder_attn.k_proj"),
     ("cross_attn.value", "encoder_attn.v_proj"), ("cross_attn.out", "encoder_attn.out_proj"),
     ("cross_attn_ln", "encoder_attn_layer_norm"), ("attn_ln", "self_attn_layer_norm"), ("ln_post", "layer_norm"),
-    ("decoder.ln.", "decoder.layer_norm."), ("token_embedding", "embed_tokens"), ("positional_embedding", "embed_positions.weight"),
+    ("decoder.ln.", "decoder.layer_norm."), ("token_embedding", "embed_tokens"),
+    ("positional_embedding", "embed_positions.weight"),
 )
 
 
@@ -114,7 +120,9 @@ def token_bytes(folder):
 def write_ggml(path, weights, tokens, mel_filters):
     """A file for whisper.cpp; matrices as float16, which they are here. mel_filters: [bins, 201]."""
     size = dimensions(weights)
-    order = "n_vocab n_audio_ctx n_audio_state n_audio_head n_audio_layer n_text_ctx n_text_state n_text_head n_text_layer n_mels"
+    order = (
+        "n_vocab n_audio_ctx n_audio_state n_audio_head n_audio_layer n_text_ctx n_text_state n_text_head n_text_layer "
+        "n_mels")
     with open(path, "wb") as file:
         file.write(struct.pack("<12i", 0x67676D6C, *(size[name] for name in order.split()), 1))
         file.write(struct.pack("<2i", *mel_filters.shape) + mel_filters.astype("<f4").tobytes())
@@ -124,5 +132,6 @@ def write_ggml(path, weights, tokens, mel_filters):
         for name, values in weights.items():
             shape = (len(values), 1) if re.fullmatch(r"encoder\.conv\d\.bias", name) else values.shape
             is_half = values.ndim > 1 and not name.endswith("positional_embedding")
-            file.write(struct.pack("<3i", len(shape), len(name), is_half) + struct.pack("<%di" % len(shape), *reversed(shape)))
+            file.write(struct.pack("<3i", len(shape), len(name), is_half))
+            file.write(struct.pack("<%di" % len(shape), *reversed(shape)))
             file.write(name.encode() + values.astype("<f2" if is_half else "<f4").tobytes())

@@ -72,7 +72,8 @@ def _wav_format(path: Any, body: bytes) -> Format:
     if tag == _EXTENSIBLE and len(body) >= 26:
         tag = struct.unpack_from("<H", body, 24)[0]
     if (tag, bits) not in _WAV_ENCODINGS or not channels or not rate:
-        raise InvalidArgument("%s: WAV format %d with %d bits is not taken; convert it (sox FILE -b 16 out.wav)" % (path, tag, bits))
+        raise InvalidArgument(
+            "%s: WAV format %d with %d bits is not taken; convert it (sox FILE -b 16 out.wav)" % (path, tag, bits))
     return Format(rate, channels, _WAV_ENCODINGS[tag, bits])
 
 

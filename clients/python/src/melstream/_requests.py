@@ -155,7 +155,8 @@ def window_request(
     normalization: Optional[str] = None,
     **features: Any,
 ) -> feature_service_pb2.GetWindowRequest:
-    """A model says front end, normalization and padding, where they are not given. Raises InvalidArgument, WrongFrontEnd."""
+    """A model says front end, normalization and padding, where they are not given. Raises InvalidArgument,
+    WrongFrontEnd."""
     wanted = find_model(model) if model is not None else None
     if front_end is None:
         if wanted is None:

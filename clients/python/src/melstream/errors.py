@@ -122,7 +122,7 @@ def from_status(code: str, text: str, server: str, details: bytes = b"") -> Erro
         return EpochChanged(message + "; subscribe anew, without the token", code)
     if code == "FAILED_PRECONDITION" and "spec" in text.lower():
         return WrongFrontEnd(message + "; the model's results would be wrong", code)
-    if code in ("OUT_OF_RANGE", "FAILED_PRECONDITION"):
+    if code == "OUT_OF_RANGE" or (code == "FAILED_PRECONDITION" and details):
         return _window_error(message, code, details)
     if code == "RESOURCE_EXHAUSTED" and details:
         token = feature_service_pb2.SubscribeErrorDetail.FromString(details).resume_token

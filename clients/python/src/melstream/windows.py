@@ -55,8 +55,8 @@ def newest(streams: List[StreamInfo], stream: str, seconds: float) -> Tuple[int,
         raise StreamNotFound("no stream %r; there are: %s" % (stream, " ".join(one.stream for one in streams) or "none"))
     if info.audio_held is None:
         raise WindowUnavailable(
-            "stream %s keeps no audio for windows: set stream.audio_history_s in the daemon's config" % stream, None, None, []
-        )
+            "stream %s keeps no audio for windows: set stream.audio_history_s in the daemon's config" % stream,
+            None, None, [])
     begin, end = info.audio_held
     return max(begin, end - round(seconds * RATE)), end
 

@@ -2,8 +2,8 @@
 
     python -m melstream.testing CLIP.wav [...] [--against LIBRARY] [--markdown]
 
-Needs 16 kHz mono clips of 16-bit PCM, up to 30 s; prints the worst of each figure over them. Exit status: 0 all that could be compared is within its tolerance, 1
-not, 69 nothing could be compared."""
+Needs 16 kHz mono clips of 16-bit PCM, up to 30 s; prints the worst of each figure over them. Exit status: 0 all that
+could be compared is within its tolerance, 1 not, 69 nothing could be compared."""
 from __future__ import annotations
 
 import argparse
@@ -152,7 +152,8 @@ def _all(client: Client, samples: np.ndarray, references: List[Reference]) -> Li
             try:
                 genuine = np.asarray(reference.compute(samples))
             except ImportError as error:
-                raise Error("%s cannot be used: %s; pip install %s" % (reference.library, error, reference.package)) from error
+                raise Error(
+                    "%s cannot be used: %s; pip install %s" % (reference.library, error, reference.package)) from error
             results.append(compare(reference, genuine, published.features(reference)))
     return results
 
@@ -175,7 +176,8 @@ def _row(one: Parity, is_markdown: bool) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m melstream.testing", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m melstream.testing", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("wav", nargs="+")
     parser.add_argument("--against", action="append", choices=list(by_library()), help="default: all that are installed")
     parser.add_argument("--markdown", action="store_true", help="rows of docs/parity.md")

@@ -100,7 +100,8 @@ def _nemo(n_mels: int, normalize: Optional[str]) -> Callable[[np.ndarray], np.nd
         import torch
         from nemo.collections.asr.parts.preprocessing.features import FilterbankFeatures
 
-        module = FilterbankFeatures(nfilt=n_mels, n_window_size=400, n_window_stride=160, normalize=normalize, dither=0.0, pad_to=0)
+        module = FilterbankFeatures(
+            nfilt=n_mels, n_window_size=400, n_window_stride=160, normalize=normalize, dither=0.0, pad_to=0)
         module.eval()
         features, length = module(torch.from_numpy(samples)[None], torch.tensor([len(samples)]))
         return features[0, :, : int(length[0])].numpy().T
@@ -157,9 +158,11 @@ def _kaldi_both(front_end: str, scale: float, snip_edges: bool, high_freq: float
 
 def _kaldi_mfcc(front_end: str, use_energy: bool) -> List[Reference]:
     text = "samples * 32768, dither=0, num_ceps=13, num_mel_bins=23, use_energy=%r, energy_floor=0" % use_energy
-    arguments = dict(num_ceps=13, num_mel_bins=23, low_freq=20.0, high_freq=0.0, use_energy=use_energy, energy_floor=0.0)
-    native = dict(num_ceps=13, mel_num_bins=23, mel_low_freq=20.0, mel_high_freq=0.0, use_energy=use_energy, energy_floor=0.0,
-                  snip_edges=True)
+    arguments = dict(
+        num_ceps=13, num_mel_bins=23, low_freq=20.0, high_freq=0.0, use_energy=use_energy, energy_floor=0.0)
+    native = dict(
+        num_ceps=13, mel_num_bins=23, mel_low_freq=20.0, mel_high_freq=0.0, use_energy=use_energy, energy_floor=0.0,
+        snip_edges=True)
     return [
         Reference(front_end, "torchaudio", "torchaudio", "compliance.kaldi.mfcc(%s)" % text,
                   _torchaudio_kaldi("mfcc", INT16, **arguments)),
@@ -172,11 +175,12 @@ def _whisper_likes(n_mels: int) -> List[Reference]:
     front_end = "whisper-%d" % n_mels
     rows = (
         ("whisper", "openai-whisper", "log_mel_spectrogram(pad_or_trim(samples), %d)" % n_mels, _whisper(n_mels)),
-        ("transformers", "transformers", "WhisperFeatureExtractor(feature_size=%d)(samples)" % n_mels, _transformers(n_mels)),
+        ("transformers", "transformers", "WhisperFeatureExtractor(feature_size=%d)(samples)" % n_mels,
+         _transformers(n_mels)),
         ("faster_whisper", "faster-whisper", "FeatureExtractor(feature_size=%d)(30 s of samples, padding=0)" % n_mels,
          _faster_whisper(n_mels)),
     )
-    return [Reference(front_end, library, package, call, compute, "whisper_window", 30) for library, package, call, compute in rows]
+    return [Reference(front_end, *row, "whisper_window", 30) for row in rows]
 
 
 def _nemo_both(n_mels: int) -> List[Reference]:
@@ -198,15 +202,16 @@ REFERENCES: List[Reference] = [
     *_kaldi_both("kaldi-80-int16", INT16, False, -400.0),
     *_kaldi_both("wenet-80", INT16, True, 0.0),
     *_kaldi_both("funasr-80", INT16, True, 0.0, "hamming"),
-    Reference("paraformer-560", "funasr", "funasr", "WavFrontend(window='hamming', n_mels=80, lfr_m=7, lfr_n=6, dither=0)", _funasr),
+    Reference("paraformer-560", "funasr", "funasr",
+              "WavFrontend(window='hamming', n_mels=80, lfr_m=7, lfr_n=6, dither=0)", _funasr),
     *_nemo_both(80),
     *_nemo_both(128),
     *_kaldi_mfcc("mfcc-13", True),
     *_kaldi_mfcc("mfcc-13-c0", False),
-    Reference("librosa-80", "librosa", "librosa", "feature.melspectrogram(n_fft=400, hop_length=160, n_mels=80, pad_mode='constant')",
-              _librosa),
-    Reference("torchaudio-80", "torchaudio", "torchaudio", "transforms.MelSpectrogram(16000, n_fft=400, hop_length=160, n_mels=80)",
-              _torchaudio_mel),
+    Reference("librosa-80", "librosa", "librosa",
+              "feature.melspectrogram(n_fft=400, hop_length=160, n_mels=80, pad_mode='constant')", _librosa),
+    Reference("torchaudio-80", "torchaudio", "torchaudio",
+              "transforms.MelSpectrogram(16000, n_fft=400, hop_length=160, n_mels=80)", _torchaudio_mel),
 ]
 
 
