@@ -104,9 +104,8 @@ class Asyncio(DaemonTest):
                 await opened.wait()
 
             push = asyncio.ensure_future(client.push("aio-gap", source()))
-            async with client.subscribe("aio-gap", front_end="whisper-80", wait=True) as other:
-                await other.__anext__()
-            # 60 s before the first frame, nothing is held of a front end that nobody asked for.
+            while not any(one.timeline_samples == 80000 for one in await client.streams(["aio-gap"])):
+                await asyncio.sleep(0.005)
             subscription = client.subscribe("aio-gap", front_end="kaldi-80-int16", frame=0, gaps="raise", block_frames=100)
             events = []
             while True:
@@ -131,6 +130,29 @@ class Asyncio(DaemonTest):
                 await asyncio.sleep(0.005)
             await subscription.close()
             self.assertEqual(await reader, [])
+
+        self.run_with_client(follow)
+
+    def test_a_step_that_is_cancelled_loses_nothing(self):
+        async def follow(client):
+            opened = asyncio.Event()
+
+            async def source():
+                yield samples("espeak")[:20000]
+                await opened.wait()
+                yield samples("espeak")[20000:]
+
+            push = asyncio.ensure_future(client.push("aio-timeout", source()))
+            subscription = client.subscribe("aio-timeout", front_end="whisper-80", start="first", wait=True)
+            events = []
+            with self.assertRaises(asyncio.TimeoutError):
+                while True:
+                    events.append(await asyncio.wait_for(subscription.__anext__(), 0.3))
+            opened.set()
+            events += await rest_of(subscription)
+            await push
+            self.assertEqual(subscription.n_reconnects, 0)
+            self.assert_golden("whisper80_raw", "espeak", self.assert_tiled(events))
 
         self.run_with_client(follow)
 

@@ -129,9 +129,7 @@ class Gaps(DaemonTest):
     def begin(self, stream, gaps):
         gate = Gate(samples("jfk"), 80000)
         push = Task(self.client.push, stream, gate)
-        whisper = self.client.subscribe(stream, front_end="whisper-80", wait=True)
-        next(whisper)  # so the stream is there, and its first second is gone
-        whisper.close()
+        wait_until(lambda: any(one.timeline_samples == 80000 for one in self.client.streams([stream])), "the audio")
         return gate, push, self.client.subscribe(stream, front_end="kaldi-80", start="first", gaps=gaps)
 
     def test_gaps_are_objects(self):

@@ -205,6 +205,7 @@ class Subscription:
         self._channel: Any = None
         self._call: Any = None
         self._reading: Any = None
+        self._writing: Any = None
         self._pacer = AckPacer()
         self._n_read = 0
 
@@ -305,50 +306,60 @@ class Subscription:
         self._pacer = AckPacer()
         self._n_read = 0
         self._call = stub.Subscribe()
-        await self._write(feature_service_pb2.SubscribeRequest(config=config))
+        self._write(feature_service_pb2.SubscribeRequest(config=config))
 
-    async def _write(self, request: feature_service_pb2.SubscribeRequest) -> None:
-        try:
-            await self._call.write(request)
-        except (grpc.RpcError, asyncio.InvalidStateError):
-            pass  # the next read tells why
+    def _write(self, request: feature_service_pb2.SubscribeRequest) -> None:
+        """Not waited for: a connection that leads nowhere takes nothing. If it fails, the next read tells why."""
+        self._writing = asyncio.ensure_future(self._call.write(request))
+        self._writing.add_done_callback(_note_exception)
 
     async def _read(self) -> Any:
-        """A response, or None at the call's end; acknowledges meanwhile. Raises Error."""
-        call, since = self._call, time.monotonic()
-        self._reading = asyncio.ensure_future(call.read())
-        try:
-            while True:
-                now = time.monotonic()
-                if self._pacer.due(self._n_read, now):
-                    self._pacer.sent(self._n_read, now)
-                    acknowledgement = feature_service_pb2.Acknowledgement(response_count=self._n_read)
-                    await self._write(feature_service_pb2.SubscribeRequest(acknowledgement=acknowledgement))
-                until = min(self._pacer.due_at(self._n_read) or since + LONGEST_SILENCE_S, since + LONGEST_SILENCE_S)
-                done, _ = await asyncio.wait({self._reading}, timeout=max(0.0, until - now))
-                if done:
-                    break
-                if time.monotonic() - since >= LONGEST_SILENCE_S:
-                    silence = "the daemon has said nothing for %g s" % LONGEST_SILENCE_S
-                    raise errors.from_status("UNAVAILABLE", silence, self._client.server)
-            response = self._reading.result()
-        except asyncio.CancelledError:
-            if self._is_closed or self._reading.cancelled():
+        """A response, or None at the call's end; acknowledges meanwhile. Raises Error. Whoever is cancelled here may come
+        again: nothing is lost."""
+        since = time.monotonic()
+        if self._reading is None:
+            self._reading = asyncio.ensure_future(self._call.read())
+            self._reading.add_done_callback(_note_exception)
+        reading = self._reading
+        while not reading.done():
+            now = time.monotonic()
+            can_write = self._writing.done()
+            if can_write and self._pacer.due(self._n_read, now):
+                self._pacer.sent(self._n_read, now)
+                acknowledgement = feature_service_pb2.Acknowledgement(response_count=self._n_read)
+                self._write(feature_service_pb2.SubscribeRequest(acknowledgement=acknowledgement))
+            due_at = self._pacer.due_at(self._n_read) if can_write else None
+            until = min(due_at or since + LONGEST_SILENCE_S, since + LONGEST_SILENCE_S)
+            await asyncio.wait({reading}, timeout=max(0.0, until - now))
+            if not reading.done() and time.monotonic() - since >= LONGEST_SILENCE_S:
+                silence = "the daemon has said nothing for %g s" % LONGEST_SILENCE_S
+                raise errors.from_status("UNAVAILABLE", silence, self._client.server)
+        self._reading = None
+        if reading.cancelled():
+            if self._is_closed:
                 return None
-            raise
-        except grpc.RpcError as error:
-            raise _from_rpc(error, self._client.server) from error
+            raise errors.from_status("UNAVAILABLE", "the call was cancelled", self._client.server)
+        if isinstance(reading.exception(), grpc.RpcError):
+            raise _from_rpc(reading.exception(), self._client.server) from reading.exception()
+        response = reading.result()
         if response is grpc.aio.EOF:
             return None
         self._n_read += 1
         return response
 
     async def _drop_call(self) -> None:
-        call, channel, self._call, self._channel = self._call, self._channel, None, None
+        call, channel = self._call, self._channel
+        self._call = self._channel = self._reading = self._writing = None
         if call is not None:
             call.cancel()
         if channel is not None:
             await channel.close()
+
+
+def _note_exception(task: Any) -> None:
+    """A task that nobody waits for any longer is no reason to complain."""
+    if not task.cancelled():
+        task.exception()
 
 
 class _WriteFailed(errors.Error):
