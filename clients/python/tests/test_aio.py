@@ -158,9 +158,12 @@ class Asyncio(DaemonTest):
 
     def test_windows_and_listings(self):
         async def ask(client):
-            await client.push("aio-window", audio("jfk"), channel="mix")
+            result = await client.push("aio-window", audio("jfk"), channel="mix")
+            self.assertEqual(result.timeline_samples, 176000)
             (stream,) = await client.streams("aio-window")
-            self.assertEqual(stream.timeline_samples, 176000)
+            self.assertEqual(result.epochs, {"aio-window": stream.epoch})
+            with self.assertRaises(melstream.WindowUnavailable):
+                await client.window("aio-window", model="whisper")
             self.assertIn("nemo-80", [one.name for one in await client.front_ends()])
 
         self.run_with_client(ask)

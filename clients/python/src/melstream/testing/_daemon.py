@@ -30,7 +30,7 @@ def find_program(name: str = "melstreamd") -> str:
             "%s is not %s: build or install melstream, or set MELSTREAM_BIN to the folder of its programs"
             % (name, "in MELSTREAM_BIN=" + folder if folder else "on the path")
         )
-    return found
+    return os.path.abspath(found)
 
 
 class Daemon:
@@ -64,7 +64,9 @@ class Daemon:
     def start(self) -> None:
         """Also again, in the same place, after kill(). Raises DaemonUnavailable. Blocks until it answers."""
         with open(self.folder / "daemon.log", "ab") as log:
-            self.process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            # close_fds=False lets Python spawn instead of fork, which gRPC's threads do not always survive.
+            self.process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=False)
         end = time.monotonic() + START_TIMEOUT_S
         pause_s = 0.005
         while not self._answers():
