@@ -33,7 +33,13 @@ constexpr std::string_view kReloadable[] = {
     "log.level",
 };
 
+/// Listeners with TLS stay until a restart, and a file that has none any more has nothing for them.
+bool keeps_tls(const Config& now, const Config& next) {
+  return !now.server.listen_tls.empty() && next.server.listen_tls.empty();
+}
+
 bool is_reloadable(const std::string& key, const Config& now, const Config& next) {
+  if (key.rfind("tls.", 0) == 0 && keeps_tls(now, next)) return false;
   // Whether clients are asked for a certificate is decided when a listener is made.
   if (key == "tls.client_ca") return now.tls.client_ca.empty() == next.tls.client_ca.empty();
   return std::find(std::begin(kReloadable), std::end(kReloadable), key) != std::end(kReloadable);
@@ -82,8 +88,10 @@ Config merge_configs(const Config& now, const Config& next) {
   merged.server.retire_timeout_s = next.server.retire_timeout_s;
   merged.limits = next.limits;
   merged.limits.calls_per_connection = now.limits.calls_per_connection;
-  merged.tls.certificate = next.tls.certificate;
-  merged.tls.key = next.tls.key;
+  if (!keeps_tls(now, next)) {
+    merged.tls.certificate = next.tls.certificate;
+    merged.tls.key = next.tls.key;
+  }
   if (is_reloadable("tls.client_ca", now, next)) merged.tls.client_ca = next.tls.client_ca;
   merged.auth = next.auth;
   merged.log.level = next.log.level;
@@ -129,7 +137,8 @@ bool Reloader::try_reload() {
     difference = compare_configs(config_, next);
     merged = merge_configs(config_, next);
     rules = access_rules(merged);
-    certificates = tls_certificates(merged);
+    // Those in use may be gone along with the section.
+    if (!keeps_tls(config_, next)) certificates = tls_certificates(merged);
   } catch (const std::exception& error) {
     log_failure(log_, error.what());
     log_.event(LogLevel::kError, "config_kept", {{"remedy", "mend the file and send SIGHUP again"}});

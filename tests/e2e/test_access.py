@@ -188,6 +188,18 @@ class Tls(AccessTest):
         self.assertEqual(self.ask(server, "--token-file", self.token, ca=other.path).returncode, 0)
         self.assertEqual(self.ask(server, "--token-file", self.token).returncode, 69)
 
+    def test_a_file_without_tls_is_good_and_its_listener_stays(self):
+        daemon = self.start(self.config)
+        server = self.server(daemon)
+        os.unlink(self.certificate)
+        os.unlink(self.key)
+        begin = self.config.index("listen_tls")
+        end = self.config.index("[auth]")
+        self.rewrite(daemon, self.config[begin:end], "")
+        self.logged(daemon, r"reloaded ")
+        self.logged(daemon, r"needs_restart .*server\.listen_tls,tls\.certificate,tls\.key,tls\.client_ca")
+        self.assertEqual(self.ask(server, "--token-file", self.token).returncode, 0)
+
     def test_an_expired_certificate_stops_the_start(self):
         certificate, key = self.root.sign("old", days=-1)
         config = self.config.replace(self.certificate, certificate).replace(self.key, key)
