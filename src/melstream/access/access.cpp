@@ -61,6 +61,8 @@ bool Grant::reaches(std::string_view stream) const {
   return credential_->nobody || matches_any(credential_->identity.streams, stream);
 }
 
+bool Grant::reaches_all() const { return credential_->nobody || contains(credential_->identity.streams, "*"); }
+
 void Grant::require(std::string_view stream) const {
   if (reaches(stream)) return;
   throw Error(ErrorCode::kPermissionDenied,
