@@ -100,19 +100,20 @@ Config merge_configs(const Config& now, const Config& next) {
   return merged;
 }
 
-Reloader::Reloader(Config config, std::function<Config()> load, Daemon& daemon, ReloadStats& stats, Log& log)
+Reloader::Reloader(Config config, std::string stamp, std::function<Config()> load, Daemon& daemon, ReloadStats& stats,
+                   Log& log)
     : load_(std::move(load)),
       daemon_(daemon),
       stats_(stats),
       log_(log),
       config_(std::move(config)),
-      stamp_(access::stamp_of(certificate_files(config_.tls))) {
+      stamp_(std::move(stamp)) {
   stats_.last_success_unix_s.store(std::time(nullptr), std::memory_order_relaxed);
   try {
     const auto certificates = tls_certificates(config_);
     if (certificates) stats_.tls_expiry_unix_s.store(certificates->expiry_unix_s, std::memory_order_relaxed);
   } catch (const core::Error&) {
-    stamp_.clear();  // replaced since the start: look_at_certificates() tells
+    // Replaced since the start: look_at_certificates() tells.
   }
 }
 
@@ -131,6 +132,7 @@ bool Reloader::try_reload() {
   Config merged;
   ConfigDifference difference;
   access::AccessRules rules;
+  std::string stamp = stamp_;
   std::optional<access::Certificates> certificates;
   try {
     const Config next = load_();
@@ -138,7 +140,10 @@ bool Reloader::try_reload() {
     merged = merge_configs(config_, next);
     rules = access_rules(merged);
     // Those in use may be gone along with the section.
-    if (!keeps_tls(config_, next)) certificates = tls_certificates(merged);
+    if (!keeps_tls(config_, next)) {
+      stamp = stamp_of_certificates(merged);
+      certificates = tls_certificates(merged);
+    }
   } catch (const std::exception& error) {
     log_failure(log_, error.what());
     log_.event(LogLevel::kError, "config_kept", {{"remedy", "mend the file and send SIGHUP again"}});
@@ -146,7 +151,7 @@ bool Reloader::try_reload() {
   }
   log_.set_level(parse_log_level(merged.log.level));
   daemon_.set_access(merged, std::move(rules));
-  stamp_ = access::stamp_of(certificate_files(merged.tls));
+  stamp_ = std::move(stamp);
   if (certificates) take_certificates(std::move(*certificates));
   const bool all_open = open_and_close_sources(merged.sources);
   config_ = std::move(merged);
@@ -159,7 +164,7 @@ bool Reloader::try_reload() {
 
 void Reloader::look_at_certificates() {
   if (config_.server.listen_tls.empty()) return;
-  std::string stamp = access::stamp_of(certificate_files(config_.tls));
+  std::string stamp = stamp_of_certificates(config_);
   // Empty: somebody is about to put new ones there.
   if (stamp.empty() || stamp == stamp_) return;
   stamp_ = std::move(stamp);  // a bad file is told once

@@ -27,7 +27,9 @@ class Reloader {
  public:
   /// @param load reads the config again; throws ConfigError. @param stats gets how it went, and when certificates
   /// expire. All references outlive this.
-  Reloader(Config config, std::function<Config()> load, Daemon& daemon, ReloadStats& stats, Log& log);
+  /// @param stamp of the certificate files, taken before they were read for the daemon.
+  Reloader(Config config, std::string stamp, std::function<Config()> load, Daemon& daemon, ReloadStats& stats,
+           Log& log);
 
   /// Reads everything anew: all of it is good and is applied, or nothing changes and the log says why. False then, or
   /// if a source could not be opened.

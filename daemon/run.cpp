@@ -14,6 +14,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -101,6 +102,7 @@ class Run {
   std::optional<Daemon> daemon_;
   std::string stalls_told_;  ///< names of the loops
   std::optional<Reloader> reloader_;
+  bool has_passed_sockets_ = false;  ///< the service manager holds them as well
   bool engine_loss_told_ = false;
   int drain_signal_ = 0;
   SteadyClock::time_point drain_began_;
@@ -167,10 +169,14 @@ ExitCode Run::serve() {
     log_.event(LogLevel::kError, "impossible_memory_plan", {{"error", error.what()}});
     return ExitCode::kConfig;
   }
+  std::string certificates_stamp;
   try {
     open_telemetry();
     if (const auto address = telemetry_->address()) log_.event(LogLevel::kInfo, "metrics", {{"address", *address}});
-    daemon_.emplace(config_, *plan, inherited_sockets(), log_, wakeup_);
+    certificates_stamp = stamp_of_certificates(config_);
+    const std::vector<PassedSocket> passed = inherited_sockets();
+    has_passed_sockets_ = !passed.empty();
+    daemon_.emplace(config_, *plan, passed, log_, wakeup_);
     telemetry_->attach([this] { return daemon_->metrics(*telemetry_, log_); });
   } catch (const AccessFileError& error) {
     log_.event(LogLevel::kError, "cannot_start", {{"error", error.what()}});
@@ -192,7 +198,7 @@ ExitCode Run::serve() {
   log_.event(LogLevel::kInfo, "listening", {{"addresses", addresses}});
   telemetry_->readiness().set(Check::kStarting, "");
   notify_service_manager("READY=1\nSTATUS=listening on " + addresses);
-  reloader_.emplace(config_, load_, *daemon_, telemetry_->reloads(), log_);
+  reloader_.emplace(config_, std::move(certificates_stamp), load_, *daemon_, telemetry_->reloads(), log_);
   const ExitCode exit_code = loop();
   daemon_->log_totals(log_);
   drain_.reset();

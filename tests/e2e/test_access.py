@@ -3,7 +3,9 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -199,6 +201,35 @@ class Tls(AccessTest):
         self.logged(daemon, r"reloaded ")
         self.logged(daemon, r"needs_restart .*server\.listen_tls,tls\.certificate,tls\.key,tls\.client_ca")
         self.assertEqual(self.ask(server, "--token-file", self.token).returncode, 0)
+
+    def test_certificates_replaced_while_the_daemon_starts_are_taken(self):
+        holder = socket.socket(socket.AF_UNIX)
+        self.addCleanup(holder.close)
+        holder.settimeout(harness.DEADLINE_S)
+        path = self.path("s")
+        holder.bind(path)
+        holder.listen()
+        config = self.write("m.toml", '[server]\nsocket = "%s"\nlisten = []\n' % path + self.config
+                            + '[metrics]\nlisten = ""\n')
+        with open(self.path("log"), "wb") as log:
+            process = subprocess.Popen([harness.program("melstreamd"), "--config", config, "--take-over", "60"],
+                                       stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.terminate)
+        # It asks whether somebody listens there: the certificates are read by then.
+        holder.accept()[0].close()
+        other = certificates.Root(self.folder, "other")
+        certificate, key = other.sign("next")
+        os.rename(key, self.key)
+        os.rename(certificate, self.certificate)
+        holder.close()
+
+        def log_text():
+            with open(self.path("log"), encoding="utf-8") as file:
+                return file.read()
+        harness.wait_until(lambda: "certificates_taken" in log_text(), "the new certificates", deadline_s=20)
+        server = "tls:" + re.search(r"(127\.0\.0\.1:\d+)", log_text().split("listening", 1)[1]).group(1)
+        self.assertEqual(self.ask(server, "--token-file", self.token, ca=other.path).returncode, 0)
 
     def test_an_expired_certificate_stops_the_start(self):
         certificate, key = self.root.sign("old", days=-1)
