@@ -178,6 +178,9 @@ ExitCode Run::serve() {
     has_passed_sockets_ = !passed.empty();
     daemon_.emplace(config_, *plan, passed, log_, wakeup_);
     telemetry_->attach([this] { return daemon_->metrics(*telemetry_, log_); });
+  } catch (const PassedSocketError& error) {
+    log_.event(LogLevel::kError, "cannot_listen", {{"error", error.what()}});
+    return ExitCode::kConfig;
   } catch (const AccessFileError& error) {
     log_.event(LogLevel::kError, "cannot_start", {{"error", error.what()}});
     return error.exit_code();

@@ -263,6 +263,39 @@ class Reload(AccessTest):
 
 
 class Activation(AccessTest):
+    # As a service manager passes one listening socket: NAME ADDRESS COMMAND...
+    PASS_SOCKET = """
+import os, socket, sys
+name, address = sys.argv[1:3]
+if address.startswith("/"):
+    one = socket.socket(socket.AF_UNIX)
+    one.bind(address)
+else:
+    one = socket.socket(socket.AF_INET6)
+    one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    one.bind((address, 0))
+one.listen()
+os.dup2(one.fileno(), 3)
+os.set_inheritable(3, True)  # the number may have been its own
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES=name)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+    def passing(self, name, address):
+        return [sys.executable, "-c", self.PASS_SOCKET, name, address]
+
+    def test_sockets_that_the_config_would_not_open_are_refused(self):
+        config = self.write("m.toml", '[server]\nsocket = "%s"\nlisten = []\n[metrics]\nlisten = ""\n' % self.path("own.sock"))
+        for name, address, what in (("tcp", "::", "server.allow_insecure_bind"), ("admin", "::1", "of a unix socket"),
+                                    ("tcp", self.path("p.sock"), "of a TCP socket"), ("tls", "::1", "server.listen_tls"),
+                                    ("grpc", "::1", "'grpc'")):
+            process = subprocess.Popen([*self.passing(name, address), harness.program("melstreamd"), "--config", config],
+                                       stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            self.addCleanup(process.kill)
+            _, errors = process.communicate(timeout=harness.DEADLINE_S)
+            self.assertEqual(process.returncode, 78, errors)
+            self.assertIn(what, errors)
+
     def test_sockets_of_a_service_manager_are_taken(self):
         if not shutil.which("systemd-socket-activate"):
             self.skipTest("systemd-socket-activate is not there")
