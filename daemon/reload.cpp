@@ -135,7 +135,8 @@ bool Reloader::try_reload() {
   std::string stamp = stamp_;
   std::optional<access::Certificates> certificates;
   try {
-    const Config next = load_();
+    Config next = load_();
+    if (leaves_sources_) next.sources = config_.sources;
     difference = compare_configs(config_, next);
     merged = merge_configs(config_, next);
     rules = access_rules(merged);

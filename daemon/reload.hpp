@@ -34,6 +34,8 @@ class Reloader {
   /// Reads everything anew: all of it is good and is applied, or nothing changes and the log says why. False then, or
   /// if a source could not be opened.
   bool reload();
+  /// From now on sources are left as they are: the daemon has ended them.
+  void leave_sources() noexcept { leaves_sources_ = true; }
   /// Call every second or so: certificate files that were replaced are taken if they are good.
   void look_at_certificates();
   /// What is in effect.
@@ -48,7 +50,8 @@ class Reloader {
   Daemon& daemon_;
   ReloadStats& stats_;
   Log& log_;
-  Config config_;
+  Config config_;  ///< its sources: those that are open
+  bool leaves_sources_ = false;
   std::string stamp_;  ///< of the certificate files that were looked at last
 };
 

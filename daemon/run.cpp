@@ -340,8 +340,8 @@ void Run::on_signal(int signal) {
   const std::string name = sigabbrev_np(signal);
   if (signal == SIGUSR1) return daemon_->log_state(log_);
   if (signal == SIGHUP) {
-    if (!drain_ && !retire_until_) reload();
-    return;
+    if (!drain_) return reload();
+    return log_.event(LogLevel::kWarning, "reload_refused", {{"error", "the daemon is shutting down"}});
   }
   if (signal == SIGUSR2) return retire();
   if (drain_) {
@@ -361,11 +361,19 @@ void Run::on_signal(int signal) {
 /// Makes place for another daemon; the loop goes on until the last client has gone.
 void Run::retire() {
   if (drain_ || retire_until_) return;
+  if (has_passed_sockets_) {
+    // The service manager keeps them open: who connected would wait in a queue that nobody takes from.
+    log_.event(LogLevel::kError, "retire_refused",
+               {{"error", "the service manager holds listening sockets of this daemon"},
+                {"remedy", "systemctl restart melstreamd: the sockets stay, and who connects meanwhile waits"}});
+    return;
+  }
   const std::chrono::milliseconds patience = milliseconds(reloader_->config().server.retire_timeout_s);
   log_.event(LogLevel::kInfo, "retiring", {{"at_most_ms", patience.count()}});
   telemetry_->readiness().set(Check::kDraining, "the daemon makes place for another");
   telemetry_->close();
   retire_until_ = SteadyClock::now() + patience;
+  reloader_->leave_sources();
   daemon_->retire(patience);
   notify_service_manager("STATUS=retired: another daemon may listen; streams that run go on");
 }

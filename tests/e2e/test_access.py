@@ -296,6 +296,15 @@ os.execv(sys.argv[3], sys.argv[3:])
             self.assertEqual(process.returncode, 78, errors)
             self.assertIn(what, errors)
 
+    def test_a_daemon_with_passed_sockets_does_not_retire(self):
+        path = self.path("passed.sock")
+        daemon = harness.Daemon(wrapper=self.passing("subscriber", path))
+        self.addCleanup(daemon.close)
+        daemon.process.send_signal(signal.SIGUSR2)
+        self.logged(daemon, r"retire_refused .*systemctl restart")
+        self.assertEqual(self.client("streams", server="unix:" + path).returncode, 0)
+        self.assertIsNone(daemon.process.poll())
+
     def test_sockets_of_a_service_manager_are_taken(self):
         if not shutil.which("systemd-socket-activate"):
             self.skipTest("systemd-socket-activate is not there")
