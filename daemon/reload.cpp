@@ -155,6 +155,7 @@ bool Reloader::try_reload() {
   stamp_ = std::move(stamp);
   if (certificates) take_certificates(std::move(*certificates));
   const bool all_open = open_and_close_sources(merged.sources);
+  merged.sources = std::move(config_.sources);
   config_ = std::move(merged);
   log_.event(LogLevel::kInfo, "reloaded", {{"changed", joined(difference.applied)}});
   if (!difference.restart.empty()) {
@@ -188,28 +189,57 @@ void Reloader::take_certificates(access::Certificates certificates) {
   log_.event(LogLevel::kInfo, "certificates_taken", {{"expires", text}});
 }
 
+bool Reloader::close_source(const core::SourceSpec& spec) {
+  try {
+    daemon_.sources().close(spec.id);
+  } catch (const core::Error& error) {
+    if (error.code() == core::ErrorCode::kNotFound) return true;  // somebody has closed it by hand
+    log_.event(LogLevel::kError, "source_not_closed", {{"source", spec.id}, {"error", error.what()}});
+    return false;
+  }
+  return true;
+}
+
+bool Reloader::open_source(const core::SourceSpec& spec) {
+  try {
+    daemon_.sources().open(spec);
+  } catch (const std::exception& error) {
+    log_.event(LogLevel::kError, "source_not_opened",
+               {{"source", spec.id},
+                {"uri", spec.uri},
+                {"error", error.what()},
+                {"remedy", "mend what is wrong and send SIGHUP again"}});
+    return false;
+  }
+  return true;
+}
+
+/// What is open afterwards is what config_ has, so that the next reload tries the rest again.
 bool Reloader::open_and_close_sources(const std::vector<core::SourceSpec>& next) {
-  bool all_open = true;
-  const auto attempt = [&](const core::SourceSpec& spec, const char* what, auto action) {
-    try {
-      action();
-      log_.event(LogLevel::kInfo, what, {{"source", spec.id}});
-    } catch (const std::exception& error) {
-      all_open = false;
-      log_.event(LogLevel::kError, "source_not_changed", {{"source", spec.id}, {"error", error.what()}});
-    }
-  };
-  core::SourceControl& sources = daemon_.sources();
+  const std::vector<core::SourceSpec> before = std::exchange(config_.sources, {});
+  std::vector<core::SourceSpec>& open = config_.sources;
   // Ports that go are free for those that come.
-  for (const core::SourceSpec& old : config_.sources) {
+  std::vector<core::SourceSpec> closed;
+  for (const core::SourceSpec& old : before) {
     const core::SourceSpec* kept = find_source(next, old.id);
-    if (kept == nullptr || !(*kept == old)) attempt(old, "source_closed", [&] { sources.close(old.id); });
+    if (kept != nullptr && *kept == old) continue;
+    (close_source(old) ? closed : open).push_back(old);
   }
+  bool all_done = open.empty();
+  std::vector<core::SourceSpec> failed;
   for (const core::SourceSpec& spec : next) {
-    const core::SourceSpec* old = find_source(config_.sources, spec.id);
-    if (old == nullptr || !(*old == spec)) attempt(spec, "source_opened", [&] { sources.open(spec); });
+    if (find_source(open, spec.id) != nullptr) continue;  // the old one could not be closed
+    const core::SourceSpec* old = find_source(before, spec.id);
+    const bool is_open = (old != nullptr && *old == spec) || open_source(spec);
+    (is_open ? open : failed).push_back(spec);
   }
-  return all_open;
+  // Last, since a source that has come may have their ports.
+  for (const core::SourceSpec& spec : failed) {
+    const core::SourceSpec* old = find_source(closed, spec.id);
+    if (old != nullptr && open_source(*old)) open.push_back(*old);
+  }
+  all_done = all_done && failed.empty();
+  return all_done;
 }
 
 }  // namespace melstream::daemon

@@ -32,18 +32,21 @@ class Reloader {
            Log& log);
 
   /// Reads everything anew: all of it is good and is applied, or nothing changes and the log says why. False then, or
-  /// if a source could not be opened.
+  /// if a source could not be opened or closed: then it is as before where that is possible, and the next reload tries
+  /// it again.
   bool reload();
   /// From now on sources are left as they are: the daemon has ended them.
   void leave_sources() noexcept { leaves_sources_ = true; }
   /// Call every second or so: certificate files that were replaced are taken if they are good.
   void look_at_certificates();
-  /// What is in effect.
+  /// What is in effect; of the sources, those that this has opened and not closed.
   const Config& config() const noexcept { return config_; }
 
  private:
   bool try_reload();
   bool open_and_close_sources(const std::vector<core::SourceSpec>& next);
+  bool close_source(const core::SourceSpec& spec);
+  bool open_source(const core::SourceSpec& spec);
   void take_certificates(access::Certificates certificates);
 
   const std::function<Config()> load_;

@@ -262,6 +262,61 @@ class Reload(AccessTest):
         self.logged(daemon, r"reloaded changed=log\.level")
 
 
+class ReloadOfSources(AccessTest):
+    SOURCE = '[[source]]\nid = "a"\nuri = "tcp://127.0.0.1:%d"\n'
+
+    def free_port(self):
+        with socket.create_server(("127.0.0.1", 0)) as one:
+            return one.getsockname()[1]
+
+    def listens(self, port):
+        with socket.socket() as one:
+            return one.connect_ex(("127.0.0.1", port)) == 0
+
+    def n_logged(self, daemon, pattern, n):
+        harness.wait_until(lambda: len(re.findall(pattern, daemon.log_text())) >= n, "'%s' %d times" % (pattern, n))
+
+    def test_a_source_that_cannot_move_stays_and_is_tried_again(self):
+        busy = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(busy.close)
+        old, new = self.free_port(), busy.getsockname()[1]
+        daemon = self.start(self.SOURCE % old)
+        self.rewrite(daemon, self.SOURCE % old, self.SOURCE % new)
+        self.n_logged(daemon, "reloaded ", 1)
+        self.assertRegex(daemon.log_text(), r"source_not_opened source=a .*SIGHUP")
+        self.assertTrue(self.listens(old), "the old one is gone, and there is no new one")
+        daemon.process.send_signal(signal.SIGHUP)
+        self.n_logged(daemon, r"reloaded changed=\[\[source\]\]", 2)
+        self.assertTrue(self.listens(old))
+        busy.close()
+        daemon.process.send_signal(signal.SIGHUP)
+        self.n_logged(daemon, r"reloaded changed=\[\[source\]\]", 3)
+        self.assertTrue(self.listens(new))
+        self.assertFalse(self.listens(old))
+        daemon.process.send_signal(signal.SIGHUP)
+        self.n_logged(daemon, r"reloaded changed=none", 1)
+
+    def test_a_new_source_that_cannot_open_is_tried_again(self):
+        busy = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(busy.close)
+        port = busy.getsockname()[1]
+        daemon = self.start('[log]\nlevel = "info"\n')
+        self.rewrite(daemon, '[log]', self.SOURCE % port + '[log]')
+        self.n_logged(daemon, "source_not_opened source=a ", 1)
+        busy.close()
+        daemon.process.send_signal(signal.SIGHUP)
+        self.n_logged(daemon, "reloaded ", 2)
+        self.assertTrue(self.listens(port))
+
+    def test_one_that_was_closed_by_hand_can_go(self):
+        old = self.free_port()
+        daemon = self.start(self.SOURCE % old)
+        self.assertEqual(daemon.client("close", "a").returncode, 0)
+        self.rewrite(daemon, self.SOURCE % old, "")
+        self.n_logged(daemon, "reloaded ", 1)
+        self.assertNotRegex(daemon.log_text(), "source_not_")
+
+
 class Activation(AccessTest):
     # As a service manager passes one listening socket: NAME ADDRESS COMMAND...
     PASS_SOCKET = """
