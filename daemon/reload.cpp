@@ -225,7 +225,7 @@ bool Reloader::open_and_close_sources(const std::vector<core::SourceSpec>& next)
     if (kept != nullptr && *kept == old) continue;
     (close_source(old) ? closed : open).push_back(old);
   }
-  bool all_done = open.empty();
+  const bool all_closed = open.empty();
   std::vector<core::SourceSpec> failed;
   for (const core::SourceSpec& spec : next) {
     if (find_source(open, spec.id) != nullptr) continue;  // the old one could not be closed
@@ -238,8 +238,7 @@ bool Reloader::open_and_close_sources(const std::vector<core::SourceSpec>& next)
     const core::SourceSpec* old = find_source(closed, spec.id);
     if (old != nullptr && open_source(*old)) open.push_back(*old);
   }
-  all_done = all_done && failed.empty();
-  return all_done;
+  return all_closed && failed.empty();
 }
 
 }  // namespace melstream::daemon
