@@ -6,6 +6,13 @@
 #include "melstream/access/tokens.hpp"
 
 namespace melstream::daemon {
+namespace {
+
+access::CertificateFiles certificate_files(const TlsConfig& config) {
+  return {.certificate = config.certificate, .key = config.key, .client_ca = config.client_ca};
+}
+
+}  // namespace
 
 AccessFileError::AccessFileError(const core::Error& cause, const std::string& key)
     : Error(cause.code(), key + ": " + cause.what(), key) {}
@@ -40,9 +47,7 @@ access::AccessRules access_rules(const Config& config) {
   return rules;
 }
 
-access::CertificateFiles certificate_files(const TlsConfig& config) {
-  return {.certificate = config.certificate, .key = config.key, .client_ca = config.client_ca};
-}
+std::string stamp_of_certificates(const Config& config) { return access::stamp_of(certificate_files(config.tls)); }
 
 std::optional<access::Certificates> tls_certificates(const Config& config) {
   if (config.server.listen_tls.empty()) return std::nullopt;

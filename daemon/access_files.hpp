@@ -25,7 +25,8 @@ class AccessFileError : public core::Error {
 access::AccessRules access_rules(const Config& config);
 /// Nothing without server.listen_tls. Throws AccessFileError.
 std::optional<access::Certificates> tls_certificates(const Config& config);
-access::CertificateFiles certificate_files(const TlsConfig& config);
+/// Changes when one of the files does. Take it before they are read: what is replaced in between is seen as new then.
+std::string stamp_of_certificates(const Config& config);
 /// auth.anonymous_roles.
 access::RoleSet anonymous_roles(const AuthConfig& config);
 

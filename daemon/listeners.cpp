@@ -6,8 +6,10 @@
 #include <string_view>
 #include <utility>
 
+#include <sys/socket.h>
+
 #include "melstream/access/role.hpp"
-#include "melstream/core/error.hpp"
+#include "melstream/rpc/socket_address.hpp"
 
 #include "daemon/access_files.hpp"
 
@@ -49,6 +51,45 @@ std::string_view take_name(std::string_view& names) {
   return name;
 }
 
+std::string shown(const PassedSocket& socket) {
+  return "the service manager passed a socket named '" + socket.name + "' (FileDescriptorName= of its unit)";
+}
+
+const Place& place_of(const PassedSocket& socket) {
+  const auto* const place =
+      std::find_if(std::begin(kPlaces), std::end(kPlaces), [&](const Place& one) { return one.name == socket.name; });
+  if (place != std::end(kPlaces)) return *place;
+  throw PassedSocketError(shown(socket) + "; the name must be all, publisher, subscriber, admin, tcp or tls");
+}
+
+/// The name gives roles, and the config's rules of addresses hold for a socket that somebody else has bound too.
+void check_passed(const Config& config, const PassedSocket& socket) {
+  const Place& place = place_of(socket);
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  if (getsockname(socket.fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return;  // listening says what it is
+  const bool wants_unix = place.kind == Kind::kUnix;
+  const bool fits =
+      wants_unix ? address.ss_family == AF_UNIX : address.ss_family == AF_INET || address.ss_family == AF_INET6;
+  if (!fits) {
+    throw PassedSocketError(shown(socket) + (wants_unix ? "; this name is of a unix socket, and it is none: name a TCP "
+                                                          "socket tcp, or tls with server.listen_tls"
+                                                        : "; this name is of a TCP socket, and it is none: name a unix "
+                                                          "socket all, publisher, subscriber or admin"));
+  }
+  if (place.kind == Kind::kTcp && !config.server.allow_insecure_bind && !rpc::is_of_this_machine(address)) {
+    throw PassedSocketError(shown(socket) +
+                            "; it can be reached from other machines, without encryption or authentication: let "
+                            "ListenStream= be on 127.0.0.1 or [::1], or name it tls with server.listen_tls, or set "
+                            "server.allow_insecure_bind = true");
+  }
+  if (place.kind == Kind::kTls && config.server.listen_tls.empty()) {
+    throw PassedSocketError(shown(socket) +
+                            "; there are no certificates for it: set server.listen_tls (its addresses are not used "
+                            "then), tls.certificate and tls.key");
+  }
+}
+
 /// What the config says of a place.
 std::vector<std::string> addresses_of(const Config& config, std::string_view place) {
   const ServerConfig& server = config.server;
@@ -75,14 +116,7 @@ std::vector<PassedSocket> passed_sockets(const char* listen_pid, const char* lis
 }
 
 std::vector<rpc::ListenerSpec> make_listeners(const Config& config, const std::vector<PassedSocket>& passed) {
-  for (const PassedSocket& socket : passed) {
-    const bool known = std::any_of(std::begin(kPlaces), std::end(kPlaces),
-                                   [&](const Place& place) { return place.name == socket.name; });
-    if (known) continue;
-    throw core::Error(core::ErrorCode::kInvalidArgument,
-                      "the service manager passed a socket named '" + socket.name +
-                          "'; FileDescriptorName= of its unit must be all, publisher, subscriber, admin, tcp or tls");
-  }
+  for (const PassedSocket& socket : passed) check_passed(config, socket);
   std::vector<rpc::ListenerSpec> listeners;
   for (const Place& place : kPlaces) {
     const RoleSet roles = place.kind == Kind::kTcp ? anonymous_roles(config.auth) : place.roles;

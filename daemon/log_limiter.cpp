@@ -16,6 +16,7 @@ bool LogLimiter::admit(std::string_view name, std::int64_t now_mono_ns) {
   if (now_mono_ns - window.begin_mono_ns >= kWindowNs) {
     window.begin_mono_ns = now_mono_ns;
     window.n_passed = 0;
+    window.n_to_tell += std::exchange(window.n_suppressed, 0);
   }
   if (window.n_passed < kMostPerSecond) {
     ++window.n_passed;
@@ -28,8 +29,8 @@ bool LogLimiter::admit(std::string_view name, std::int64_t now_mono_ns) {
 std::vector<LogLimiter::Suppressed> LogLimiter::take_suppressed(std::int64_t now_mono_ns) {
   std::vector<Suppressed> all;
   for (auto& [name, window] : windows_) {
-    if (window.n_suppressed == 0 || now_mono_ns - window.begin_mono_ns < kWindowNs) continue;
-    all.push_back({name, std::exchange(window.n_suppressed, 0)});
+    if (now_mono_ns - window.begin_mono_ns >= kWindowNs) window.n_to_tell += std::exchange(window.n_suppressed, 0);
+    if (window.n_to_tell > 0) all.push_back({name, std::exchange(window.n_to_tell, 0)});
   }
   return all;
 }

@@ -33,7 +33,13 @@ constexpr std::string_view kReloadable[] = {
     "log.level",
 };
 
+/// Listeners with TLS stay until a restart, and a file that has none any more has nothing for them.
+bool keeps_tls(const Config& now, const Config& next) {
+  return !now.server.listen_tls.empty() && next.server.listen_tls.empty();
+}
+
 bool is_reloadable(const std::string& key, const Config& now, const Config& next) {
+  if (key.rfind("tls.", 0) == 0 && keeps_tls(now, next)) return false;
   // Whether clients are asked for a certificate is decided when a listener is made.
   if (key == "tls.client_ca") return now.tls.client_ca.empty() == next.tls.client_ca.empty();
   return std::find(std::begin(kReloadable), std::end(kReloadable), key) != std::end(kReloadable);
@@ -82,8 +88,10 @@ Config merge_configs(const Config& now, const Config& next) {
   merged.server.retire_timeout_s = next.server.retire_timeout_s;
   merged.limits = next.limits;
   merged.limits.calls_per_connection = now.limits.calls_per_connection;
-  merged.tls.certificate = next.tls.certificate;
-  merged.tls.key = next.tls.key;
+  if (!keeps_tls(now, next)) {
+    merged.tls.certificate = next.tls.certificate;
+    merged.tls.key = next.tls.key;
+  }
   if (is_reloadable("tls.client_ca", now, next)) merged.tls.client_ca = next.tls.client_ca;
   merged.auth = next.auth;
   merged.log.level = next.log.level;
@@ -92,19 +100,20 @@ Config merge_configs(const Config& now, const Config& next) {
   return merged;
 }
 
-Reloader::Reloader(Config config, std::function<Config()> load, Daemon& daemon, ReloadStats& stats, Log& log)
+Reloader::Reloader(Config config, std::string stamp, std::function<Config()> load, Daemon& daemon, ReloadStats& stats,
+                   Log& log)
     : load_(std::move(load)),
       daemon_(daemon),
       stats_(stats),
       log_(log),
       config_(std::move(config)),
-      stamp_(access::stamp_of(certificate_files(config_.tls))) {
+      stamp_(std::move(stamp)) {
   stats_.last_success_unix_s.store(std::time(nullptr), std::memory_order_relaxed);
   try {
     const auto certificates = tls_certificates(config_);
     if (certificates) stats_.tls_expiry_unix_s.store(certificates->expiry_unix_s, std::memory_order_relaxed);
   } catch (const core::Error&) {
-    stamp_.clear();  // replaced since the start: look_at_certificates() tells
+    // Replaced since the start: look_at_certificates() tells.
   }
 }
 
@@ -123,13 +132,19 @@ bool Reloader::try_reload() {
   Config merged;
   ConfigDifference difference;
   access::AccessRules rules;
+  std::string stamp = stamp_;
   std::optional<access::Certificates> certificates;
   try {
-    const Config next = load_();
+    Config next = load_();
+    if (leaves_sources_) next.sources = config_.sources;
     difference = compare_configs(config_, next);
     merged = merge_configs(config_, next);
     rules = access_rules(merged);
-    certificates = tls_certificates(merged);
+    // Those in use may be gone along with the section.
+    if (!keeps_tls(config_, next)) {
+      stamp = stamp_of_certificates(merged);
+      certificates = tls_certificates(merged);
+    }
   } catch (const std::exception& error) {
     log_failure(log_, error.what());
     log_.event(LogLevel::kError, "config_kept", {{"remedy", "mend the file and send SIGHUP again"}});
@@ -137,9 +152,10 @@ bool Reloader::try_reload() {
   }
   log_.set_level(parse_log_level(merged.log.level));
   daemon_.set_access(merged, std::move(rules));
-  stamp_ = access::stamp_of(certificate_files(merged.tls));
+  stamp_ = std::move(stamp);
   if (certificates) take_certificates(std::move(*certificates));
   const bool all_open = open_and_close_sources(merged.sources);
+  merged.sources = std::move(config_.sources);
   config_ = std::move(merged);
   log_.event(LogLevel::kInfo, "reloaded", {{"changed", joined(difference.applied)}});
   if (!difference.restart.empty()) {
@@ -150,7 +166,7 @@ bool Reloader::try_reload() {
 
 void Reloader::look_at_certificates() {
   if (config_.server.listen_tls.empty()) return;
-  std::string stamp = access::stamp_of(certificate_files(config_.tls));
+  std::string stamp = stamp_of_certificates(config_);
   // Empty: somebody is about to put new ones there.
   if (stamp.empty() || stamp == stamp_) return;
   stamp_ = std::move(stamp);  // a bad file is told once
@@ -173,28 +189,56 @@ void Reloader::take_certificates(access::Certificates certificates) {
   log_.event(LogLevel::kInfo, "certificates_taken", {{"expires", text}});
 }
 
+bool Reloader::close_source(const core::SourceSpec& spec) {
+  try {
+    daemon_.sources().close(spec.id);
+  } catch (const core::Error& error) {
+    if (error.code() == core::ErrorCode::kNotFound) return true;  // somebody has closed it by hand
+    log_.event(LogLevel::kError, "source_not_closed", {{"source", spec.id}, {"error", error.what()}});
+    return false;
+  }
+  return true;
+}
+
+bool Reloader::open_source(const core::SourceSpec& spec) {
+  try {
+    daemon_.sources().open(spec);
+  } catch (const std::exception& error) {
+    log_.event(LogLevel::kError, "source_not_opened",
+               {{"source", spec.id},
+                {"uri", spec.uri},
+                {"error", error.what()},
+                {"remedy", "mend what is wrong and send SIGHUP again"}});
+    return false;
+  }
+  return true;
+}
+
+/// What is open afterwards is what config_ has, so that the next reload tries the rest again.
 bool Reloader::open_and_close_sources(const std::vector<core::SourceSpec>& next) {
-  bool all_open = true;
-  const auto attempt = [&](const core::SourceSpec& spec, const char* what, auto action) {
-    try {
-      action();
-      log_.event(LogLevel::kInfo, what, {{"source", spec.id}});
-    } catch (const std::exception& error) {
-      all_open = false;
-      log_.event(LogLevel::kError, "source_not_changed", {{"source", spec.id}, {"error", error.what()}});
-    }
-  };
-  core::SourceControl& sources = daemon_.sources();
+  const std::vector<core::SourceSpec> before = std::exchange(config_.sources, {});
+  std::vector<core::SourceSpec>& open = config_.sources;
   // Ports that go are free for those that come.
-  for (const core::SourceSpec& old : config_.sources) {
+  std::vector<core::SourceSpec> closed;
+  for (const core::SourceSpec& old : before) {
     const core::SourceSpec* kept = find_source(next, old.id);
-    if (kept == nullptr || !(*kept == old)) attempt(old, "source_closed", [&] { sources.close(old.id); });
+    if (kept != nullptr && *kept == old) continue;
+    (close_source(old) ? closed : open).push_back(old);
   }
+  const bool all_closed = open.empty();
+  std::vector<core::SourceSpec> failed;
   for (const core::SourceSpec& spec : next) {
-    const core::SourceSpec* old = find_source(config_.sources, spec.id);
-    if (old == nullptr || !(*old == spec)) attempt(spec, "source_opened", [&] { sources.open(spec); });
+    if (find_source(open, spec.id) != nullptr) continue;  // the old one could not be closed
+    const core::SourceSpec* old = find_source(before, spec.id);
+    const bool is_open = (old != nullptr && *old == spec) || open_source(spec);
+    (is_open ? open : failed).push_back(spec);
   }
-  return all_open;
+  // Last, since a source that has come may have their ports.
+  for (const core::SourceSpec& spec : failed) {
+    const core::SourceSpec* old = find_source(closed, spec.id);
+    if (old != nullptr && open_source(*old)) open.push_back(*old);
+  }
+  return all_closed && failed.empty();
 }
 
 }  // namespace melstream::daemon

@@ -27,26 +27,34 @@ class Reloader {
  public:
   /// @param load reads the config again; throws ConfigError. @param stats gets how it went, and when certificates
   /// expire. All references outlive this.
-  Reloader(Config config, std::function<Config()> load, Daemon& daemon, ReloadStats& stats, Log& log);
+  /// @param stamp of the certificate files, taken before they were read for the daemon.
+  Reloader(Config config, std::string stamp, std::function<Config()> load, Daemon& daemon, ReloadStats& stats,
+           Log& log);
 
   /// Reads everything anew: all of it is good and is applied, or nothing changes and the log says why. False then, or
-  /// if a source could not be opened.
+  /// if a source could not be opened or closed: then it is as before where that is possible, and the next reload tries
+  /// it again.
   bool reload();
+  /// From now on sources are left as they are: the daemon has ended them.
+  void leave_sources() noexcept { leaves_sources_ = true; }
   /// Call every second or so: certificate files that were replaced are taken if they are good.
   void look_at_certificates();
-  /// What is in effect.
+  /// What is in effect; of the sources, those that this has opened and not closed.
   const Config& config() const noexcept { return config_; }
 
  private:
   bool try_reload();
   bool open_and_close_sources(const std::vector<core::SourceSpec>& next);
+  bool close_source(const core::SourceSpec& spec);
+  bool open_source(const core::SourceSpec& spec);
   void take_certificates(access::Certificates certificates);
 
   const std::function<Config()> load_;
   Daemon& daemon_;
   ReloadStats& stats_;
   Log& log_;
-  Config config_;
+  Config config_;  ///< its sources: those that are open
+  bool leaves_sources_ = false;
   std::string stamp_;  ///< of the certificate files that were looked at last
 };
 

@@ -14,6 +14,7 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -101,6 +102,7 @@ class Run {
   std::optional<Daemon> daemon_;
   std::string stalls_told_;  ///< names of the loops
   std::optional<Reloader> reloader_;
+  bool has_passed_sockets_ = false;  ///< the service manager holds them as well
   bool engine_loss_told_ = false;
   int drain_signal_ = 0;
   SteadyClock::time_point drain_began_;
@@ -167,11 +169,18 @@ ExitCode Run::serve() {
     log_.event(LogLevel::kError, "impossible_memory_plan", {{"error", error.what()}});
     return ExitCode::kConfig;
   }
+  std::string certificates_stamp;
   try {
     open_telemetry();
     if (const auto address = telemetry_->address()) log_.event(LogLevel::kInfo, "metrics", {{"address", *address}});
-    daemon_.emplace(config_, *plan, inherited_sockets(), log_, wakeup_);
+    certificates_stamp = stamp_of_certificates(config_);
+    const std::vector<PassedSocket> passed = inherited_sockets();
+    has_passed_sockets_ = !passed.empty();
+    daemon_.emplace(config_, *plan, passed, log_, wakeup_);
     telemetry_->attach([this] { return daemon_->metrics(*telemetry_, log_); });
+  } catch (const PassedSocketError& error) {
+    log_.event(LogLevel::kError, "cannot_listen", {{"error", error.what()}});
+    return ExitCode::kConfig;
   } catch (const AccessFileError& error) {
     log_.event(LogLevel::kError, "cannot_start", {{"error", error.what()}});
     return error.exit_code();
@@ -192,7 +201,7 @@ ExitCode Run::serve() {
   log_.event(LogLevel::kInfo, "listening", {{"addresses", addresses}});
   telemetry_->readiness().set(Check::kStarting, "");
   notify_service_manager("READY=1\nSTATUS=listening on " + addresses);
-  reloader_.emplace(config_, load_, *daemon_, telemetry_->reloads(), log_);
+  reloader_.emplace(config_, std::move(certificates_stamp), load_, *daemon_, telemetry_->reloads(), log_);
   const ExitCode exit_code = loop();
   daemon_->log_totals(log_);
   drain_.reset();
@@ -331,8 +340,8 @@ void Run::on_signal(int signal) {
   const std::string name = sigabbrev_np(signal);
   if (signal == SIGUSR1) return daemon_->log_state(log_);
   if (signal == SIGHUP) {
-    if (!drain_ && !retire_until_) reload();
-    return;
+    if (!drain_) return reload();
+    return log_.event(LogLevel::kWarning, "reload_refused", {{"error", "the daemon is shutting down"}});
   }
   if (signal == SIGUSR2) return retire();
   if (drain_) {
@@ -352,11 +361,19 @@ void Run::on_signal(int signal) {
 /// Makes place for another daemon; the loop goes on until the last client has gone.
 void Run::retire() {
   if (drain_ || retire_until_) return;
+  if (has_passed_sockets_) {
+    // The service manager keeps them open: who connected would wait in a queue that nobody takes from.
+    log_.event(LogLevel::kError, "retire_refused",
+               {{"error", "the service manager holds listening sockets of this daemon"},
+                {"remedy", "systemctl restart melstreamd: the sockets stay, and who connects meanwhile waits"}});
+    return;
+  }
   const std::chrono::milliseconds patience = milliseconds(reloader_->config().server.retire_timeout_s);
   log_.event(LogLevel::kInfo, "retiring", {{"at_most_ms", patience.count()}});
   telemetry_->readiness().set(Check::kDraining, "the daemon makes place for another");
   telemetry_->close();
   retire_until_ = SteadyClock::now() + patience;
+  reloader_->leave_sources();
   daemon_->retire(patience);
   notify_service_manager("STATUS=retired: another daemon may listen; streams that run go on");
 }

@@ -76,6 +76,17 @@ class SourcesTest : public testing::Test {
                    clock_};
 };
 
+TEST_F(SourcesTest, TellsWhichStreamsASpecWouldOpen) {
+  const auto ids = [&](const char* uri) { return sources_.stream_ids({.id = "a", .uri = uri}); };
+  using Ids = std::vector<std::string>;
+  EXPECT_EQ(ids("mic:default"), Ids{"a"});
+  EXPECT_EQ(ids("file:/x.wav?channel=split"), Ids{"a.{channel}"});
+  EXPECT_EQ(ids("tcp://127.0.0.1:7000?stream=b-{id}-{id}-{n}"), Ids{"b-a-a-{n}"});
+  EXPECT_EQ(ids("rtp://127.0.0.1:7000?demux=ssrc"), Ids{"a-{ssrc}"});
+  EXPECT_EQ(ids("rtp://127.0.0.1:7000-7100"), Ids{"a-{port}"});
+  EXPECT_EQ(ids("rtp://127.0.0.1:7000-7100?stream=call-{port}"), Ids{"call-{port}"});
+}
+
 TEST_F(SourcesTest, OpensListsAndCloses) {
   sources_.open({.id = "a", .uri = "toy:0"});
   sources_.open({.id = "b", .uri = "toy:0"});

@@ -1,8 +1,13 @@
 #include "daemon/listeners.hpp"
 
-#include <gtest/gtest.h>
+#include <functional>
 
-#include "melstream/core/error.hpp"
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
 
 namespace melstream::daemon {
 namespace {
@@ -49,22 +54,76 @@ TEST(Listeners, AreWhatTheConfigSays) {
 }
 
 TEST(Listeners, PassedOnesTakeTheirPlace) {
-  const auto listeners = make_listeners(some_config(), {{3, "tcp"}, {4, "publisher"}, {5, "tcp"}});
+  const auto listeners = make_listeners(some_config(), {{1003, "tcp"}, {1004, "publisher"}, {1005, "tcp"}});
   ASSERT_EQ(listeners.size(), 6U);
-  EXPECT_EQ(listeners[1].inherited_fd, 4);
+  EXPECT_EQ(listeners[1].inherited_fd, 1004);
   EXPECT_EQ(listeners[1].anonymous, RoleSet{Role::kPublisher});
-  EXPECT_EQ(listeners[3].inherited_fd, 3);
+  EXPECT_EQ(listeners[3].inherited_fd, 1003);
   EXPECT_EQ(listeners[3].kind, Kind::kTcp);
-  EXPECT_EQ(listeners[4].inherited_fd, 5);
+  EXPECT_EQ(listeners[4].inherited_fd, 1005);
   EXPECT_EQ(listeners[5].address, "0.0.0.0:2");
 }
 
-TEST(Listeners, NamesThatAreNoneAreRefused) {
+/// A bound TCP socket, or one of a family; closes itself.
+class BoundSocket {
+ public:
+  explicit BoundSocket(int family) : fd_(socket(family, SOCK_STREAM, 0)) {}
+  explicit BoundSocket(const char* v6) : fd_(socket(AF_INET6, SOCK_STREAM, 0)) {
+    sockaddr_in6 address{};
+    address.sin6_family = AF_INET6;
+    inet_pton(AF_INET6, v6, &address.sin6_addr);
+    const int no = 0;
+    setsockopt(fd_, IPPROTO_IPV6, IPV6_V6ONLY, &no, sizeof no);
+    if (bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) ADD_FAILURE() << v6;
+  }
+  BoundSocket(const BoundSocket&) = delete;
+  BoundSocket& operator=(const BoundSocket&) = delete;
+  ~BoundSocket() { close(fd_); }
+  int fd() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+std::string refusal(const Config& config, const PassedSocket& socket) {
   try {
-    make_listeners(some_config(), {{3, "grpc"}});
-    FAIL();
-  } catch (const core::Error& error) {
-    EXPECT_NE(std::string(error.what()).find("'grpc'; FileDescriptorName="), std::string::npos) << error.what();
+    make_listeners(config, {socket});
+  } catch (const PassedSocketError& error) {
+    return error.what();
+  }
+  return {};
+}
+
+TEST(Listeners, NamesThatAreNoneAreRefused) {
+  const std::string error = refusal(some_config(), {1003, "grpc"});
+  EXPECT_NE(error.find("named 'grpc' (FileDescriptorName="), std::string::npos) << error;
+}
+
+TEST(Listeners, PassedSocketsThatOthersReachNeedALeave) {
+  const BoundSocket everywhere("::");
+  const BoundSocket here("::1");
+  const BoundSocket here_by_v4("::ffff:127.0.0.1");
+  Config config = some_config();
+  const std::string error = refusal(config, {everywhere.fd(), "tcp"});
+  EXPECT_NE(error.find("server.allow_insecure_bind"), std::string::npos) << error;
+  EXPECT_EQ(refusal(config, {here.fd(), "tcp"}), "");
+  EXPECT_EQ(refusal(config, {here_by_v4.fd(), "tcp"}), "");
+  EXPECT_EQ(refusal(config, {everywhere.fd(), "tls"}), "");
+  config.server.allow_insecure_bind = true;
+  EXPECT_EQ(refusal(config, {everywhere.fd(), "tcp"}), "");
+  config.server.listen_tls.clear();
+  EXPECT_NE(refusal(config, {everywhere.fd(), "tls"}).find("server.listen_tls"), std::string::npos);
+}
+
+TEST(Listeners, ANameIsOfOneFamily) {
+  const BoundSocket tcp("::1");
+  const BoundSocket local(AF_UNIX);
+  for (const char* name : {"all", "publisher", "subscriber", "admin"}) {
+    EXPECT_NE(refusal(some_config(), {tcp.fd(), name}).find("of a unix socket"), std::string::npos) << name;
+    EXPECT_EQ(refusal(some_config(), {local.fd(), name}), "");
+  }
+  for (const char* name : {"tcp", "tls"}) {
+    EXPECT_NE(refusal(some_config(), {local.fd(), name}).find("of a TCP socket"), std::string::npos) << name;
   }
 }
 

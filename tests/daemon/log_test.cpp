@@ -155,6 +155,18 @@ TEST(LogLimiter, TenASecondThenACount) {
   EXPECT_TRUE(limiter.admit("a", 2 * kSecond));
 }
 
+TEST(LogLimiter, AFloodIsToldOnceASecondWhileItLasts) {
+  LogLimiter limiter;
+  constexpr std::int64_t kStep = kSecond / 100;
+  std::vector<std::int64_t> told;
+  for (std::int64_t now = kSecond; now < 5 * kSecond; now += kStep) {
+    limiter.admit("a", now);
+    if (now % (kSecond / 2) != kStep) continue;  // as the main loop does
+    for (const auto& one : limiter.take_suppressed(now)) told.push_back(one.n);
+  }
+  EXPECT_EQ(told, (std::vector<std::int64_t>{90, 90, 90}));
+}
+
 TEST(Log, AFullDiskLosesLinesAndNothingElse) {
   const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
   ASSERT_GE(full, 0);

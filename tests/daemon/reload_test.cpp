@@ -1,5 +1,5 @@
 // What of a new config a running daemon takes, and what it says needs a restart. The rest, over a real daemon, is in
-// tests/e2e/test_reload.py.
+// tests/e2e/test_access.py (class Reload).
 #include "daemon/reload.hpp"
 
 #include <algorithm>
@@ -43,6 +43,26 @@ TEST(Reload, ClientCertificatesAreDecidedAtTheStart) {
   next.tls.client_ca = "";
   EXPECT_EQ(compare_configs(now, next).restart, Keys{"tls.client_ca"});
   EXPECT_EQ(merge_configs(now, next).tls.client_ca, "/a");
+}
+
+TEST(Reload, TlsStaysAsItIsWhileItsListenersDo) {
+  Config now;
+  now.server.listen_tls = {"127.0.0.1:1"};
+  now.tls = {.certificate = "/a.pem", .key = "/a.key", .client_ca = "/ca.pem"};
+  now.auth.tokens = "/tokens";
+  Config next = now;
+  next.server.listen_tls.clear();
+  next.tls = {};
+  const ConfigDifference difference = compare_configs(now, next);
+  EXPECT_TRUE(difference.applied.empty());
+  EXPECT_EQ(difference.restart, (Keys{"server.listen_tls", "tls.certificate", "tls.key", "tls.client_ca"}));
+  EXPECT_EQ(merge_configs(now, next).tls, now.tls);
+  // Another address alone does not keep new files out.
+  next = now;
+  next.server.listen_tls.emplace_back("127.0.0.1:2");
+  next.tls.certificate = "/b.pem";
+  EXPECT_EQ(compare_configs(now, next).applied, Keys{"tls.certificate"});
+  EXPECT_EQ(merge_configs(now, next).tls.certificate, "/b.pem");
 }
 
 }  // namespace

@@ -3,7 +3,9 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -188,6 +190,47 @@ class Tls(AccessTest):
         self.assertEqual(self.ask(server, "--token-file", self.token, ca=other.path).returncode, 0)
         self.assertEqual(self.ask(server, "--token-file", self.token).returncode, 69)
 
+    def test_a_file_without_tls_is_good_and_its_listener_stays(self):
+        daemon = self.start(self.config)
+        server = self.server(daemon)
+        os.unlink(self.certificate)
+        os.unlink(self.key)
+        begin = self.config.index("listen_tls")
+        end = self.config.index("[auth]")
+        self.rewrite(daemon, self.config[begin:end], "")
+        self.logged(daemon, r"reloaded ")
+        self.logged(daemon, r"needs_restart .*server\.listen_tls,tls\.certificate,tls\.key,tls\.client_ca")
+        self.assertEqual(self.ask(server, "--token-file", self.token).returncode, 0)
+
+    def test_certificates_replaced_while_the_daemon_starts_are_taken(self):
+        holder = socket.socket(socket.AF_UNIX)
+        self.addCleanup(holder.close)
+        holder.settimeout(harness.DEADLINE_S)
+        path = self.path("s")
+        holder.bind(path)
+        holder.listen()
+        config = self.write("m.toml", '[server]\nsocket = "%s"\nlisten = []\n' % path + self.config
+                            + '[metrics]\nlisten = ""\n')
+        with open(self.path("log"), "wb") as log:
+            process = subprocess.Popen([harness.program("melstreamd"), "--config", config, "--take-over", "60"],
+                                       stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.terminate)
+        # It asks whether somebody listens there: the certificates are read by then.
+        holder.accept()[0].close()
+        other = certificates.Root(self.folder, "other")
+        certificate, key = other.sign("next")
+        os.rename(key, self.key)
+        os.rename(certificate, self.certificate)
+        holder.close()
+
+        def log_text():
+            with open(self.path("log"), encoding="utf-8") as file:
+                return file.read()
+        harness.wait_until(lambda: "certificates_taken" in log_text(), "the new certificates", deadline_s=20)
+        server = "tls:" + re.search(r"(127\.0\.0\.1:\d+)", log_text().split("listening", 1)[1]).group(1)
+        self.assertEqual(self.ask(server, "--token-file", self.token, ca=other.path).returncode, 0)
+
     def test_an_expired_certificate_stops_the_start(self):
         certificate, key = self.root.sign("old", days=-1)
         config = self.config.replace(self.certificate, certificate).replace(self.key, key)
@@ -219,7 +262,104 @@ class Reload(AccessTest):
         self.logged(daemon, r"reloaded changed=log\.level")
 
 
+class ReloadOfSources(AccessTest):
+    SOURCE = '[[source]]\nid = "a"\nuri = "tcp://127.0.0.1:%d"\n'
+
+    def free_port(self):
+        with socket.create_server(("127.0.0.1", 0)) as one:
+            return one.getsockname()[1]
+
+    def listens(self, port):
+        with socket.socket() as one:
+            return one.connect_ex(("127.0.0.1", port)) == 0
+
+    def n_logged(self, daemon, pattern, n):
+        harness.wait_until(lambda: len(re.findall(pattern, daemon.log_text())) >= n, "'%s' %d times" % (pattern, n))
+
+    def test_a_source_that_cannot_move_stays_and_is_tried_again(self):
+        busy = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(busy.close)
+        old, new = self.free_port(), busy.getsockname()[1]
+        daemon = self.start(self.SOURCE % old)
+        self.rewrite(daemon, self.SOURCE % old, self.SOURCE % new)
+        self.n_logged(daemon, "reloaded ", 1)
+        self.assertRegex(daemon.log_text(), r"source_not_opened source=a .*SIGHUP")
+        self.assertTrue(self.listens(old), "the old one is gone, and there is no new one")
+        daemon.process.send_signal(signal.SIGHUP)
+        self.n_logged(daemon, r"reloaded changed=\[\[source\]\]", 2)
+        self.assertTrue(self.listens(old))
+        busy.close()
+        daemon.process.send_signal(signal.SIGHUP)
+        self.n_logged(daemon, r"reloaded changed=\[\[source\]\]", 3)
+        self.assertTrue(self.listens(new))
+        self.assertFalse(self.listens(old))
+        daemon.process.send_signal(signal.SIGHUP)
+        self.n_logged(daemon, r"reloaded changed=none", 1)
+
+    def test_a_new_source_that_cannot_open_is_tried_again(self):
+        busy = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(busy.close)
+        port = busy.getsockname()[1]
+        daemon = self.start('[log]\nlevel = "info"\n')
+        self.rewrite(daemon, '[log]', self.SOURCE % port + '[log]')
+        self.n_logged(daemon, "source_not_opened source=a ", 1)
+        busy.close()
+        daemon.process.send_signal(signal.SIGHUP)
+        self.n_logged(daemon, "reloaded ", 2)
+        self.assertTrue(self.listens(port))
+
+    def test_one_that_was_closed_by_hand_can_go(self):
+        old = self.free_port()
+        daemon = self.start(self.SOURCE % old)
+        self.assertEqual(daemon.client("close", "a").returncode, 0)
+        self.rewrite(daemon, self.SOURCE % old, "")
+        self.n_logged(daemon, "reloaded ", 1)
+        self.assertNotRegex(daemon.log_text(), "source_not_")
+
+
 class Activation(AccessTest):
+    # As a service manager passes one listening socket: NAME ADDRESS COMMAND...
+    PASS_SOCKET = """
+import os, socket, sys
+name, address = sys.argv[1:3]
+if address.startswith("/"):
+    one = socket.socket(socket.AF_UNIX)
+    one.bind(address)
+else:
+    one = socket.socket(socket.AF_INET6)
+    one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    one.bind((address, 0))
+one.listen()
+os.dup2(one.fileno(), 3)
+os.set_inheritable(3, True)  # the number may have been its own
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES=name)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
+
+    def passing(self, name, address):
+        return [sys.executable, "-c", self.PASS_SOCKET, name, address]
+
+    def test_sockets_that_the_config_would_not_open_are_refused(self):
+        config = self.write("m.toml", '[server]\nsocket = "%s"\nlisten = []\n[metrics]\nlisten = ""\n' % self.path("own.sock"))
+        for name, address, what in (("tcp", "::", "server.allow_insecure_bind"), ("admin", "::1", "of a unix socket"),
+                                    ("tcp", self.path("p.sock"), "of a TCP socket"), ("tls", "::1", "server.listen_tls"),
+                                    ("grpc", "::1", "'grpc'")):
+            process = subprocess.Popen([*self.passing(name, address), harness.program("melstreamd"), "--config", config],
+                                       stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            self.addCleanup(process.kill)
+            _, errors = process.communicate(timeout=harness.DEADLINE_S)
+            self.assertEqual(process.returncode, 78, errors)
+            self.assertIn(what, errors)
+
+    def test_a_daemon_with_passed_sockets_does_not_retire(self):
+        path = self.path("passed.sock")
+        daemon = harness.Daemon(wrapper=self.passing("subscriber", path))
+        self.addCleanup(daemon.close)
+        daemon.process.send_signal(signal.SIGUSR2)
+        self.logged(daemon, r"retire_refused .*systemctl restart")
+        self.assertEqual(self.client("streams", server="unix:" + path).returncode, 0)
+        self.assertIsNone(daemon.process.poll())
+
     def test_sockets_of_a_service_manager_are_taken(self):
         if not shutil.which("systemd-socket-activate"):
             self.skipTest("systemd-socket-activate is not there")

@@ -81,6 +81,37 @@ class Upgrade(unittest.TestCase):
         reader.wait(harness.DEADLINE_S)  # it had its End
         self.assertGreater(len(numpy.load(out)), 0)
 
+    def test_tokens_are_withdrawn_while_it_retires(self):
+        token = "a-token-of-the-recogniser"
+        for name, text in (("tokens", "asr %s\n" % token), ("asr.token", token)):
+            with open(os.path.join(self.old.folder, name), "w", encoding="utf-8",
+                      opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+                file.write(text)
+        with open(self.old.config, "a", encoding="utf-8") as file:
+            file.write('[auth]\ntokens = "%s"\n' % os.path.join(self.old.folder, "tokens")
+                       + '[[identity]]\nname = "asr"\nroles = ["subscriber"]\n'
+                       + '[[source]]\nid = "late"\nuri = "tcp://127.0.0.1:0"\n')
+        self.old.process.send_signal(signal.SIGHUP)
+        harness.wait_until(lambda: "reloaded" in self.old.log_text(), "the tokens")
+        writer = self.old.start_client("push", "-", "--stream", "s", "--rate", "16000", "--encoding", "s16le", "--channels",
+                                       "1", stdin=subprocess.PIPE)
+        self.addCleanup(writer.communicate)
+        writer.stdin.write(harness.pcm16("espeak")[:32000])
+        writer.stdin.flush()
+        reader = self.old.start_client("subscribe", "s", "--front-end", "whisper-80", "--wait", "--token-file",
+                                       os.path.join(self.old.folder, "asr.token"))
+        self.addCleanup(reader.kill)
+        harness.wait_until(lambda: self.old.streams().get("s", {}).get("subscriber_count") == 1, "the reader")
+        self.old.process.send_signal(signal.SIGUSR2)
+        harness.wait_until(lambda: "retiring" in self.old.log_text(), "the signal")
+        with open(os.path.join(self.old.folder, "tokens"), "w", encoding="utf-8"):
+            pass
+        self.old.process.send_signal(signal.SIGHUP)
+        _, errors = reader.communicate(timeout=harness.DEADLINE_S)
+        self.assertEqual(reader.returncode, 77, errors)
+        self.assertIsNone(self.old.process.poll(), "it still has a publisher")
+        self.assertNotIn("source_not_", self.old.log_text())
+
     def test_without_take_over_the_address_in_use_is_an_error(self):
         new = self.start_new()
         self.assertEqual(new.wait(harness.DEADLINE_S), 71)

@@ -2,8 +2,10 @@
 // nobody else.
 #include <condition_variable>
 #include <map>
+#include <set>
 #include <thread>
 
+#include "melstream/access/tokens.hpp"
 #include "melstream/core/error.hpp"
 
 #include "tests/rpc/server_fixture.hpp"
@@ -25,7 +27,7 @@ class FakeControl final : public core::SourceControl {
     sources_.push_back({.spec = spec,
                         .state = core::SourceState::kWaiting,
                         .detail = "listening on 127.0.0.1:7000",
-                        .streams = {spec.id + "-1", spec.id + "-2"},
+                        .streams = stream_ids(spec),
                         .counters = {{"packets", 3}, {"bytes", std::int64_t{1} << 40}},
                         .drift_ppm = -12.5});
   }
@@ -37,6 +39,12 @@ class FakeControl final : public core::SourceControl {
   std::vector<core::SourceStatus> list() override {
     const std::lock_guard lock(mutex_);
     return sources_;
+  }
+  /// What stands after "stream=", else two.
+  std::vector<std::string> stream_ids(const core::SourceSpec& spec) const override {
+    const std::size_t at = spec.uri.find("stream=");
+    if (at == std::string::npos) return {spec.id + "-1", spec.id + "-2"};
+    return {spec.uri.substr(at + 7)};
   }
   /// Blocks while it is held.
   std::vector<core::AudioDevice> devices() override {
@@ -222,6 +230,126 @@ TEST_F(AdminTest, LimitsTheCallsThatWaitAndEndsThemInADrain) {
   control.hold(false);
   draining.join();
   looking.join();
+}
+
+constexpr const char* kDeskAdminToken = "token-of-the-desk-admin";
+
+FixtureOptions with_a_desk_admin(core::SourceControl& control) {
+  FixtureOptions options;
+  options.sources = &control;
+  options.server.access.identities = {
+      {.name = "desk-admin", .roles = {access::Role::kAdmin}, .streams = {"desk-*", "hall"}}};
+  options.server.access.tokens = {{"desk-admin", access::sha256_of(kDeskAdminToken)}};
+  return options;
+}
+
+/// Calls with the token of an identity that reaches desk-* and hall; open() and close() are those of the tests above.
+class AdminGlobsTest : public HasControl, public ServerTest {
+ protected:
+  AdminGlobsTest() : ServerTest(with_a_desk_admin(control)) {}
+
+  static void prepare(grpc::ClientContext& context, bool with_token = true) {
+    set_deadline(context);
+    if (with_token) context.AddMetadata("authorization", std::string("Bearer ") + kDeskAdminToken);
+  }
+  grpc::Status open(const std::string& id, const std::string& uri, bool with_token = true) {
+    grpc::ClientContext context;
+    prepare(context, with_token);
+    v1::OpenSourceRequest request;
+    request.mutable_spec()->set_id(id);
+    request.mutable_spec()->set_uri(uri);
+    v1::OpenSourceResponse response;
+    return admin().OpenSource(&context, request, &response);
+  }
+  grpc::Status close(const std::string& id) {
+    grpc::ClientContext context;
+    prepare(context);
+    v1::CloseSourceRequest request;
+    request.set_id(id);
+    v1::CloseSourceResponse response;
+    return admin().CloseSource(&context, request, &response);
+  }
+  std::vector<std::string> sources(bool with_token = true) {
+    grpc::ClientContext context;
+    prepare(context, with_token);
+    v1::ListSourcesResponse response;
+    EXPECT_TRUE(admin().ListSources(&context, {}, &response).ok());
+    std::vector<std::string> ids;
+    for (const auto& one : response.sources()) ids.push_back(one.spec().id());
+    return ids;
+  }
+  /// What those who subscribe say they read.
+  std::multiset<std::string> subscriptions(bool with_token = true) {
+    grpc::ClientContext context;
+    prepare(context, with_token);
+    v1::ListSubscriptionsResponse response;
+    EXPECT_TRUE(admin().ListSubscriptions(&context, {}, &response).ok());
+    std::multiset<std::string> streams;
+    for (const auto& one : response.subscriptions()) streams.insert(one.streams());
+    return streams;
+  }
+  grpc::Status privacy(const std::string& stream, v1::GetPrivacyResponse& response) {
+    grpc::ClientContext context;
+    prepare(context);
+    v1::GetPrivacyRequest request;
+    request.set_stream(stream);
+    return admin().GetPrivacy(&context, request, &response);
+  }
+};
+
+TEST_F(AdminGlobsTest, SourcesOfOthersAreNeitherSeenNorTouched) {
+  ASSERT_TRUE(open("office", "fake:", false).ok());
+  ASSERT_TRUE(open("desk-9", "fake:?stream=office-9", false).ok());
+  EXPECT_EQ(open("office-2", "fake:").error_code(), StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(open("desk-1", "fake:?stream=office-2").error_code(), StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(open("desk-1", "fake:?stream={port}").error_code(), StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(open("desk-1", "fake:?stream=hall{port}").error_code(), StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(sources(false), (std::vector<std::string>{"office", "desk-9"}));  // none was opened in passing
+  EXPECT_TRUE(open("desk-1", "fake:?stream=desk-{port}").ok());
+  EXPECT_EQ(sources(), std::vector<std::string>{"desk-1"});
+  EXPECT_EQ(close("office").error_code(), StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(close("desk-9").error_code(), StatusCode::PERMISSION_DENIED);
+  EXPECT_TRUE(close("desk-1").ok());
+  EXPECT_EQ(close("desk-1").error_code(), StatusCode::NOT_FOUND);
+}
+
+TEST_F(AdminGlobsTest, PrivacyTellsOfItsStreamsOnly) {
+  Publisher desk(audio());
+  desk.open(audio_config("desk-1"));
+  Publisher office(audio());
+  office.open(audio_config("office"));
+  v1::GetPrivacyResponse response;
+  ASSERT_TRUE(privacy("", response).ok());
+  ASSERT_EQ(response.streams_size(), 1);
+  EXPECT_EQ(response.streams(0).stream(), "desk-1");
+  EXPECT_EQ(privacy("office", response).error_code(), StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(privacy("no-such-stream", response).error_code(), StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(privacy("desk-2", response).error_code(), StatusCode::NOT_FOUND);
+}
+
+TEST_F(AdminGlobsTest, SubscriptionsToOtherStreamsAreNotListed) {
+  Publisher desk(audio());
+  desk.open(audio_config("desk-1"));
+  Publisher office(audio());
+  office.open(audio_config("office"));
+  v1::SubscribeConfig all = subscribe_config("");
+  all.mutable_streams()->mutable_all();
+  v1::SubscribeConfig ids = subscribe_config("");
+  for (const char* id : {"desk-1", "desk-2"}) ids.mutable_streams()->mutable_ids()->add_ids(id);
+  v1::SubscribeConfig mixed = subscribe_config("");
+  for (const char* id : {"desk-1", "later"}) mixed.mutable_streams()->mutable_ids()->add_ids(id);
+  v1::SubscribeConfig nobodys = subscribe_config("");
+  nobodys.mutable_streams()->set_labels("room=9");
+  Subscriber one(features(), subscribe_config("desk-1"));
+  Subscriber two(features(), subscribe_config("office"));
+  Subscriber three(features(), all);
+  Subscriber four(features(), ids);
+  Subscriber five(features(), mixed);
+  Subscriber six(features(), nobodys);
+  while (subscriptions(false).size() < 6) {
+  }
+  // Whose the one is that follows nothing yet is not known.
+  EXPECT_EQ(subscriptions(), (std::multiset<std::string>{"desk-1", "ids: desk-1, desk-2"}));
 }
 
 class NoSourcesTest : public ServerTest {};

@@ -238,6 +238,9 @@ TEST(ConnectionTable, TellsOtherMachinesFromThisOne) {
   EXPECT_EQ(v6("2001:db8:1:2:3:4:5:6"), v6("2001:db8:1:2::1"));
   EXPECT_NE(v6("2001:db8:1:2::1"), v6("2001:db8:1:3::1"));
   EXPECT_EQ(foreign_address({}), "");
+  // Of IPv4, on a socket of both families.
+  EXPECT_EQ(v6("::ffff:127.0.0.2"), "");
+  EXPECT_EQ(v6("::ffff:192.0.2.7"), "192.0.2.7");
 }
 
 TEST(ConnectionTable, KnowsWhatAPeerHasNotRead) {

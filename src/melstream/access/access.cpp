@@ -62,6 +62,8 @@ bool Grant::reaches(std::string_view stream) const {
   return credential_->nobody || matches_any(credential_->identity.streams, stream);
 }
 
+bool Grant::reaches_all() const { return credential_->nobody || contains(credential_->identity.streams, "*"); }
+
 void Grant::require(std::string_view stream) const {
   if (reaches(stream)) return;
   const std::string message = "identity '" + identity() + "' has no access to stream '" + std::string(stream) +

@@ -77,6 +77,8 @@ class Grant {
 
   /// Whether its roles reach this stream.
   bool reaches(std::string_view stream) const;
+  /// Whether they reach every stream there can be.
+  bool reaches_all() const;
   /// Throws Error(kPermissionDenied, "stream") if they do not.
   void require(std::string_view stream) const;
   /// For `n` streams that it publishes. Throws Error(kResourceExhausted).

@@ -139,6 +139,20 @@ void Sources::close(std::string_view id) {
   options_.tell(spec, {.level = SourceEvent::Level::kInfo, .name = "source_closed", .fields = {}});
 }
 
+std::vector<std::string> Sources::stream_ids(const core::SourceSpec& spec) const {
+  const SourceUri uri = parse_source_uri(spec.uri);
+  UriParams params = uri.params;
+  const bool by_ssrc = params.text("demux") == "ssrc";
+  const bool by_port = uri.has_authority && uri.first_port != uri.last_port;
+  std::string stream = params.text("stream").value_or(by_ssrc ? "{id}-{ssrc}" : by_port ? "{id}-{port}" : "{id}");
+  constexpr std::string_view kId = "{id}";
+  for (std::size_t at = stream.find(kId); at != std::string::npos; at = stream.find(kId, at + spec.id.size())) {
+    stream.replace(at, kId.size(), spec.id);
+  }
+  if (params.text("channel") == "split") stream += ".{channel}";
+  return {stream};
+}
+
 std::vector<Sources::Entry> Sources::running() const {
   const std::lock_guard lock(mutex_);
   std::vector<Entry> running;

@@ -37,6 +37,7 @@ class Sources final : public core::SourceControl {
 
   void open(const core::SourceSpec& spec) override;
   void close(std::string_view id) override;
+  std::vector<std::string> stream_ids(const core::SourceSpec& spec) const override;
   std::vector<core::SourceStatus> list() override;
   std::vector<core::AudioDevice> devices() override;
   /// The same of one scheme, e.g. "mic".

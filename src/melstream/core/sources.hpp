@@ -73,6 +73,9 @@ class SourceControl {
   virtual void open(const SourceSpec& spec) = 0;
   /// Ends its streams as kCompleted. Throws Error(kNotFound).
   virtual void close(std::string_view id) = 0;
+  /// Ids of the streams that this one would open, as far as its spec tells; in braces what it does not: "call-{port}".
+  /// Throws Error(kInvalidArgument).
+  virtual std::vector<std::string> stream_ids(const SourceSpec& spec) const = 0;
   /// In the order of opening.
   virtual std::vector<SourceStatus> list() = 0;
   /// Devices that `mic:` can name now. May take a second.

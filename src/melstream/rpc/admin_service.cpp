@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <string_view>
 #include <utility>
 
 #include <grpcpp/server_context.h>
@@ -14,6 +15,7 @@ namespace melstream::rpc {
 namespace {
 
 constexpr std::size_t kMaxWaiting = 64;
+constexpr std::size_t kMostIdBytes = 64;
 
 v1::SourceState from_source_state(core::SourceState state) noexcept {
   switch (state) {
@@ -52,6 +54,39 @@ core::SourceSpec to_source_spec(const v1::SourceSpec& spec) {
   return {.id = spec.id(), .uri = spec.uri(), .labels = {spec.labels().begin(), spec.labels().end()}};
 }
 
+/// What an id shall be whose placeholders are not known yet: longer than any, and of no character that a glob names, so
+/// that only a '*' takes it.
+std::string with_unknown_parts(std::string_view id) {
+  std::string filled;
+  while (true) {
+    const std::size_t begin = id.find('{');
+    const std::size_t end = begin == std::string_view::npos ? begin : id.find('}', begin);
+    filled += id.substr(0, end == std::string_view::npos ? end : begin);
+    if (end == std::string_view::npos) return filled;
+    filled.append(kMostIdBytes, '\x01');
+    id.remove_prefix(end + 1);
+  }
+}
+
+/// Throws Error(kPermissionDenied): a source is reached by who reaches its id and all of its streams.
+void require_source(const access::Grant& grant, const std::string& id, const std::vector<std::string>& streams) {
+  grant.require(id);
+  for (const std::string& stream : streams) {
+    if (!grant.reaches(with_unknown_parts(stream))) grant.require(stream);
+  }
+}
+
+bool reaches_source(const access::Grant& grant, const core::SourceStatus& source) {
+  return grant.reaches(source.spec.id) && std::all_of(source.streams.begin(), source.streams.end(),
+                                                      [&](const std::string& id) { return grant.reaches(id); });
+}
+
+/// Null if it is not open.
+const core::SourceStatus* find_source(const std::vector<core::SourceStatus>& all, const std::string& id) {
+  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.spec.id == id; });
+  return found == all.end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 AdminService::AdminService(const Environment& environment, Subscriptions subscriptions, WindowCount windows)
@@ -64,33 +99,40 @@ AdminService::AdminService(const Environment& environment, Subscriptions subscri
 grpc::ServerUnaryReactor* AdminService::OpenSource(grpc::CallbackServerContext* context,
                                                    const v1::OpenSourceRequest* request,
                                                    v1::OpenSourceResponse* response) {
-  return queue_about_sources(*context, [request, response](core::SourceControl& sources) {
+  return queue_about_sources(*context, [request, response](core::SourceControl& sources, const access::Grant& grant) {
     const core::SourceSpec spec = to_source_spec(request->spec());
+    if (!grant.reaches_all()) require_source(grant, spec.id, sources.stream_ids(spec));
     sources.open(spec);
     const std::vector<core::SourceStatus> all = sources.list();
-    const auto opened = std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.spec.id == spec.id; });
-    if (opened != all.end()) set_source(*opened, *response->mutable_source());
+    if (const auto* opened = find_source(all, spec.id)) set_source(*opened, *response->mutable_source());
   });
 }
 
 grpc::ServerUnaryReactor* AdminService::CloseSource(grpc::CallbackServerContext* context,
                                                     const v1::CloseSourceRequest* request,
                                                     v1::CloseSourceResponse* /*response*/) {
-  return queue_about_sources(*context, [request](core::SourceControl& sources) { sources.close(request->id()); });
+  return queue_about_sources(*context, [request](core::SourceControl& sources, const access::Grant& grant) {
+    grant.require(request->id());
+    const std::vector<core::SourceStatus> all = sources.list();
+    if (const auto* open = find_source(all, request->id())) require_source(grant, open->spec.id, open->streams);
+    sources.close(request->id());
+  });
 }
 
 grpc::ServerUnaryReactor* AdminService::ListSources(grpc::CallbackServerContext* context,
                                                     const v1::ListSourcesRequest* /*request*/,
                                                     v1::ListSourcesResponse* response) {
-  return queue_about_sources(*context, [response](core::SourceControl& sources) {
-    for (const core::SourceStatus& source : sources.list()) set_source(source, *response->add_sources());
+  return queue_about_sources(*context, [response](core::SourceControl& sources, const access::Grant& grant) {
+    for (const core::SourceStatus& source : sources.list()) {
+      if (reaches_source(grant, source)) set_source(source, *response->add_sources());
+    }
   });
 }
 
 grpc::ServerUnaryReactor* AdminService::ListDevices(grpc::CallbackServerContext* context,
                                                     const v1::ListDevicesRequest* /*request*/,
                                                     v1::ListDevicesResponse* response) {
-  return queue_about_sources(*context, [response](core::SourceControl& sources) {
+  return queue_about_sources(*context, [response](core::SourceControl& sources, const access::Grant& /*grant*/) {
     for (const core::AudioDevice& device : sources.devices()) set_device(device, *response->add_devices());
   });
 }
@@ -98,23 +140,24 @@ grpc::ServerUnaryReactor* AdminService::ListDevices(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* AdminService::ListSubscriptions(grpc::CallbackServerContext* context,
                                                           const v1::ListSubscriptionsRequest* /*request*/,
                                                           v1::ListSubscriptionsResponse* response) {
-  return queue(*context, [this, response] {
-    for (v1::SubscriptionInfo& one : subscriptions_()) *response->add_subscriptions() = std::move(one);
+  return queue(*context, [this, response](const access::Grant& grant) {
+    for (v1::SubscriptionInfo& one : subscriptions_(grant)) *response->add_subscriptions() = std::move(one);
   });
 }
 
 grpc::ServerUnaryReactor* AdminService::GetPrivacy(grpc::CallbackServerContext* context,
                                                    const v1::GetPrivacyRequest* request,
                                                    v1::GetPrivacyResponse* response) {
-  return queue(*context, [this, request, response] {
-    set_privacy(environment_, request->stream(), *response);
+  return queue(*context, [this, request, response](const access::Grant& grant) {
+    set_privacy(environment_, grant, request->stream(), *response);
     response->set_window_call_count(windows_());
   });
 }
 
 grpc::ServerUnaryReactor* AdminService::queue_about_sources(grpc::CallbackServerContext& context,
                                                             SourcesAnswer answer) {
-  if (sources_ != nullptr) return queue(context, [this, answer = std::move(answer)] { answer(*sources_); });
+  if (sources_ != nullptr)
+    return queue(context, [this, answer = std::move(answer)](const access::Grant& grant) { answer(*sources_, grant); });
   grpc::ServerUnaryReactor* const reactor = context.DefaultReactor();
   reactor->Finish({grpc::StatusCode::FAILED_PRECONDITION, "this server runs no sources of its own; publish by gRPC"});
   return reactor;
@@ -122,8 +165,9 @@ grpc::ServerUnaryReactor* AdminService::queue_about_sources(grpc::CallbackServer
 
 grpc::ServerUnaryReactor* AdminService::queue(grpc::CallbackServerContext& context, Answer answer) {
   grpc::ServerUnaryReactor* const reactor = context.DefaultReactor();
+  std::shared_ptr<access::Grant> grant;
   try {
-    admit(environment_, context, access::Access::Kind::kAdmin);
+    grant = admit(environment_, context, access::Access::Kind::kAdmin);
   } catch (const std::exception& error) {
     reactor->Finish(to_status(error));
     return reactor;
@@ -135,7 +179,8 @@ grpc::ServerUnaryReactor* AdminService::queue(grpc::CallbackServerContext& conte
     reactor->Finish({grpc::StatusCode::RESOURCE_EXHAUSTED,
                      std::to_string(waiting_.size()) + " calls are waiting already; try again later"});
   } else {
-    waiting_.push_back({.context = &context, .reactor = reactor, .answer = std::move(answer)});
+    waiting_.push_back(
+        {.context = &context, .reactor = reactor, .grant = std::move(grant), .answer = std::move(answer)});
     worker_.wake();
   }
   return reactor;
@@ -156,7 +201,7 @@ void AdminService::answer_all() {
     }
     grpc::Status status;
     try {
-      call.answer();
+      call.answer(*call.grant);
     } catch (const std::exception& error) {
       status = to_status(error);
     }

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <vector>
 
 #include <grpcpp/support/server_callback.h>
 
+#include "melstream/access/access.hpp"
 #include "melstream/core/sources.hpp"
 #include "melstream/rpc/environment.hpp"
 #include "melstream/rpc/worker.hpp"
@@ -18,7 +20,8 @@ namespace melstream::rpc {
 
 class AdminService final : public v1::AdminService::CallbackService {
  public:
-  using Subscriptions = std::function<std::vector<v1::SubscriptionInfo>()>;
+  /// Those that the grant reaches.
+  using Subscriptions = std::function<std::vector<v1::SubscriptionInfo>(const access::Grant& grant)>;
 
   /// Calls of GetWindow and GetWindows now.
   using WindowCount = std::function<int()>;
@@ -45,11 +48,12 @@ class AdminService final : public v1::AdminService::CallbackService {
   void end_all();
 
  private:
-  using Answer = std::function<void()>;
-  using SourcesAnswer = std::function<void(core::SourceControl& sources)>;
+  using Answer = std::function<void(const access::Grant& grant)>;
+  using SourcesAnswer = std::function<void(core::SourceControl& sources, const access::Grant& grant)>;
   struct Call {
     grpc::CallbackServerContext* context = nullptr;
     grpc::ServerUnaryReactor* reactor = nullptr;
+    std::shared_ptr<access::Grant> grant;
     Answer answer;
   };
 

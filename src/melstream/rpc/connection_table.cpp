@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "melstream/rpc/socket_address.hpp"
+
 namespace melstream::rpc {
 namespace {
 
@@ -36,17 +38,16 @@ int default_max_connections() noexcept {
 }
 
 std::string foreign_address(const sockaddr_storage& peer) {
+  if (is_of_this_machine(peer)) return {};
+  const sockaddr_storage plain = unmapped(peer);
   std::array<char, INET6_ADDRSTRLEN> text{};
-  if (peer.ss_family == AF_INET) {
-    const in_addr address = reinterpret_cast<const sockaddr_in&>(peer).sin_addr;
-    if ((ntohl(address.s_addr) >> 24U) == 127U) return {};
-    return inet_ntop(AF_INET, &address, text.data(), text.size());
+  if (plain.ss_family == AF_INET) {
+    return inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(plain).sin_addr, text.data(), text.size());
   }
-  if (peer.ss_family != AF_INET6) return {};
-  in6_addr address = reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr;
-  if (IN6_IS_ADDR_LOOPBACK(&address)) return {};
-  std::fill(std::begin(address.s6_addr) + 8, std::end(address.s6_addr), std::uint8_t{0});
-  return inet_ntop(AF_INET6, &address, text.data(), text.size());
+  if (plain.ss_family != AF_INET6) return {};
+  in6_addr network = reinterpret_cast<const sockaddr_in6&>(plain).sin6_addr;
+  std::fill(std::begin(network.s6_addr) + 8, std::end(network.s6_addr), std::uint8_t{0});
+  return inet_ntop(AF_INET6, &network, text.data(), text.size());
 }
 
 void ConnectionTable::set_limits(const ConnectionLimits& limits) {

@@ -18,6 +18,8 @@
 #include <grp.h>
 #include <netdb.h>
 
+#include "melstream/rpc/socket_address.hpp"
+
 namespace melstream::rpc {
 namespace {
 
@@ -140,14 +142,6 @@ void set_group(const std::string& path, const std::string& group, const std::str
   if (chown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) != 0) {
     refuse(shown, errno, "melstreamd must be root or a member of group '" + group + "' to give it the socket");
   }
-}
-
-/// Unix sockets and loopback.
-bool is_of_this_machine(const sockaddr_storage& storage) noexcept {
-  if (storage.ss_family == AF_UNIX) return true;
-  if (storage.ss_family == AF_INET6)
-    return IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6&>(storage).sin6_addr);
-  return (ntohl(reinterpret_cast<const sockaddr_in&>(storage).sin_addr.s_addr) >> 24U) == 127U;
 }
 
 }  // namespace

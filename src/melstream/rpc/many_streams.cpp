@@ -212,6 +212,14 @@ SourceView ManyStreams::view() const {
   return view;
 }
 
+bool ManyStreams::is_within(const access::Grant& grant) const {
+  const std::vector<std::string>& ids = newcomers_.selection().ids();
+  return !(ids.empty() && readers_.empty()) &&
+         std::all_of(ids.begin(), ids.end(), [&](const std::string& id) { return grant.reaches(id); }) &&
+         std::all_of(readers_.begin(), readers_.end(),
+                     [&](const auto& reader) { return grant.reaches(reader->subscription().stream()->id()); });
+}
+
 bool ManyStreams::blocks_streams() const { return options_.slow_policy == pipeline::SlowPolicy::kBlock; }
 
 }  // namespace melstream::rpc

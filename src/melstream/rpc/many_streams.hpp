@@ -25,6 +25,7 @@ class ManyStreams final : public ResponseSource {
   State fill(std::int64_t now_mono_ns, WireMessage& out) override;
   std::size_t most_bytes() const override { return kFullBytes + most_response_bytes(features_, options_); }
   SourceView view() const override;
+  bool is_within(const access::Grant& grant) const override;
   bool blocks_streams() const override;
 
  private:

@@ -63,6 +63,10 @@ ResponseSource::State OneStream::fill(std::int64_t now_mono_ns, WireMessage& out
 
 std::size_t OneStream::most_bytes() const { return most_response_bytes(features_, reader_.subscription().options()); }
 
+bool OneStream::is_within(const access::Grant& grant) const {
+  return grant.reaches(reader_.subscription().options().stream);
+}
+
 SourceView OneStream::view() const {
   const pipeline::Subscription& subscription = reader_.subscription();
   return {.streams = subscription.options().stream,

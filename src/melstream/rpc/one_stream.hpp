@@ -14,6 +14,7 @@ class OneStream final : public ResponseSource {
   State fill(std::int64_t now_mono_ns, WireMessage& out) override;
   std::size_t most_bytes() const override;
   SourceView view() const override;
+  bool is_within(const access::Grant& grant) const override;
   bool blocks_streams() const override { return reader_.blocks_stream(); }
 
  private:

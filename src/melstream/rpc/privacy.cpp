@@ -43,9 +43,12 @@ void set_memory(const core::HostArena& arena, v1::AudioMemory& out) {
 
 }  // namespace
 
-void set_privacy(const Environment& environment, const std::string& stream, v1::GetPrivacyResponse& out) {
+void set_privacy(const Environment& environment, const access::Grant& grant, const std::string& stream,
+                 v1::GetPrivacyResponse& out) {
+  if (!stream.empty()) grant.require(stream);
   for (const auto& one : environment.registry().all()) {
-    if (stream.empty() || one->id() == stream) set_stream(*one, environment, *out.add_streams());
+    const bool is_asked_for = stream.empty() ? grant.reaches(one->id()) : one->id() == stream;
+    if (is_asked_for) set_stream(*one, environment, *out.add_streams());
   }
   if (!stream.empty() && out.streams().empty()) {
     throw core::Error(core::ErrorCode::kNotFound,

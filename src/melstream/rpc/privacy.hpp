@@ -8,7 +8,9 @@
 
 namespace melstream::rpc {
 
-/// @param stream an id, or empty for all. Throws Error(kNotFound, field stream).
-void set_privacy(const Environment& environment, const std::string& stream, v1::GetPrivacyResponse& out);
+/// @param stream an id, or empty for all that `grant` reaches. Throws Error, field stream: kNotFound,
+/// kPermissionDenied.
+void set_privacy(const Environment& environment, const access::Grant& grant, const std::string& stream,
+                 v1::GetPrivacyResponse& out);
 
 }  // namespace melstream::rpc

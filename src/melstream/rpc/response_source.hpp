@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "melstream/access/access.hpp"
 #include "melstream/core/units.hpp"
 #include "melstream/rpc/wire_message.hpp"
 
@@ -35,6 +36,8 @@ class ResponseSource {
   /// Bytes that fill() adds at most.
   virtual std::size_t most_bytes() const = 0;
   virtual SourceView view() const = 0;
+  /// The streams that it names, and those that it follows now: some are there, and the caller reaches all of them.
+  virtual bool is_within(const access::Grant& grant) const = 0;
   /// A stream that waits for its readers is among them, so it must hear that they have read.
   virtual bool blocks_streams() const = 0;
 };

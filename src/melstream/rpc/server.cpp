@@ -204,7 +204,8 @@ Server::State::State(ServerOptions the_options, ServerParts the_parts)
       audio_service(environment, publishers),
       feature_service(environment, queued, windows, watches),
       admin_service(
-          environment, [this] { return subscribers->describe(); }, [this] { return windows.n_parked(); }) {
+          environment, [this](const access::Grant& grant) { return subscribers->describe(grant); },
+          [this] { return windows.n_parked(); }) {
   for (const ListenSocket& socket : sockets) addresses.push_back(socket.address());
   enable_plugins();
   grpc::ServerBuilder builder;

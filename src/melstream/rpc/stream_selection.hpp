@@ -23,6 +23,8 @@ class StreamSelection {
   explicit StreamSelection(const v1::StreamSelection& selection, std::shared_ptr<const access::Grant> grant = nullptr);
 
   bool contains(const pipeline::Stream& stream) const;
+  /// Those that were named, sorted; empty if it is labels or all.
+  const std::vector<std::string>& ids() const noexcept { return ids_; }
   /// One line of about 80 characters for lists and logs: "all", "labels: room=4", "ids: a, b, ... (12)".
   std::string text() const;
 

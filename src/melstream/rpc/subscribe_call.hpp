@@ -70,6 +70,10 @@ class SubscribeCall {
   std::optional<std::int64_t> lag_ns() const;
   /// False for one that has no config yet.
   bool describe(std::int64_t now_mono_ns, v1::SubscriptionInfo& out) const;
+  /// Whether one who asks may know of it. False without config.
+  bool is_within(const access::Grant& grant) const {
+    return source_ && (grant.reaches_all() || source_->is_within(grant));
+  }
 
  private:
   void read();

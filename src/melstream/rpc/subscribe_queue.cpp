@@ -133,32 +133,35 @@ void SubscribeQueue::cut_stalled(std::int64_t now_mono_ns) {
   if (longest != nullptr) longest->cut();
 }
 
-std::vector<v1::SubscriptionInfo> SubscribeQueue::describe() {
+std::vector<v1::SubscriptionInfo> SubscribeQueue::describe(const access::Grant& grant) {
   std::future<std::vector<v1::SubscriptionInfo>> answer;
   {
     const std::lock_guard lock(descriptions_mutex_);
     if (stopping_.load(std::memory_order_acquire)) return {};
-    answer = descriptions_.emplace_back().get_future();
+    descriptions_.push_back({.grant = grant, .answer = {}});
+    answer = descriptions_.back().answer.get_future();
   }
   wake();
   return answer.get();
 }
 
 void SubscribeQueue::answer_descriptions(std::int64_t now_mono_ns) {
-  std::vector<std::promise<std::vector<v1::SubscriptionInfo>>> asked;
+  std::vector<Description> asked;
   {
     const std::lock_guard lock(descriptions_mutex_);
     asked.swap(descriptions_);
   }
-  if (asked.empty()) return;
-  try {
-    std::vector<v1::SubscriptionInfo> infos;
-    for (const auto& call : calls_) {
-      if (v1::SubscriptionInfo info; call->describe(now_mono_ns, info)) infos.push_back(std::move(info));
+  for (Description& one : asked) {
+    try {
+      std::vector<v1::SubscriptionInfo> infos;
+      for (const auto& call : calls_) {
+        if (!call->is_within(one.grant)) continue;
+        if (v1::SubscriptionInfo info; call->describe(now_mono_ns, info)) infos.push_back(std::move(info));
+      }
+      one.answer.set_value(std::move(infos));
+    } catch (const std::bad_alloc&) {
+      one.answer.set_exception(std::current_exception());
     }
-    for (auto& one : asked) one.set_value(infos);
-  } catch (const std::bad_alloc&) {
-    for (auto& one : asked) one.set_exception(std::current_exception());
   }
 }
 

@@ -44,13 +44,19 @@ class SubscribeQueue {
   void stop();
   /// Asks for `beat` on ms-subscribe. Any thread that may call gRPC.
   void provoke(std::function<void()> beat);
-  /// Who subscribes now. Asks the thread and waits for its answer; nothing after stop(). Any thread but ms-subscribe.
-  std::vector<v1::SubscriptionInfo> describe();
+  /// Who subscribes now, of what `grant` reaches. Asks the thread and waits for its answer; nothing after stop(). Any
+  /// thread but ms-subscribe.
+  std::vector<v1::SubscriptionInfo> describe(const access::Grant& grant);
   /// True once no call is left: the kernel has all of their bytes, though a slow client may not have read them yet.
   /// False if some are left after `patience`.
   bool wait_until_idle(std::chrono::milliseconds patience);
 
  private:
+  struct Description {
+    const access::Grant& grant;  ///< of one who waits for the answer
+    std::promise<std::vector<v1::SubscriptionInfo>> answer;
+  };
+
   void run();
   void handle(void* tag, bool ok);
   void add_call();
@@ -82,10 +88,10 @@ class SubscribeQueue {
   std::atomic<bool> served_any_{false};
   std::mutex idle_mutex_;
   std::condition_variable idle_;
-  std::mutex descriptions_mutex_;                                              // protects descriptions_
-  std::vector<std::promise<std::vector<v1::SubscriptionInfo>>> descriptions_;  ///< asked for
-  std::mutex beat_mutex_;                                                      // protects beat_
-  std::function<void()> beat_;                                                 ///< asked for
+  std::mutex descriptions_mutex_;          // protects descriptions_
+  std::vector<Description> descriptions_;  ///< asked for
+  std::mutex beat_mutex_;                  // protects beat_
+  std::function<void()> beat_;             ///< asked for
   // ms-subscribe:
   std::vector<std::unique_ptr<SubscribeCall>> calls_;  ///< those that wait for a client too
   bool woken_ = false;
