@@ -1,8 +1,10 @@
 // The commands and their options, with their help; what several commands have in common is command_options.hpp.
 #include "client/command_line.hpp"
 
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <functional>
 #include <string>
@@ -387,7 +389,12 @@ int usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, cha
 
 int run(const Action& action) {
   try {
-    return static_cast<int>(action());
+    const ExitCode code = action();
+    // A full disk behind a redirection shows here at last.
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+      throw ClientError(ExitCode::kFailure, std::string("standard output cannot be written: ") + std::strerror(errno));
+    }
+    return static_cast<int>(code);
   } catch (const ClientError& error) {
     std::fprintf(stderr, "melstream: %s\n", error.what());
     return static_cast<int>(error.code());

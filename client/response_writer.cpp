@@ -128,22 +128,27 @@ class NpyResponseWriter final : public ResponseWriter {
   }
 
  private:
+  /// Nothing is written then, not even what came before.
+  [[noreturn]] void refuse(const std::string& why) {
+    writer_.reset();
+    throw ClientError(ExitCode::kFailure, why);
+  }
   void begin(const v1::SubscriptionStart& start) {
     if (!writer_) {
       epoch_ = start.epoch();
       bins_ = start.bins();
       writer_.emplace(path_, bins_);
     } else if (start.epoch() != epoch_) {
-      throw ClientError(ExitCode::kFailure, "the stream began anew, with epoch " + hex_epoch(start.epoch()) + ": " +
-                                                path_ + " is not written; --out FOLDER/ makes a file for each epoch");
+      refuse("the stream began anew, with epoch " + hex_epoch(start.epoch()) + ": " + path_ +
+             " is not written; --out FOLDER/ makes a file for each epoch");
     }
   }
 
-  void check(std::int64_t frame, std::int64_t n_frames, v1::GapReason reason) const {
+  void check(std::int64_t frame, std::int64_t n_frames, v1::GapReason reason) {
     if (fill_gaps_) return;
-    throw ClientError(ExitCode::kFailure, "a gap of " + std::to_string(n_frames) + " frames at frame " +
-                                              std::to_string(frame) + " (" + gap_reason_name(reason) + "): " + path_ +
-                                              " is not written; --fill-gaps nan writes NaN there" + cause_of(reason));
+    refuse("a gap of " + std::to_string(n_frames) + " frames at frame " + std::to_string(frame) + " (" +
+           gap_reason_name(reason) + "): " + path_ + " is not written; --fill-gaps nan writes NaN there" +
+           cause_of(reason));
   }
   /// Of a gap that is no loss of audio.
   static std::string cause_of(v1::GapReason reason) {

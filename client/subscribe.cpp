@@ -1,7 +1,9 @@
 // melstream subscribe: follows one front end of one stream, or of many.
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -9,6 +11,7 @@
 
 #include <sys/resource.h>
 
+#include "client/backoff.hpp"
 #include "client/commands.hpp"
 #include "client/connection.hpp"
 #include "client/feature_names.hpp"
@@ -107,6 +110,25 @@ ResumeTokens earlier_tokens(const SubscribeOptions& options, const v1::Subscribe
   return {{config.stream(), parse_token(options.resume, "--resume")}};
 }
 
+/// A daemon that knows the front end; with --reconnect one that is yet to start is waited for. Nothing where the user
+/// stopped that. Throws ClientError.
+std::optional<Connection> connect(const SubscribeOptions& options, const std::string& front_end,
+                                  const Interrupt& interrupt, std::optional<v1::FrontEndInfo>& info) {
+  Backoff backoff;
+  bool told = false;
+  while (true) {
+    try {
+      Connection connection(options.common.server);
+      info = connection.front_end(front_end);
+      return connection;
+    } catch (const ClientError& error) {
+      if (!options.reconnect || error.code() != ExitCode::kUnavailable) throw;
+      if (!std::exchange(told, true)) std::fprintf(stderr, "melstream: waiting for a daemon: %s\n", error.what());
+    }
+    if (!interrupt.wait_until(std::chrono::steady_clock::now() + backoff.next())) return std::nullopt;
+  }
+}
+
 }  // namespace
 
 ExitCode run_subscribe(const SubscribeOptions& options) {
@@ -120,14 +142,26 @@ ExitCode run_subscribe(const SubscribeOptions& options) {
   if (!options.resume_file.empty()) resume_file.emplace(options.resume_file, config.stream());
   const ResumeTokens tokens = earlier_tokens(options, config, resume_file);
   auto writers = make_writers(options, many, !tokens.empty());
-  Connection connection(options.common.server);
-  *config.mutable_features() = make_feature_request(plan, connection.front_end(plan.front_end), false);
+  // A run that goes on with a token must come further than that block.
+  if (resume_file && options.n_frames > 0 && options.n_frames < config.block_frames()) {
+    config.set_block_frames(static_cast<std::int32_t>(options.n_frames));
+  }
+  std::optional<v1::FrontEndInfo> front_end;
+  std::optional<Connection> connection = connect(options, plan.front_end, interrupt, front_end);
+  if (!connection) return ExitCode::kOk;  // the user does not want to wait
+  *config.mutable_features() = make_feature_request(plan, *front_end, false);
   config.mutable_features()->set_element_type(type);
   SubscriptionSession session(options, std::move(config), interrupt, std::move(writers));
   session.restore(tokens);
   // A .npy is there when it is complete: a token before that would skip what a crash takes with it.
   if (resume_file) session.keep_tokens_in(std::move(*resume_file), writes_npy(options));
-  session.run(std::move(connection));
+  try {
+    session.run(std::move(*connection));
+  } catch (const ClientError&) {
+    // A file and its tokens are there together or not at all; without tokens half of it is better than nothing.
+    if (options.resume_file.empty()) session.complete_after_failure();
+    throw;
+  }
   const SubscriptionTotals& totals = session.totals();
   std::fprintf(stderr, "melstream: %s\n", many ? totals.text_of_many().c_str() : totals.text().c_str());
   session.complete();

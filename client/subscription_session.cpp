@@ -1,6 +1,7 @@
 #include "client/subscription_session.hpp"
 
 #include <cstdio>
+#include <exception>
 #include <utility>
 
 #include <poll.h>
@@ -98,6 +99,14 @@ void SubscriptionSession::complete() {
   // Also after Ctrl-C: what came until then is whole.
   for (const auto& writer : writers_) writer->finish();
   save_tokens();
+}
+
+void SubscriptionSession::complete_after_failure() noexcept {
+  try {
+    complete();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "melstream: %s\n", error.what());
+  }
 }
 
 SubscriptionSession::Next SubscriptionSession::follow(const Connection& connection) {

@@ -33,6 +33,8 @@ class SubscriptionSession {
   void run(Connection connection);
   /// Completes what was written. Throws ClientError.
   void complete();
+  /// The same after run() has thrown: what came until then is kept, but for what a writer itself has refused.
+  void complete_after_failure() noexcept;
 
   const SubscriptionTotals& totals() const noexcept { return totals_; }
 
