@@ -152,12 +152,12 @@ bool Reloader::try_reload() {
   }
   log_.set_level(parse_log_level(merged.log.level));
   daemon_.set_access(merged, std::move(rules));
-  stamp_ = std::move(stamp);
-  if (certificates) take_certificates(std::move(*certificates));
+  const bool new_certificates = certificates && stamp != std::exchange(stamp_, stamp);
+  if (new_certificates) take_certificates(std::move(*certificates));
   const bool all_open = open_and_close_sources(merged.sources);
   merged.sources = std::move(config_.sources);
   config_ = std::move(merged);
-  log_.event(LogLevel::kInfo, "reloaded", {{"changed", joined(difference.applied)}});
+  log_.event(LogLevel::kInfo, "reloaded", {{"changed", joined(difference.applied)}, {"access", "read anew"}});
   if (!difference.restart.empty()) {
     log_.event(LogLevel::kWarning, "needs_restart", {{"keys", joined(difference.restart)}});
   }

@@ -171,12 +171,21 @@ ExitCode Run::serve() {
   }
   std::string certificates_stamp;
   try {
-    open_telemetry();
-    if (const auto address = telemetry_->address()) log_.event(LogLevel::kInfo, "metrics", {{"address", *address}});
+    // Who takes over gets ready before it waits for addresses, that of the metrics included: nobody is kept waiting.
+    const bool takes_over = config_.server.take_over_s > 0;
+    if (takes_over) {
+      log_.event(LogLevel::kInfo, "taking_over",
+                 {{"at_most_s", std::to_string(std::lround(config_.server.take_over_s))},
+                  {"remedy", "send SIGUSR2 to the daemon that has the addresses"}});
+    } else {
+      open_telemetry();
+    }
     certificates_stamp = stamp_of_certificates(config_);
     const std::vector<PassedSocket> passed = inherited_sockets();
     has_passed_sockets_ = !passed.empty();
     daemon_.emplace(config_, *plan, passed, log_, wakeup_);
+    if (takes_over) open_telemetry();
+    if (const auto address = telemetry_->address()) log_.event(LogLevel::kInfo, "metrics", {{"address", *address}});
     telemetry_->attach([this] { return daemon_->metrics(*telemetry_, log_); });
   } catch (const PassedSocketError& error) {
     log_.event(LogLevel::kError, "cannot_listen", {{"error", error.what()}});

@@ -57,13 +57,13 @@ std::vector<std::string> head_lines(const TopModel& model, const std::string& se
                   megabytes(info.queued_bytes_peak()) + " of " + megabytes(info.queued_bytes_limit()) + ")" +
                   (info.memory_limit_bytes() > 0
                        ? "  kept " + megabytes(info.memory_bytes()) + " of " + megabytes(info.memory_limit_bytes())
-                       : "") +
-                  "  overload " + std::to_string(info.overload_state()));
-  lines.push_back(
-      "streams  " + std::to_string(info.stream_count()) + " of " + std::to_string(info.max_streams()) + ", shed " +
-      std::to_string(info.streams_shed()) + "  readers " + std::to_string(info.subscription_count()) + "  delivered " +
-      if_known(fixed_number(rates.delivered_per_s, 0)) + " frames/s, in gaps " +
-      if_known(fixed_number(rates.gapped_per_s, 0)) + "/s (" + std::to_string(load.frames_gapped()) + " in all)");
+                       : ""));
+  lines.push_back("streams  " + std::to_string(info.stream_count()) + " of " + std::to_string(info.max_streams()) +
+                  ", shed " + std::to_string(info.streams_shed()) + ", overload " +
+                  std::to_string(info.overload_state()) + "  readers " + std::to_string(info.subscription_count()) +
+                  "  delivered " + if_known(fixed_number(rates.delivered_per_s, 0)) + " frames/s, in gaps " +
+                  if_known(fixed_number(rates.gapped_per_s, 0)) + "/s (" + std::to_string(load.frames_gapped()) +
+                  " in all)");
   return lines;
 }
 
