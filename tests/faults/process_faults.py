@@ -8,8 +8,9 @@ import tempfile
 import time
 
 import harness
+import http2
 import network
-from fault import WITNESSED, Measured, Unable, expect, fault
+from fault import WITNESSED, Measured, PeakRss, Unable, expect, fault
 
 CLIP = "espeak"
 
@@ -170,6 +171,34 @@ def link_down():
         link.cut()
         return Measured(seconds_until(lambda: len(subscribers(daemon)) == 1, "its end"), 15, "s")
     return with_network(cut)
+
+
+@fault()
+def strangers_calls():
+    """12 connections without a role to a listener of other machines, each of which begins 4,000 calls: half of them Watch of
+    grpc.health.v1, half of them without their message"""
+    link = Network()
+    daemon = None
+    connections = []
+    try:
+        address = (link.address, network.free_port())
+        daemon = harness.Daemon("allow_insecure_bind = true\n[auth]\nanonymous_roles = []\n", listen=["%s:%d" % address])
+        peak = PeakRss(daemon.process.pid)
+        for _ in range(12):
+            connection = http2.Connection(address)
+            connections.append(connection)
+            for i in range(2000):
+                connection.call("/grpc.health.v1.Health/Watch", http2.message(b""), stream=4 * i + 1)
+                connection.send(http2.frame(http2.HEADERS, http2.END_HEADERS, 4 * i + 3, connection.request_headers(
+                    "/melstream.v1.FeatureService/GetServerInfo")))
+        expect(daemon.client("streams").returncode == 0, "others are not served")
+        return Measured(peak.growth(), 256, "MiB more RSS", 1)
+    finally:
+        for connection in connections:
+            connection.close()
+        if daemon:
+            daemon.close()
+        link.close()
 
 
 @fault()
