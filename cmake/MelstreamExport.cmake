@@ -1,0 +1,18 @@
+# The engine for programs of others: find_package(melstream), target melstream::engine_cpu. Of the component "devel", which packages of the
+# daemon leave out.
+include(CMakePackageConfigHelpers)
+
+set(melstream_devel melstream_core melstream_engine melstream_engine_cpu melstream_flags)
+foreach(target core engine engine_cpu flags)
+  set_target_properties(melstream_${target} PROPERTIES EXPORT_NAME ${target})
+endforeach()
+install(TARGETS ${melstream_devel} EXPORT melstreamTargets
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT devel
+        FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT devel)
+set(melstream_config_folder ${CMAKE_INSTALL_LIBDIR}/cmake/melstream)
+install(EXPORT melstreamTargets NAMESPACE melstream:: DESTINATION ${melstream_config_folder} COMPONENT devel)
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/melstreamConfig.cmake.in ${PROJECT_BINARY_DIR}/melstreamConfig.cmake
+                              INSTALL_DESTINATION ${melstream_config_folder})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/melstreamConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/melstreamConfig.cmake ${PROJECT_BINARY_DIR}/melstreamConfigVersion.cmake
+        DESTINATION ${melstream_config_folder} COMPONENT devel)
