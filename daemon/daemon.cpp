@@ -13,6 +13,7 @@
 #include "daemon/access_files.hpp"
 #include "daemon/config_reader.hpp"
 #include "daemon/devices.hpp"
+#include "daemon/listen_address.hpp"
 #include "daemon/source_kinds.hpp"
 #include "daemon/stream_opener.hpp"
 #include "daemon/version.hpp"
@@ -150,12 +151,7 @@ Daemon::Daemon(const Config& config, const Plan& plan, const std::vector<PassedS
       tick_loop_(registry_, engine_.engine(), tick_options(config)),
       microphones_(audio::make_portaudio_microphones(device_probe_command(), clock_)),
       sources_({.kinds = source_kinds(),
-                .open_stream = make_stream_opener(
-                    {registry_,
-                     [this](std::string_view source_kind) {
-                       return metered(audio::make_ingest_factory(clock_), ingest_, source_kind_of(source_kind));
-                     },
-                     [this](int rate_hz) { return resampler_delays_.of(rate_hz); }, [this] { bell_.ring(); }}),
+                .open_stream = make_opener(),
                 .tell = [&log](const core::SourceSpec& spec,
                                const audio::SourceEvent& event) { log_source_event(log, spec, event); },
                 .devices = [this] { return microphones_->devices(); },
@@ -179,12 +175,35 @@ Daemon::Daemon(const Config& config, const Plan& plan, const std::vector<PassedS
               failure_ = std::move(failure);
             }
             trouble.notify();
-          }) {
+          }),
+      page_(make_page(config, log)) {
   bell_.connect(&tick_thread_);
   note_engine();
 }
 
 Daemon::~Daemon() { bell_.connect(nullptr); }
+
+core::StreamOpener Daemon::make_opener() {
+  return make_stream_opener({registry_,
+                             [this](std::string_view source_kind) {
+                               return metered(audio::make_ingest_factory(clock_), ingest_, source_kind_of(source_kind));
+                             },
+                             [this](int rate_hz) { return resampler_delays_.of(rate_hz); }, [this] { bell_.ring(); }});
+}
+
+std::unique_ptr<page::LivePage> Daemon::make_page(const Config& config, const Log& log) {
+  if (config.page.listen.empty()) return nullptr;
+  const ListenAddress address = parse_listen_address(config.page.listen);
+  return std::make_unique<page::LivePage>(
+      page::LivePageOptions{.host = address.host,
+                            .port = address.port,
+                            .take_over_patience = milliseconds(config.server.take_over_s),
+                            .may_publish = anonymous_roles(config.auth).has(access::Role::kPublisher),
+                            .version = version()},
+      page::LivePageParts{registry_, clock_, make_opener(), [&log](std::string_view event, const std::string& why) {
+                            log.event(LogLevel::kWarning, event, {{"reason", why}});
+                          }});
+}
 
 void Daemon::open_sources(const Config& config) {
   for (const core::SourceSpec& spec : config.sources) {
@@ -201,16 +220,19 @@ void Daemon::open_sources(const Config& config) {
 
 bool Daemon::drain(std::chrono::milliseconds patience) {
   sources_.end_all(core::EndReason::kShutdown);
+  if (page_) page_->end(core::EndReason::kShutdown);
   return server_.drain(patience);
 }
 
 void Daemon::set_access(const Config& config, access::AccessRules rules) {
   server_.set_access(std::move(rules), anonymous_roles(config.auth));
   server_.set_connection_limits(connection_limits(config));
+  if (page_) page_->set_may_publish(anonymous_roles(config.auth).has(access::Role::kPublisher));
 }
 
 void Daemon::retire(std::chrono::milliseconds patience) {
   sources_.end_all(core::EndReason::kShutdown);  // their sockets and devices are wanted by the next daemon
+  if (page_) page_->end(core::EndReason::kShutdown);
   server_.retire(patience);
 }
 

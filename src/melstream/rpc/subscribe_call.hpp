@@ -111,9 +111,9 @@ class SubscribeCall {
   CloseReason close_reason_ = CloseReason::kCancelled;
   std::optional<grpc::Status> last_status_;  ///< to be sent when the write under way is done, or at last_words_until_
   std::optional<std::int64_t> last_words_until_mono_ns_;  ///< of a retired server: the last message is being read
-  bool unpoked_ = false;                     ///< rows were taken from a stream that waits for this reader
-  std::int64_t told_mono_ns_ = 0;            ///< when the last response was begun
-  std::size_t n_queued_bytes_ = 0;           ///< of the write under way
+  bool unpoked_ = false;                                  ///< rows were taken from a stream that waits for this reader
+  std::int64_t told_mono_ns_ = 0;                         ///< when the last response was begun
+  std::size_t n_queued_bytes_ = 0;                        ///< of the write under way
 };
 
 }  // namespace melstream::rpc
