@@ -84,10 +84,9 @@ SubscribeCommand parse_subscribe(const Json& json) {
   command.stream = take_text(json, "stream");
   command.front_end = take_text(json, "front_end");
   command.smoothing = take_smoothing(json);
+  command.seconds_back = take_number<double>(json, "seconds_back", 0, kMaxSecondsBack);
   if (json.contains("epoch")) {
     command.go_on = GoOn{take_epoch(json), take_number<std::int64_t>(json, "frame", 0, core::kMaxPosition)};
-  } else {
-    command.seconds_back = take_number<double>(json, "seconds_back", 0, kMaxSecondsBack);
   }
   return command;
 }

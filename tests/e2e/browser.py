@@ -58,7 +58,7 @@ class Browser:
         if performance:
             options.add_experimental_option("perfLoggingPrefs", {
                 "enableNetwork": False, "enablePage": False,
-                "traceCategories": "disabled-by-default-devtools.timeline,disabled-by-default-devtools.timeline.frame"})
+                "traceCategories": "-*,disabled-by-default-devtools.timeline.frame"})
         environment = dict(os.environ, TMPDIR=self.folder, HOME=self.folder)
         try:
             self.driver = webdriver.Chrome(options=options, service=Service(DRIVER, env=environment))

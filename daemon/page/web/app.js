@@ -36,7 +36,7 @@ class App {
       lost: () => this.setConnected(false),
     });
     paletteChoice.addEventListener("change", () => this.setPalette(paletteChoice.value));
-    requestAnimationFrame(() => this.onFrame());
+    requestAnimationFrame((nowMs) => this.onFrame(nowMs));
     setInterval(() => this.onFigures(), FIGURES_MS);
   }
 
@@ -127,9 +127,9 @@ class App {
     return this.connection.send(message);
   }
 
-  onFrame() {
-    for (const panel of this.panels.values()) panel.draw();
-    requestAnimationFrame(() => this.onFrame());
+  onFrame(nowMs) {
+    for (const panel of this.panels.values()) panel.draw(nowMs);
+    requestAnimationFrame((next) => this.onFrame(next));
   }
 
   onFigures() {

@@ -92,7 +92,7 @@ export class Panel {
     this.axis = valid ? frontEnd.axis_hz.slice(1, -1) : frontEnd.axis_hz;
     const nValues = frontEnd.values - (valid ? 2 : 0);
     const nColumns = Math.round((SECONDS * ENGINE_HZ) / frontEnd.hop_samples);
-    this.picture.setShape({ nValues, nColumns, scale: frontEnd.scale, nPixels: HEIGHT_PIXELS });
+    this.picture.setShape({ nValues, nColumns, scale: frontEnd.scale, nPixels: HEIGHT_PIXELS, seconds: SECONDS });
     Object.assign(this, { epoch: undefined, next: undefined, ended: false, nGaps: 0, lastGap: undefined });
     this.showAxes();
     this.showRange(this.picture.top - 70, this.picture.top);
@@ -109,9 +109,9 @@ export class Panel {
       stream: this.choice.stream,
       front_end: this.choice.frontEnd,
       smoothing: this.choice.smoothing,
+      seconds_back: SECONDS,
     };
-    if (this.next === undefined) wish.seconds_back = SECONDS;
-    else Object.assign(wish, { epoch: this.epoch, frame: this.next });
+    if (this.next !== undefined) Object.assign(wish, { epoch: this.epoch, frame: this.next });
     this.ended = false;
     if (this.epoch === undefined) this.veil("Waiting for the stream …");
     this.site.send({ subscribe: wish });
@@ -291,8 +291,8 @@ export class Panel {
     this.find(".read").textContent = `${signed(((x - 1) * SECONDS).toFixed(2))} s · ${where} · ${what}`;
   }
 
-  draw() {
-    this.picture.draw();
+  draw(nowMs) {
+    this.picture.draw(nowMs);
   }
 
   remove() {
