@@ -33,7 +33,7 @@ export class Capture {
     this.handlers = handlers;
   }
 
-  /** The context; the sample rate is its own. Throws CaptureError. */
+  /** Asks for the device. The sample rate is the context's own. Throws CaptureError. */
   async open() {
     if (!navigator.mediaDevices || !window.AudioWorkletNode) {
       throw new CaptureError("Browsers give microphones only to pages of this machine: open this one as http://127.0.0.1:PORT/ or http://localhost:PORT/.");
@@ -45,29 +45,27 @@ export class Capture {
       this.node = new AudioWorkletNode(this.context, "melstream-capture", { numberOfOutputs: 0 });
       this.node.port.onmessage = ({ data }) => this.handlers.chunk(data);
       this.context.onstatechange = () => this.onStateChange();
-      return this.context.sampleRate;
+      await this.ask();
+      return { rate: this.context.sampleRate, device: this.stream.getAudioTracks()[0].label };
     } catch (error) {
       this.close();
       throw explained(error);
     }
   }
 
-  /** Asks for the device and begins; chunks come from here on. Throws CaptureError. */
-  async begin() {
-    try {
-      const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
-      this.stream = await navigator.mediaDevices.getUserMedia({ audio: plain });
-      if (!this.context) throw new CaptureError("Stopped.");
-      const [track] = this.stream.getAudioTracks();
-      track.onended = () => this.handlers.over("The microphone is gone. Plug it in, then press the button again.");
-      track.onmute = () => this.handlers.trouble("The system has muted the microphone.");
-      track.onunmute = () => this.handlers.trouble("");
-      this.context.createMediaStreamSource(this.stream).connect(this.node);
-      return track.label;
-    } catch (error) {
-      this.close();
-      throw explained(error);
-    }
+  async ask() {
+    const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+    this.stream = await navigator.mediaDevices.getUserMedia({ audio: plain });
+    if (!this.context) throw new CaptureError("Stopped.");
+    const [track] = this.stream.getAudioTracks();
+    track.onended = () => this.handlers.over("The microphone is gone. Plug it in, then press the button again.");
+    track.onmute = () => this.handlers.trouble("The system has muted the microphone.");
+    track.onunmute = () => this.handlers.trouble("");
+  }
+
+  /** Chunks come from here on. */
+  begin() {
+    this.context.createMediaStreamSource(this.stream).connect(this.node);
   }
 
   onStateChange() {

@@ -44,10 +44,10 @@ export class Microphone {
     });
     this.capture = capture;
     try {
-      this.rate = await capture.open();
+      Object.assign(this, await capture.open());
       if (!this.running || this.capture !== capture) return capture.close();
       await this.connect();
-      this.device = await capture.begin();
+      capture.begin();
       this.say("");
       figure("microphone-figures").hidden = false;
       figure("sample-rate").textContent = `${(this.rate / 1000).toLocaleString("en", { maximumFractionDigits: 1 })} kHz`;

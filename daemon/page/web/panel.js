@@ -93,7 +93,7 @@ export class Panel {
     const nValues = frontEnd.values - (valid ? 2 : 0);
     const nColumns = Math.round((SECONDS * ENGINE_HZ) / frontEnd.hop_samples);
     this.picture.setShape({ nValues, nColumns, scale: frontEnd.scale, nPixels: HEIGHT_PIXELS, seconds: SECONDS });
-    Object.assign(this, { epoch: undefined, next: undefined, ended: false, nGaps: 0, lastGap: undefined });
+    Object.assign(this, { epoch: undefined, next: undefined, ended: "", nGaps: 0, lastGap: undefined });
     this.showAxes();
     this.showRange(this.picture.top - 70, this.picture.top);
     this.find(".picture").setAttribute("aria-label", `Spectrogram of stream ${this.choice.stream}, the last ${SECONDS} seconds. Arrow keys read values.`);
@@ -112,7 +112,7 @@ export class Panel {
       seconds_back: SECONDS,
     };
     if (this.next !== undefined) Object.assign(wish, { epoch: this.epoch, frame: this.next });
-    this.ended = false;
+    this.ended = "";
     if (this.epoch === undefined) this.veil("Waiting for the stream …");
     this.site.send({ subscribe: wish });
   }
@@ -152,8 +152,8 @@ export class Panel {
   }
 
   onEnded({ reason }) {
-    this.ended = true;
-    this.showState(`Ended: ${this.site.hello.end_reasons[reason]?.replaceAll("_", " ") ?? "unknown"}`);
+    this.ended = this.site.hello.end_reasons[reason]?.replaceAll("_", " ") ?? "unknown";
+    this.showState();
   }
 
   onRefused(message) {
@@ -176,9 +176,9 @@ export class Panel {
     this.showState();
   }
 
-  showState(what) {
+  showState() {
     const gaps = this.nGaps === 0 ? "No gaps" : `${this.nGaps} ${this.nGaps === 1 ? "gap" : "gaps"}, the last: ${this.lastGap}`;
-    this.find(".state").textContent = what ?? gaps;
+    this.find(".state").textContent = this.ended ? `Ended: ${this.ended}. ${gaps}` : gaps;
     this.find(".state").classList.toggle("has-gaps", this.nGaps > 0);
   }
 

@@ -9,7 +9,7 @@ const STEP_DB = 5; // the range moves in steps, since each is a full redraw
 const LOWEST_TOP_DB = -40;
 const NARROWEST_GAP = 4; // columns, so that a gap of one frame is seen too
 const GAP_DARK = pixel(58, 36, 12), GAP_BRIGHT = pixel(255, 176, 46);
-const STRIPE_PIXELS = 5;
+const STRIPE_PIXELS = 8;
 
 const REDUCED_MOTION = matchMedia("(prefers-reduced-motion: reduce)");
 const CALM_MS = 500; // then the picture moves twice a second
@@ -128,6 +128,7 @@ export class Picture {
 
   /** Columns to scroll by: rows come in bursts, and the eye sees that, so they are drawn at their own pace. */
   step(nowMs) {
+    if (this.paused) return 0;
     const waiting = this.head - this.drawn;
     const passedMs = nowMs - this.steppedMs;
     if (REDUCED_MOTION.matches && passedMs < CALM_MS) return 0;
