@@ -158,11 +158,12 @@ Daemon::Daemon(const Config& config, const Plan& plan, const std::vector<PassedS
                 .microphones = microphones_.get(),
                 .allow_insecure_bind = config.server.allow_insecure_bind},
                clock_),
+      page_(make_page(config, log)),
       server_(server_options(config, passed),
               {registry_, windows_, metered(audio::make_ingest_factory(clock_), ingest_, source_kind_of("grpc")),
                [this](int rate_hz) { return resampler_delays_.of(rate_hz); }, [this] { return engine_.status(); },
                window_engine_info_, [this] { bell_.ring(); }, &sources_, [this] { return process_.load(); },
-               [&log](const rpc::Refusal& refusal) { log_refusal(log, refusal); }}),
+               [&log](const rpc::Refusal& refusal) { log_refusal(log, refusal); }, [this] { return page_readers(); }}),
       tick_thread_(
           tick_loop_, clock_, tick_options(config).period_ns, registry_.counters(),
           [this] {
@@ -175,8 +176,7 @@ Daemon::Daemon(const Config& config, const Plan& plan, const std::vector<PassedS
               failure_ = std::move(failure);
             }
             trouble.notify();
-          }),
-      page_(make_page(config, log)) {
+          }) {
   bell_.connect(&tick_thread_);
   note_engine();
 }
@@ -203,6 +203,20 @@ std::unique_ptr<page::LivePage> Daemon::make_page(const Config& config, const Lo
       page::LivePageParts{registry_, clock_, make_opener(), [&log](std::string_view event, const std::string& why) {
                             log.event(LogLevel::kWarning, event, {{"reason", why}});
                           }});
+}
+
+std::vector<rpc::OtherReader> Daemon::page_readers() const {
+  std::vector<rpc::OtherReader> readers;
+  if (!page_) return readers;
+  for (page::PageReader& one : page_->readers()) {
+    readers.push_back({.peer = std::move(one.peer),
+                       .stream = std::move(one.stream),
+                       .front_end = std::move(one.front_end),
+                       .lag_frames = one.lag_frames,
+                       .delivered_frames = one.delivered_frames,
+                       .gap_frames = one.gap_frames});
+  }
+  return readers;
 }
 
 void Daemon::open_sources(const Config& config) {

@@ -141,6 +141,7 @@ class Daemon {
  private:
   core::StreamOpener make_opener();
   std::unique_ptr<page::LivePage> make_page(const Config& config, const Log& log);
+  std::vector<rpc::OtherReader> page_readers() const;
   /// What is computed from now on counts as that of the engine in use.
   void note_engine() noexcept;
 
@@ -165,9 +166,9 @@ class Daemon {
   audio::ResamplerDelays resampler_delays_;
   const std::unique_ptr<audio::Microphones> microphones_;
   audio::Sources sources_;
+  std::unique_ptr<page::LivePage> page_;  ///< null: not wanted
   rpc::Server server_;
   pipeline::TickThread tick_thread_;
-  std::unique_ptr<page::LivePage> page_;  ///< null: not wanted
 };
 
 }  // namespace melstream::daemon

@@ -82,9 +82,24 @@ struct DeliveryWriter {
 
 }  // namespace
 
-FeatureChannel::FeatureChannel(pipeline::Registry& registry, StreamList& list, std::string hello)
-    : registry_(registry), list_(list) {
+FeatureChannel::FeatureChannel(pipeline::Registry& registry, StreamList& list, std::string hello, All& all,
+                               std::string peer)
+    : registry_(registry), list_(list), all_(all), peer_(std::move(peer)) {
   texts_.push_back(std::move(hello));
+  all_.insert(this);
+}
+
+void FeatureChannel::append_readers(std::vector<PageReader>& readers) const {
+  for (const Slot& slot : slots_) {
+    if (slot.subscription == nullptr) continue;
+    const pipeline::Subscription& subscription = *slot.subscription;
+    readers.push_back({.peer = peer_,
+                       .stream = subscription.options().stream,
+                       .front_end = subscription.options().front_end->name(),
+                       .lag_frames = subscription.lag_frames(),
+                       .delivered_frames = subscription.n_delivered(),
+                       .gap_frames = subscription.n_gapped()});
+  }
 }
 
 void FeatureChannel::on_text(std::string_view text, std::int64_t /*now_ns*/) {

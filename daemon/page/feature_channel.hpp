@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "melstream/pipeline/registry.hpp"
 #include "melstream/pipeline/subscription.hpp"
@@ -19,10 +21,28 @@
 
 namespace melstream::page {
 
+/// One slot of one page, for those who ask who reads.
+struct PageReader {
+  std::string peer;
+  std::string stream;
+  std::string front_end;
+  std::int64_t lag_frames = 0;
+  std::int64_t delivered_frames = 0;
+  std::int64_t gap_frames = 0;
+};
+
 class FeatureChannel final : public PageChannel {
  public:
-  /// @param registry and list outlive it. @param hello the first message.
-  FeatureChannel(pipeline::Registry& registry, StreamList& list, std::string hello);
+  /// Those that are open.
+  using All = std::set<const FeatureChannel*>;
+
+  /// @param registry, list and all outlive it. @param hello the first message. @param peer who reads.
+  FeatureChannel(pipeline::Registry& registry, StreamList& list, std::string hello, All& all, std::string peer);
+  FeatureChannel(const FeatureChannel&) = delete;
+  FeatureChannel& operator=(const FeatureChannel&) = delete;
+  ~FeatureChannel() override { all_.erase(this); }
+
+  void append_readers(std::vector<PageReader>& readers) const;
 
   void on_text(std::string_view text, std::int64_t now_ns) override;
   void on_binary(std::span<const std::byte> bytes, std::int64_t now_ns) override;
@@ -46,6 +66,8 @@ class FeatureChannel final : public PageChannel {
   std::array<Slot, kSlots> slots_;
   std::uint8_t first_slot_ = 0;  ///< of the next message: each goes first in turn
   std::uint64_t list_version_ = 0;
+  All& all_;
+  const std::string peer_;
 };
 
 }  // namespace melstream::page

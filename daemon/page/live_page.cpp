@@ -81,9 +81,9 @@ Tcp::acceptor listen(asio::io_context& context, const LivePageOptions& options) 
   }
 }
 
-std::string host_text(const asio::ip::address& address) {
-  const std::string text = address.to_string();
-  return address.is_v6() ? "[" + text + "]" : text;
+std::string text_of(const Tcp::endpoint& endpoint) {
+  const std::string host = endpoint.address().to_string();
+  return (endpoint.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(endpoint.port());
 }
 
 std::string_view view_of(beast::string_view text) noexcept { return {text.data(), text.size()}; }
@@ -109,14 +109,13 @@ class Site {
         acceptor(listen(context, options)),
         pause(context),
         clock(context),
-        url("http://" + host_text(acceptor.local_endpoint().address()) + ":" +
-            std::to_string(acceptor.local_endpoint().port()) + "/") {}
+        url("http://" + text_of(acceptor.local_endpoint()) + "/") {}
 
   void accept();
   void accept_later();
   void poll_later();
   void poll();
-  std::unique_ptr<PageChannel> make_channel(std::string_view path);
+  std::unique_ptr<PageChannel> make_channel(std::string_view path, const Tcp::socket& socket);
   void open_socket(Tcp::socket socket, const PageHttpRequest& request);
   std::optional<PageRefusal> refusal(const PageHttpRequest& request, const Tcp::endpoint& local);
   void end(core::EndReason reason);
@@ -129,6 +128,7 @@ class Site {
   const PageAdmission admission;
   StreamList streams;
   BrowserMicrophones microphones;
+  FeatureChannel::All channels;
   int n_connections = 0;
   bool polling = false;
   std::vector<std::weak_ptr<PageSocket>> sockets;
@@ -257,15 +257,18 @@ std::optional<PageRefusal> Site::refusal(const PageHttpRequest& request, const T
   return std::nullopt;
 }
 
-std::unique_ptr<PageChannel> Site::make_channel(std::string_view path) {
+std::unique_ptr<PageChannel> Site::make_channel(std::string_view path, const Tcp::socket& socket) {
   if (path == kMicrophonePath) return std::make_unique<MicrophoneChannel>(microphones, parts.clock.mono_ns());
+  Error ignored;
+  const Tcp::endpoint peer = socket.remote_endpoint(ignored);
   return std::make_unique<FeatureChannel>(
       parts.registry, streams,
-      hello_text(parts.registry.catalog(), options.version, may_publish.load(std::memory_order_relaxed)));
+      hello_text(parts.registry.catalog(), options.version, may_publish.load(std::memory_order_relaxed)), channels,
+      "page:" + text_of(peer));
 }
 
 void Site::open_socket(Tcp::socket socket, const PageHttpRequest& request) {
-  auto channel = make_channel(path_of(view_of(request.target())));
+  auto channel = make_channel(path_of(view_of(request.target())), socket);
   sockets.push_back(start_page_socket(std::move(socket), request, std::move(channel), socket_parts));
   if (!std::exchange(polling, true)) poll_later();
 }
@@ -325,6 +328,16 @@ const std::string& LivePage::url() const noexcept { return state_->url; }
 
 void LivePage::set_may_publish(bool may_publish) noexcept {
   state_->may_publish.store(may_publish, std::memory_order_relaxed);
+}
+
+std::vector<PageReader> LivePage::readers() const {
+  std::promise<std::vector<PageReader>> answer;
+  asio::post(state_->context, [state = state_.get(), &answer] {
+    std::vector<PageReader> readers;
+    for (const FeatureChannel* channel : state->channels) channel->append_readers(readers);
+    answer.set_value(std::move(readers));
+  });
+  return answer.get_future().get();
 }
 
 void LivePage::end(core::EndReason reason) {

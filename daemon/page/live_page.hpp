@@ -9,11 +9,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "melstream/core/clock.hpp"
 #include "melstream/core/reasons.hpp"
 #include "melstream/core/stream_opener.hpp"
 #include "melstream/pipeline/registry.hpp"
+
+#include "daemon/page/feature_channel.hpp"
 
 namespace melstream::page {
 
@@ -49,6 +52,8 @@ class LivePage {
   const std::string& url() const noexcept;
   /// For microphones from now on.
   void set_may_publish(bool may_publish) noexcept;
+  /// Who reads what now. Waits for ms-page.
+  std::vector<PageReader> readers() const;
   /// Gives the address free, ends the streams of microphones, and says goodbye to pages. Returns once that has begun.
   /// Idempotent.
   void end(core::EndReason reason);

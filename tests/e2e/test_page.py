@@ -255,6 +255,20 @@ class SocketTest(PageTest):
         self.assertEqual(again[0]["frame"], 100)
         numpy.testing.assert_array_equal(features(again), whole[100:])
 
+    def test_operators_see_who_reads(self):
+        async def run():
+            async with websockets.connect(self.url(), compression=None) as connection:
+                await connection.send(subscribe("nobody-yet", "kaldi-80"))
+                await (await connection.ping())
+                result = await asyncio.get_running_loop().run_in_executor(
+                    None, lambda: self.daemon.client("subscribers", "--json"))
+                return json.loads(result.stdout)
+
+        readers = asyncio.run(run())
+        self.assertEqual([(one["streams"], one["front_end"]) for one in readers], [("nobody-yet", "kaldi-80")])
+        self.assertRegex(readers[0]["peer"], r"^page:127\.0\.0\.1:\d+$")
+        self.assertEqual(json.loads(self.daemon.client("subscribers", "--json").stdout), [])
+
     def test_what_cannot_be_is_said(self):
         async def run():
             async with websockets.connect(self.url(), compression=None) as connection:

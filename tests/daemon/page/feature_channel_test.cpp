@@ -73,10 +73,11 @@ class FeatureChannelTest : public test::PipelineTest {
   void send(FeatureChannel& channel, const std::string& text) { channel.on_text(text, clock_.mono_ns()); }
 
   StreamList list_{*registry_};
+  FeatureChannel::All all_;
 };
 
 TEST_F(FeatureChannelTest, HelloComesFirstThenTheList) {
-  FeatureChannel channel(*registry_, list_, "hello");
+  FeatureChannel channel(*registry_, list_, "hello", all_, "page:1");
   const Got got = take(channel);
   ASSERT_EQ(got.texts.size(), 2U);
   EXPECT_EQ(got.texts[0], "hello");
@@ -85,7 +86,7 @@ TEST_F(FeatureChannelTest, HelloComesFirstThenTheList) {
 }
 
 TEST_F(FeatureChannelTest, RowsAreTheEnginesBitForBit) {
-  FeatureChannel channel(*registry_, list_, "hello");
+  FeatureChannel channel(*registry_, list_, "hello", all_, "page:1");
   const auto stream = open("desk");
   begin(*stream);
   send(channel, wish_for("desk"));
@@ -113,7 +114,7 @@ TEST_F(FeatureChannelTest, RowsAreTheEnginesBitForBit) {
 }
 
 TEST_F(FeatureChannelTest, LossesAreGapsOfTheirLength) {
-  FeatureChannel channel(*registry_, list_, "hello");
+  FeatureChannel channel(*registry_, list_, "hello", all_, "page:1");
   const auto stream = open("desk");
   begin(*stream);
   send(channel, wish_for("desk"));
@@ -138,7 +139,7 @@ TEST_F(FeatureChannelTest, LossesAreGapsOfTheirLength) {
 TEST_F(FeatureChannelTest, APageThatTakesNothingGetsAGapOfItsOwn) {
   build({.history_s = 1.0});
   StreamList list(*registry_);
-  FeatureChannel channel(*registry_, list, "hello");
+  FeatureChannel channel(*registry_, list, "hello", all_, "page:1");
   const auto stream = open("desk");
   begin(*stream);
   send(channel, wish_for("desk"));
@@ -158,11 +159,11 @@ TEST_F(FeatureChannelTest, APageThatTakesNothingGetsAGapOfItsOwn) {
 TEST_F(FeatureChannelTest, GoesOnWhereThePageWas) {
   const auto stream = open("desk");
   begin(*stream);
-  FeatureChannel first(*registry_, list_, "hello");
+  FeatureChannel first(*registry_, list_, "hello", all_, "page:1");
   send(first, wish_for("desk"));
   publish(*stream, test::noise(8000, 1));
   take(first);
-  FeatureChannel second(*registry_, list_, "hello");
+  FeatureChannel second(*registry_, list_, "hello", all_, "page:1");
   send(second,
        wish_for("desk", R"("seconds_back":10,"epoch":")" + std::to_string(stream->epoch()) + R"(","frame":20)"));
   clock_.advance_ms(20);
@@ -179,7 +180,7 @@ TEST_F(FeatureChannelTest, GoesOnWhereThePageWas) {
 }
 
 TEST_F(FeatureChannelTest, WhatCannotBeIsSaid) {
-  FeatureChannel channel(*registry_, list_, "hello");
+  FeatureChannel channel(*registry_, list_, "hello", all_, "page:1");
   take(channel);
   std::string wrong = wish_for("desk");
   wrong.replace(wrong.find("whisper-80"), 10, "whisper-81");
@@ -192,7 +193,7 @@ TEST_F(FeatureChannelTest, WhatCannotBeIsSaid) {
 }
 
 TEST_F(FeatureChannelTest, QuestionsWithoutEndAreCutOff) {
-  FeatureChannel channel(*registry_, list_, "hello");
+  FeatureChannel channel(*registry_, list_, "hello", all_, "page:1");
   const auto ask = [&] {
     for (int i = 0; i < 100; ++i) send(channel, wish_for("no/such id"));
   };
@@ -200,7 +201,7 @@ TEST_F(FeatureChannelTest, QuestionsWithoutEndAreCutOff) {
 }
 
 TEST_F(FeatureChannelTest, WaitsForAStreamToComeAndLetsGoOfOne) {
-  FeatureChannel channel(*registry_, list_, "hello");
+  FeatureChannel channel(*registry_, list_, "hello", all_, "page:1");
   send(channel, wish_for("later"));
   EXPECT_TRUE(take(channel).records.empty());
   const auto stream = open("later");
@@ -210,6 +211,28 @@ TEST_F(FeatureChannelTest, WaitsForAStreamToComeAndLetsGoOfOne) {
   EXPECT_EQ(stream->n_readers(), 1);
   send(channel, R"({"unsubscribe":{"slot":0}})");
   EXPECT_EQ(stream->n_readers(), 0);
+}
+
+TEST_F(FeatureChannelTest, WhoReadsCanBeAsked) {
+  const auto stream = open("desk");
+  begin(*stream);
+  {
+    FeatureChannel channel(*registry_, list_, "hello", all_, "page:1");
+    send(channel, wish_for("desk"));
+    publish(*stream, test::noise(8000, 1));
+    clock_.advance_ms(20);
+    take(channel);
+    publish(*stream, test::noise(1600, 1));
+    std::vector<PageReader> readers;
+    for (const FeatureChannel* one : all_) one->append_readers(readers);
+    ASSERT_EQ(readers.size(), 1U);
+    EXPECT_EQ(readers[0].peer, "page:1");
+    EXPECT_EQ(readers[0].stream, "desk");
+    EXPECT_EQ(readers[0].front_end, "whisper-80");
+    EXPECT_EQ(readers[0].delivered_frames, 48);
+    EXPECT_EQ(readers[0].lag_frames, 10);
+  }
+  EXPECT_TRUE(all_.empty());
 }
 
 TEST_F(FeatureChannelTest, TheListHasLevelLagAndLosses) {
