@@ -11,6 +11,7 @@ const ENGINE_HZ = 16000;
 const HZ_TICKS = [250, 500, 1000, 2000, 4000, 7000];
 const NOT_LOST = 4;
 const HEIGHT_PIXELS = 240;
+const ASK_AGAIN_MS = 3000;
 
 export const hzText = (hz) => (hz >= 1000 ? `${hz / 1000}k` : `${hz}`);
 
@@ -113,6 +114,7 @@ export class Panel {
     };
     if (this.next !== undefined) Object.assign(wish, { epoch: this.epoch, frame: this.next });
     this.ended = "";
+    this.refusedMs = undefined;
     if (this.epoch === undefined) this.veil("Waiting for the stream …");
     this.site.send({ subscribe: wish });
   }
@@ -156,7 +158,9 @@ export class Panel {
     this.showState();
   }
 
+  /** It may be too much for the daemon at this moment: asks again, since nobody else will. */
   onRefused(message) {
+    this.refusedMs = performance.now();
     this.veil(message);
   }
 
@@ -166,6 +170,8 @@ export class Panel {
     const live = streams.find(({ id, ended }) => id === this.choice.stream && !ended);
     if (this.ended && live && live.epoch !== this.epoch) {
       this.next = undefined;
+      this.subscribe();
+    } else if (this.refusedMs !== undefined && performance.now() - this.refusedMs > ASK_AGAIN_MS) {
       this.subscribe();
     }
   }

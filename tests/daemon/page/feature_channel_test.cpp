@@ -229,7 +229,7 @@ TEST_F(FeatureChannelTest, WhoReadsCanBeAsked) {
     EXPECT_EQ(readers[0].peer, "page:1");
     EXPECT_EQ(readers[0].stream, "desk");
     EXPECT_EQ(readers[0].front_end, "whisper-80");
-    EXPECT_EQ(readers[0].delivered_frames, 48);
+    EXPECT_EQ(readers[0].delivered_frames, 49);
     EXPECT_EQ(readers[0].lag_frames, 10);
   }
   EXPECT_TRUE(all_.empty());
