@@ -1,5 +1,5 @@
-// What a page sends to the live page: the first byte chooses a command, the beginning of a microphone, or its audio. The
-// rest is also asked for as a request.
+// What a page sends to the live page: the first byte chooses a command, the beginning of a microphone, or its audio.
+// The rest is also asked for as a request.
 #include <cstddef>
 #include <cstdint>
 #include <span>
