@@ -76,7 +76,9 @@ class Socket final : public PageSocket, public std::enable_shared_from_this<Sock
   void finish_close();
   void cut_off(const std::string& why);
   void hang_up();
-  void wipe() { explicit_bzero(incoming_.data().data(), incoming_.size()); }
+  void wipe() {
+    if (incoming_.size() > 0) explicit_bzero(incoming_.data().data(), incoming_.size());
+  }
 
   const PageSocketParts& parts_;
   const std::unique_ptr<PageChannel> channel_;

@@ -43,7 +43,7 @@ void take_records(const std::string& bytes, Got& got) {
     at += kRecordBytes;
     std::vector<float> rows(std::size_t{record.n_rows} * record.n_values);
     ASSERT_LE(at + rows.size() * sizeof(float), bytes.size());
-    std::memcpy(rows.data(), bytes.data() + at, rows.size() * sizeof(float));
+    if (!rows.empty()) std::memcpy(rows.data(), bytes.data() + at, rows.size() * sizeof(float));
     at += rows.size() * sizeof(float);
     got.values.insert(got.values.end(), rows.begin(), rows.end());
     got.records.push_back(record);
