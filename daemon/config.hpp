@@ -92,6 +92,11 @@ struct MetricsConfig {
   bool operator==(const MetricsConfig&) const = default;
 };
 
+struct PageConfig {
+  std::string listen;  ///< empty: no live page
+  bool operator==(const PageConfig&) const = default;
+};
+
 struct LogConfig {
   std::string level = "info";
   std::string format = "human";
@@ -123,6 +128,7 @@ struct Config {
   FeaturesConfig features;
   MemoryConfig memory;
   MetricsConfig metrics;
+  PageConfig page;
   LogConfig log;
   std::vector<FrontEndDefinition> front_ends;
   std::vector<core::SourceSpec> sources;

@@ -184,6 +184,7 @@ std::vector<KeyRule> make_rules() {
       integer("memory", "limit_bytes", Place{&Config::memory, &MemoryConfig::limit_bytes}, 0, kMostAudioBytes),
       word("metrics", "listen", metrics(&MetricsConfig::listen), any),
       text_list("metrics", "required_sources", metrics(&MetricsConfig::required_sources)),
+      word("page", "listen", Place{&Config::page, &PageConfig::listen}, any),
       word("log", "level", log(&LogConfig::level), kLogLevels),
       word("log", "format", log(&LogConfig::format), kLogFormats),
   };

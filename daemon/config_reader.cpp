@@ -95,6 +95,29 @@ void check_metrics(const TomlValue& root, const Config& config, Complaints& comp
   }
 }
 
+/// Whoever reaches the page may do what TCP callers without a token may: it has no other authentication.
+void check_page(const TomlValue& root, const Config& config, Complaints& complaints) {
+  const TomlMember* listen = find_key(root, "page", "listen");
+  if (listen == nullptr || listen->value.kind != TomlValue::Kind::kString || listen->value.text.empty()) return;
+  const std::string shown = "page.listen: " + toml_string(listen->value.text);
+  try {
+    if (!parse_listen_address(listen->value.text).loopback) {
+      complaints.push_back({listen->value.at, shown +
+                                                  " can be reached from other machines, and browsers give no page a "
+                                                  "microphone there: use 127.0.0.1 or [::1], and from elsewhere `ssh "
+                                                  "-L PORT:127.0.0.1:PORT HOST` with the same port"});
+    }
+  } catch (const core::Error& error) {
+    complaints.push_back({listen->value.at, shown + " has " + error.what() + ", or \"\" for none"});
+  }
+  const auto& roles = config.auth.anonymous_roles;
+  if (std::find(roles.begin(), roles.end(), "subscriber") == roles.end()) {
+    complaints.push_back({listen->value.at, shown +
+                                                " would show every user of this machine what auth.anonymous_roles "
+                                                "keeps from them: add \"subscriber\" there, or set \"\" for no page"});
+  }
+}
+
 void check_engine(const TomlValue& root, const Config& config, const Surroundings& surroundings,
                   Complaints& complaints) {
   const std::string& simd = config.engine.simd;
@@ -168,6 +191,7 @@ Config parse_config(std::string_view text, std::string_view file, const Surround
   check_access(root, config, complaints);
   config.sources = read_sources(root, config.server.allow_insecure_bind, complaints);
   check_metrics(root, config, complaints);
+  check_page(root, config, complaints);
   if (!complaints.empty()) throw ConfigError(std::move(complaints), file, text);
   return config;
 }

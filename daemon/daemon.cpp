@@ -13,6 +13,7 @@
 #include "daemon/access_files.hpp"
 #include "daemon/config_reader.hpp"
 #include "daemon/devices.hpp"
+#include "daemon/listen_address.hpp"
 #include "daemon/source_kinds.hpp"
 #include "daemon/stream_opener.hpp"
 #include "daemon/version.hpp"
@@ -150,23 +151,19 @@ Daemon::Daemon(const Config& config, const Plan& plan, const std::vector<PassedS
       tick_loop_(registry_, engine_.engine(), tick_options(config)),
       microphones_(audio::make_portaudio_microphones(device_probe_command(), clock_)),
       sources_({.kinds = source_kinds(),
-                .open_stream = make_stream_opener(
-                    {registry_,
-                     [this](std::string_view source_kind) {
-                       return metered(audio::make_ingest_factory(clock_), ingest_, source_kind_of(source_kind));
-                     },
-                     [this](int rate_hz) { return resampler_delays_.of(rate_hz); }, [this] { bell_.ring(); }}),
+                .open_stream = make_opener(),
                 .tell = [&log](const core::SourceSpec& spec,
                                const audio::SourceEvent& event) { log_source_event(log, spec, event); },
                 .devices = [this] { return microphones_->devices(); },
                 .microphones = microphones_.get(),
                 .allow_insecure_bind = config.server.allow_insecure_bind},
                clock_),
+      page_(make_page(config, log)),
       server_(server_options(config, passed),
               {registry_, windows_, metered(audio::make_ingest_factory(clock_), ingest_, source_kind_of("grpc")),
                [this](int rate_hz) { return resampler_delays_.of(rate_hz); }, [this] { return engine_.status(); },
                window_engine_info_, [this] { bell_.ring(); }, &sources_, [this] { return process_.load(); },
-               [&log](const rpc::Refusal& refusal) { log_refusal(log, refusal); }}),
+               [&log](const rpc::Refusal& refusal) { log_refusal(log, refusal); }, [this] { return page_readers(); }}),
       tick_thread_(
           tick_loop_, clock_, tick_options(config).period_ns, registry_.counters(),
           [this] {
@@ -186,6 +183,42 @@ Daemon::Daemon(const Config& config, const Plan& plan, const std::vector<PassedS
 
 Daemon::~Daemon() { bell_.connect(nullptr); }
 
+core::StreamOpener Daemon::make_opener() {
+  return make_stream_opener({registry_,
+                             [this](std::string_view source_kind) {
+                               return metered(audio::make_ingest_factory(clock_), ingest_, source_kind_of(source_kind));
+                             },
+                             [this](int rate_hz) { return resampler_delays_.of(rate_hz); }, [this] { bell_.ring(); }});
+}
+
+std::unique_ptr<page::LivePage> Daemon::make_page(const Config& config, const Log& log) {
+  if (config.page.listen.empty()) return nullptr;
+  const ListenAddress address = parse_listen_address(config.page.listen);
+  return std::make_unique<page::LivePage>(
+      page::LivePageOptions{.host = address.host,
+                            .port = address.port,
+                            .take_over_patience = milliseconds(config.server.take_over_s),
+                            .may_publish = anonymous_roles(config.auth).has(access::Role::kPublisher),
+                            .version = version()},
+      page::LivePageParts{registry_, clock_, make_opener(), [&log](std::string_view event, const std::string& why) {
+                            log.event(LogLevel::kWarning, event, {{"reason", why}});
+                          }});
+}
+
+std::vector<rpc::OtherReader> Daemon::page_readers() const {
+  std::vector<rpc::OtherReader> readers;
+  if (!page_) return readers;
+  for (page::PageReader& one : page_->readers()) {
+    readers.push_back({.peer = std::move(one.peer),
+                       .stream = std::move(one.stream),
+                       .front_end = std::move(one.front_end),
+                       .lag_frames = one.lag_frames,
+                       .delivered_frames = one.delivered_frames,
+                       .gap_frames = one.gap_frames});
+  }
+  return readers;
+}
+
 void Daemon::open_sources(const Config& config) {
   for (const core::SourceSpec& spec : config.sources) {
     try {
@@ -201,16 +234,19 @@ void Daemon::open_sources(const Config& config) {
 
 bool Daemon::drain(std::chrono::milliseconds patience) {
   sources_.end_all(core::EndReason::kShutdown);
+  if (page_) page_->end(core::EndReason::kShutdown);
   return server_.drain(patience);
 }
 
 void Daemon::set_access(const Config& config, access::AccessRules rules) {
   server_.set_access(std::move(rules), anonymous_roles(config.auth));
   server_.set_connection_limits(connection_limits(config));
+  if (page_) page_->set_may_publish(anonymous_roles(config.auth).has(access::Role::kPublisher));
 }
 
 void Daemon::retire(std::chrono::milliseconds patience) {
   sources_.end_all(core::EndReason::kShutdown);  // their sockets and devices are wanted by the next daemon
+  if (page_) page_->end(core::EndReason::kShutdown);
   server_.retire(patience);
 }
 

@@ -35,6 +35,7 @@
 #include "daemon/listeners.hpp"
 #include "daemon/log.hpp"
 #include "daemon/microphone_figures.hpp"
+#include "daemon/page/live_page.hpp"
 #include "daemon/plan.hpp"
 #include "daemon/process_load.hpp"
 #include "daemon/signals.hpp"
@@ -102,6 +103,8 @@ class Daemon {
   ~Daemon();
 
   std::vector<std::string> addresses() const { return server_.addresses(); }
+  /// Of the live page, to be opened in a browser; empty without one.
+  std::string page_url() const { return page_ ? page_->url() : std::string(); }
   /// Ends streams, lets subscribers read to their end. False if some were cut off. Once; any one thread.
   bool drain(std::chrono::milliseconds patience);
   /// Gives the addresses of server and sources free for another daemon; streams by gRPC and their subscribers go on,
@@ -136,6 +139,9 @@ class Daemon {
   void log_totals(const Log& log);
 
  private:
+  core::StreamOpener make_opener();
+  std::unique_ptr<page::LivePage> make_page(const Config& config, const Log& log);
+  std::vector<rpc::OtherReader> page_readers() const;
   /// What is computed from now on counts as that of the engine in use.
   void note_engine() noexcept;
 
@@ -160,6 +166,7 @@ class Daemon {
   audio::ResamplerDelays resampler_delays_;
   const std::unique_ptr<audio::Microphones> microphones_;
   audio::Sources sources_;
+  std::unique_ptr<page::LivePage> page_;  ///< null: not wanted
   rpc::Server server_;
   pipeline::TickThread tick_thread_;
 };

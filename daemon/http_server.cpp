@@ -1,4 +1,4 @@
-// The only file of the daemon that includes Beast.
+// The only file of this folder that includes Beast.
 #include "daemon/http_server.hpp"
 
 #include <chrono>

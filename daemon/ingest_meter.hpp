@@ -14,9 +14,9 @@
 
 namespace melstream::daemon {
 
-/// By the scheme of the source's URI, and "grpc" for StreamAudio and StreamAudioBatch.
-inline constexpr std::array<std::string_view, 9> kSourceKinds{"grpc", "mic",     "tcp",  "udp",  "rtp",
-                                                              "ws",   "wyoming", "file", "other"};
+/// By the scheme of the source's URI; "grpc" for StreamAudio and StreamAudioBatch, "page" for browsers' microphones.
+inline constexpr std::array<std::string_view, 10> kSourceKinds{"grpc", "mic",     "tcp",  "udp",  "rtp",
+                                                               "ws",   "wyoming", "file", "page", "other"};
 /// Place in kSourceKinds; that of "other" for what is not there.
 std::size_t source_kind_of(std::string_view scheme) noexcept;
 

@@ -208,6 +208,8 @@ ExitCode Run::serve() {
   }
   const std::string addresses = joined(daemon_->addresses());
   log_.event(LogLevel::kInfo, "listening", {{"addresses", addresses}});
+  const std::string page = daemon_->page_url();
+  if (!page.empty()) log_.event(LogLevel::kInfo, "page", {{"url", page}});
   telemetry_->readiness().set(Check::kStarting, "");
   notify_service_manager("READY=1\nSTATUS=listening on " + addresses);
   reloader_.emplace(config_, std::move(certificates_stamp), load_, *daemon_, telemetry_->reloads(), log_);

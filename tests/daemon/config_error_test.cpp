@@ -81,6 +81,21 @@ TEST(ConfigError, LongLineIsCutAroundTheColumn) {
   EXPECT_NE(errors.find("m.toml:2:248: error: "), std::string::npos) << errors;
 }
 
+TEST(ConfigError, LivePageIsForThisMachineAndThoseWhoMayRead) {
+  EXPECT_EQ(errors_of("[page]\nlisten = \"127.0.0.1:50072\"\n"), "");
+  EXPECT_EQ(errors_of("[page]\nlisten = \"[::1]:0\"\n"), "");
+  EXPECT_EQ(errors_of("[page]\nlisten = \"\"\n[auth]\nanonymous_roles = []\n"), "");
+  const auto complains = [](const std::string& text, const std::string& of) {
+    const std::string errors = errors_of(text);
+    EXPECT_NE(errors.find(of), std::string::npos) << text << errors;
+  };
+  complains("[page]\nlisten = \"0.0.0.0:50072\"\n", "can be reached from other machines");
+  complains("[server]\nallow_insecure_bind = true\n[page]\nlisten = \"192.168.1.2:1\"\n", "ssh -L");
+  complains("[page]\nlisten = \"50072\"\n", "expected \"HOST:PORT\"");
+  complains("[page]\nlisten = 50072\n", "text in quotes");
+  complains("[auth]\nanonymous_roles = [\"publisher\"]\n[page]\nlisten = \"127.0.0.1:1\"\n", "add \"subscriber\"");
+}
+
 struct Range {
   const char* section;
   const char* key;

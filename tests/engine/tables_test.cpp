@@ -111,6 +111,21 @@ TEST(MelFilters, TrianglesOfHeightOneAddUpToOneBetweenTheFirstAndTheLastCentre) 
   }
 }
 
+TEST(MelFilters, AreLargestAtTheirCentres) {
+  constexpr int kFine = 16384;
+  for (const MelScale scale : {MelScale::kSlaney, MelScale::kKaldi, MelScale::kHtk}) {
+    const MelSpec spec{.n_mels = 40, .scale = scale, .norm = MelNorm::kNone, .f_min_hz = 20.0, .f_max_hz = 7600.0};
+    const MelFilters filters = mel_filters(spec, kFine);
+    const std::vector<double> centres = mel_centres_hz(spec);
+    ASSERT_EQ(centres.size(), 40U);
+    for (std::size_t m = 0; m < centres.size(); ++m) {
+      const auto begin = filters.weights.begin() + filters.offset[m];
+      const auto largest = std::max_element(begin, filters.weights.begin() + filters.offset[m + 1]) - begin;
+      EXPECT_NEAR(centres[m], (filters.first_bin[m] + largest) * 16000.0 / kFine, 16000.0 / kFine) << m;
+    }
+  }
+}
+
 TEST(MelFilters, SlaneyNormMakesEveryAreaOne) {
   const int n_fft = 4096;
   const auto rows = dense(kWhisper, n_fft);

@@ -1,10 +1,14 @@
 """Invariant I12: one second after a stream closed no copy of its audio is in the process."""
 import asyncio
 import concurrent.futures
+import json
 import os
 import queue
+import re
 import socket
+import struct
 import time
+import urllib.request
 
 import grpc
 
@@ -20,6 +24,8 @@ CONFIG = """
 audio_history_s = 5
 [features]
 always = ["whisper-80"]
+[page]
+listen = "127.0.0.1:0"
 """
 
 
@@ -124,6 +130,28 @@ def by_websocket(daemon, marker):
     asyncio.run(send())
 
 
+def by_page(daemon, marker):
+    """As the live page sends a browser's microphone."""
+    try:
+        import websockets
+    except ImportError as error:
+        raise Unable("python3-websockets is not there") from error
+    port = int(re.search(r"http://127\.0\.0\.1:(\d+)/", daemon.log_text()).group(1))
+    with urllib.request.urlopen("http://127.0.0.1:%d/" % port) as page:
+        token = re.search(r'token" content="([0-9a-f]+)"', page.read().decode()).group(1)
+    content = marker.seconds(SECONDS)
+    step = 4800
+
+    async def send():
+        async with websockets.connect("ws://127.0.0.1:%d/microphone?token=%s" % (port, token)) as peer:
+            await peer.send(json.dumps({"start": {"rate": 16000, "key": "0" * 32}}))
+            await peer.recv()
+            for at in range(0, len(content), step):
+                await peer.send(struct.pack("<q", at // 4) + content[at:at + step])
+                await asyncio.sleep(step / 64000)
+    asyncio.run(send())
+
+
 def by_wav_file(daemon, marker):
     path = os.path.join(daemon.folder, "marked.wav")
     harness.wav(path, marker.samples * (int(SECONDS * harness.RATE) // len(marker.samples)))
@@ -142,19 +170,25 @@ WAYS = [
     ("UDP", by_udp, Marker("LINEAR16", 6)),
     ("RTP", by_rtp, Marker("LINEAR16", 7)),
     ("WebSocket", by_websocket, Marker("LINEAR16", 8)),
+    ("live page", by_page, Marker("FLOAT32", 12)),
     ("file", by_wav_file, Marker("LINEAR16", 9)),
 ]
 
 
+def marked(daemon):
+    """The stream; the live page gives its own id."""
+    return next((stream for stream in daemon.streams().values() if stream["stream"] in ("marked", "browser")), None)
+
+
 def is_over(daemon):
-    stream = daemon.streams().get("marked")
+    stream = marked(daemon)
     return stream is not None and stream["state"] == "ended"
 
 
 def read_window(daemon):
     """The exit status: a window reads the audio history, on an engine of its own."""
-    harness.wait_until(lambda: "marked" in daemon.streams(), "the stream's opening")
-    return daemon.client("window", "marked", "--front-end", "whisper-80", "--start", "0.1", "--duration", "0.7", "--out",
+    stream = harness.wait_until(lambda: marked(daemon), "the stream's opening")["stream"]
+    return daemon.client("window", stream, "--front-end", "whisper-80", "--start", "0.1", "--duration", "0.7", "--out",
                          os.path.join(daemon.folder, "window.npy")).returncode
 
 
@@ -168,8 +202,8 @@ def audio_left_in_memory():
 
 @fault(full=True)
 def audio_left_in_memory_by_any_way():
-    """The same for twelve ways: gRPC with 16-bit, float32, mu-law, chunks of 20 and 100 ms, rates that are resampled;
-    a batch; TCP; UDP; RTP; WebSocket; a file"""
+    """The same for thirteen ways: gRPC with 16-bit, float32, mu-law, chunks of 20 and 100 ms, rates that are resampled;
+    a batch; TCP; UDP; RTP; WebSocket; the live page; a file"""
     return measure_left(WAYS)
 
 

@@ -119,6 +119,11 @@ MelFilters mel_filters(const MelSpec& spec, int n_fft) {
   return filters;
 }
 
+std::vector<double> mel_centres_hz(const MelSpec& spec) {
+  const std::vector<double> corners = corners_hz(spec);
+  return {corners.begin() + 1, corners.end() - 1};
+}
+
 std::vector<float> cepstrum_matrix(const CepstrumSpec& spec, int n_mels) {
   std::vector<float> matrix;
   for (int i = 0; i < spec.n_ceps; ++i) {

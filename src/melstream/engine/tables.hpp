@@ -19,6 +19,8 @@ struct MelFilters {
   std::vector<float> weights;
 };
 MelFilters mel_filters(const MelSpec& spec, int n_fft);
+/// Where each filter is largest, [n_mels]: the axis of a spectrogram.
+std::vector<double> mel_centres_hz(const MelSpec& spec);
 
 /// Orthonormal DCT-II times lifter, [n_ceps][n_mels] row-major.
 std::vector<float> cepstrum_matrix(const CepstrumSpec& spec, int n_mels);

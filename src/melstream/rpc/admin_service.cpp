@@ -87,6 +87,16 @@ const core::SourceStatus* find_source(const std::vector<core::SourceStatus>& all
   return found == all.end() ? nullptr : &*found;
 }
 
+void set_reader(const OtherReader& reader, v1::SubscriptionInfo& out) {
+  out.set_peer(reader.peer);
+  out.set_streams(reader.stream);
+  out.set_front_end(reader.front_end);
+  out.set_stream_count(1);
+  out.set_lag_frames(reader.lag_frames);
+  out.set_delivered_frames(reader.delivered_frames);
+  out.set_gap_frames(reader.gap_frames);
+}
+
 }  // namespace
 
 AdminService::AdminService(const Environment& environment, Subscriptions subscriptions, WindowCount windows)
@@ -142,6 +152,10 @@ grpc::ServerUnaryReactor* AdminService::ListSubscriptions(grpc::CallbackServerCo
                                                           v1::ListSubscriptionsResponse* response) {
   return queue(*context, [this, response](const access::Grant& grant) {
     for (v1::SubscriptionInfo& one : subscriptions_(grant)) *response->add_subscriptions() = std::move(one);
+    if (!environment_.parts.other_readers) return;
+    for (const OtherReader& one : environment_.parts.other_readers()) {
+      if (grant.reaches(one.stream)) set_reader(one, *response->add_subscriptions());
+    }
   });
 }
 

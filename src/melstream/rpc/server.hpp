@@ -94,6 +94,16 @@ struct Refusal {
   std::string message;
 };
 
+/// Who reads features by another way than gRPC, for those who ask who reads.
+struct OtherReader {
+  std::string peer;
+  std::string stream;
+  std::string front_end;
+  std::int64_t lag_frames = 0;
+  std::int64_t delivered_frames = 0;
+  std::int64_t gap_frames = 0;
+};
+
 /// What the server stands on. All references outlive it.
 struct ServerParts {
   pipeline::Registry& registry;
@@ -112,6 +122,8 @@ struct ServerParts {
   std::function<ProcessLoad()> process_load;
   /// Any thread, once a refused call: must be cheap.
   std::function<void(const Refusal&)> on_refusal{};
+  /// Null: there are none. Thread: ms-admin; may wait for a moment.
+  std::function<std::vector<OtherReader>()> other_readers{};
 };
 
 /// Cannot listen: address in use, no permission, no such host. The message names the address and what to do.

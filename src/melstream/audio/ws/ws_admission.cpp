@@ -1,8 +1,8 @@
 #include "melstream/audio/ws/ws_admission.hpp"
 
 #include <algorithm>
-#include <cctype>
 
+#include "melstream/audio/ws/host_names.hpp"
 #include "melstream/core/error.hpp"
 
 namespace melstream::audio {
@@ -12,29 +12,13 @@ namespace {
   throw core::Error(core::ErrorCode::kInvalidArgument, message, "uri");
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
-}
-
-/// Of a request, for answers and the log.
-std::string quoted(std::string_view text) {
-  constexpr std::size_t kMost = 128;
-  std::string out(text.substr(0, kMost));
-  for (char& c : out) {
-    if (c < ' ' || c > '~') c = '?';
-  }
-  return "'" + out + (text.size() > kMost ? "...'" : "'");
-}
-
 std::vector<std::string> take_list(UriParams& params, std::string_view name) {
   std::vector<std::string> list;
   const auto given = params.text(name);
   if (!given) return list;
   for (std::string_view rest = *given;;) {
     const std::size_t comma = std::min(rest.find(','), rest.size());
-    list.push_back(lower(rest.substr(0, comma)));
+    list.push_back(lower_case(rest.substr(0, comma)));
     if (list.back().empty()) refuse_uri(std::string(name) + "=" + *given + ": separate the entries by single commas");
     if (comma == rest.size()) return list;
     rest.remove_prefix(comma + 1);
@@ -51,11 +35,6 @@ void require_origin(const std::string& origin) {
   }
 }
 
-bool has_port(std::string_view host) noexcept {
-  const std::size_t colon = host.rfind(':');
-  return colon != std::string_view::npos && (host.front() != '[' || host[colon - 1] == ']');
-}
-
 /// As a request writes it: not decoded.
 std::string path_of(const SourceUri& uri) {
   const std::string_view text = std::string_view(uri.text).substr(0, uri.text.find('?'));
@@ -64,17 +43,11 @@ std::string path_of(const SourceUri& uri) {
   return slash == std::string_view::npos ? std::string() : std::string(text.substr(slash));
 }
 
-/// As in a Host header or a URI.
-std::string bracketed(std::string_view host) {
-  const bool v6 = host.find(':') != std::string_view::npos;
-  return v6 ? "[" + std::string(host) + "]" : std::string(host);
-}
-
 }  // namespace
 
 WsAdmission::WsAdmission(const SourceUri& uri, UriParams& params)
     : path_(path_of(uri)),
-      bound_host_(lower(uri.host)),
+      bound_host_(lower_case(uri.host)),
       origins_(take_list(params, "origins")),
       hosts_(take_list(params, "hosts")) {
   for (const std::string& origin : origins_) require_origin(origin);
@@ -86,30 +59,27 @@ WsAdmission::WsAdmission(const SourceUri& uri, UriParams& params)
 }
 
 bool WsAdmission::is_host_known(std::string_view host, const WsRequest& request) const {
-  const std::string name = lower(host);
+  const std::string name = lower_case(host);
   for (const std::string& known : hosts_) {
     if (name == known) return true;
     if (!has_port(known) && has_port(name) && name.substr(0, name.rfind(':')) == known) return true;
   }
-  const std::string with_port = has_port(name) ? name : name + ":80";
-  const std::string port = ":" + std::to_string(request.local_port);
-  const bool is_loopback = request.local_host == "::1" || request.local_host.substr(0, 4) == "127.";
-  return with_port == bracketed(request.local_host) + port || with_port == bracketed(bound_host_) + port ||
-         (is_loopback && with_port == "localhost" + port);
+  return is_own_host(name,
+                     {.local_host = request.local_host, .local_port = request.local_port, .bound_host = bound_host_});
 }
 
 std::optional<WsRefusal> WsAdmission::refuse(const WsRequest& request) const {
   const std::string_view path = request.target.substr(0, request.target.find('?'));
   if (!path_.empty() && path != path_) {
-    return WsRefusal{404, "nothing at " + quoted(path) + "; audio is taken at " + path_};
+    return WsRefusal{404, "nothing at " + quoted_header(path) + "; audio is taken at " + path_};
   }
   if (!request.host || request.host->empty()) return WsRefusal{400, "one Host header is needed"};
   if (!is_host_known(*request.host, request)) {
-    return WsRefusal{403, "Host " + quoted(*request.host) +
+    return WsRefusal{403, "Host " + quoted_header(*request.host) +
                               " is none of this source's; if it is right, list it in hosts= of the source's URI"};
   }
-  if (request.origin && std::find(origins_.begin(), origins_.end(), lower(*request.origin)) == origins_.end()) {
-    return WsRefusal{403, "pages of Origin " + quoted(*request.origin) +
+  if (request.origin && std::find(origins_.begin(), origins_.end(), lower_case(*request.origin)) == origins_.end()) {
+    return WsRefusal{403, "pages of Origin " + quoted_header(*request.origin) +
                               " may not send audio; if they shall, list it in origins= of the source's URI"};
   }
   return std::nullopt;
