@@ -96,8 +96,7 @@ std::optional<std::string_view> header_of(const PageHttpRequest& request, http::
 }
 
 /// What all connections share.
-class Site {
- public:
+struct Site {
   Site(LivePageOptions the_options, LivePageParts the_parts)
       : options(std::move(the_options)),
         parts(std::move(the_parts)),

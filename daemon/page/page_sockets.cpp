@@ -85,6 +85,7 @@ class Socket final : public PageSocket, public std::enable_shared_from_this<Sock
   std::optional<WebSocket> ws_;  // until hang_up()
   beast::flat_buffer incoming_{kMaxMessageBytes};
   PageMessage outgoing_;
+  std::string last_words_;  // before the close
   const std::int64_t begun_ns_;
   std::int64_t heard_ns_;
   std::int64_t pinged_ns_;
@@ -175,13 +176,8 @@ void Socket::ping(std::int64_t now_ns) {
 void Socket::fail(const std::exception& error) {
   if (closing_ || gone_) return;
   parts_.tell("page_refused", error.what());
-  const std::string_view what = error.what();
-  if (writing_since_ns_) return close(websocket::close_code::policy_error, what);
-  closing_.emplace(websocket::close_code::policy_error,
-                   beast::string_view(what.data(), std::min(what.size(), kMaxReasonBytes)));
-  hang_up_at_ns_ = now_ns() + kGoodbyeNs;
-  outgoing_ = {.bytes = error_text(what), .is_text = true};
-  write();
+  last_words_ = error_text(error.what());
+  close(websocket::close_code::policy_error, error.what());
 }
 
 void Socket::close(websocket::close_code code, std::string_view reason) {
@@ -194,6 +190,10 @@ void Socket::close(websocket::close_code code, std::string_view reason) {
 
 /// Beast reads until the peer's close frame; poll() sees to it that this does not last.
 void Socket::finish_close() {
+  if (!last_words_.empty()) {
+    outgoing_ = {.bytes = std::exchange(last_words_, {}), .is_text = true};
+    return write();
+  }
   if (std::exchange(close_sent_, true)) return;
   ws_->async_close(*closing_, [self = shared_from_this()](const Error& /*error*/) { self->hang_up(); });
 }
