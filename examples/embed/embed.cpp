@@ -1,5 +1,5 @@
-// The exact Whisper front end in a process of its own, without a daemon: raw float32 samples at 16 kHz on standard input, float32 rows
-// of 80 bins (log10 of mel energy, not normalised) on standard output.
+// The exact Whisper front end in a process of its own, without a daemon: raw float32 samples at 16 kHz on standard
+// input, float32 rows of 80 bins (log10 of mel energy, not normalised) on standard output.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
