@@ -122,6 +122,8 @@ const char* status_code_name(int code) noexcept {
       return "UNAVAILABLE";
     case grpc::StatusCode::UNAUTHENTICATED:
       return "UNAUTHENTICATED";
+    case grpc::StatusCode::DATA_LOSS:
+      return "DATA_LOSS";
     default:
       return "UNKNOWN";
   }

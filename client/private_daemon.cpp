@@ -35,7 +35,9 @@ std::string program() {
   return !error && access(beside.c_str(), X_OK) == 0 ? beside.string() : "melstreamd";
 }
 
-bool accepts(const std::string& path) {
+}  // namespace
+
+bool is_listening(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) return false;
@@ -46,8 +48,6 @@ bool accepts(const std::string& path) {
   close(fd);
   return accepted;
 }
-
-}  // namespace
 
 PrivateDaemon::PrivateDaemon(const std::string& config) {
   folder_ = (std::filesystem::temp_directory_path() / "melstream-private-XXXXXX").string();
@@ -96,7 +96,7 @@ void PrivateDaemon::start() {
 
 void PrivateDaemon::wait_until_it_serves() {
   const auto give_up = std::chrono::steady_clock::now() + kPatience;
-  while (!accepts(socket_)) {
+  while (!is_listening(socket_)) {
     int status = 0;
     if (waitpid(pid_, &status, WNOHANG) == pid_) {
       pid_ = -1;

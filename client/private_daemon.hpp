@@ -7,6 +7,9 @@
 
 namespace melstream::client {
 
+/// Whether somebody accepts connections at this unix socket.
+bool is_listening(const std::string& path);
+
 class PrivateDaemon {
  public:
   /// Starts the melstreamd beside this program, else the one in PATH, and waits until it serves. Throws ClientError,

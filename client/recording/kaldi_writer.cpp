@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include <unistd.h>
+
 #include "client/exit_codes.hpp"
 #include "client/number_text.hpp"
 #include "client/recording/export_writers.hpp"
@@ -22,8 +24,16 @@ class KaldiWriter final : public ResponseWriter {
   explicit KaldiWriter(const std::string& path)
       : path_(path),
         index_path_(path.substr(0, path.size() - 4) + ".scp"),
-        archive_(open_file(path_)),
-        index_(open_file(index_path_)) {}
+        suffix_(".partial-" + std::to_string(getpid())),
+        archive_(open_file(path_ + suffix_)),
+        index_(open_file(index_path_ + suffix_)) {}
+  KaldiWriter(const KaldiWriter&) = delete;
+  KaldiWriter& operator=(const KaldiWriter&) = delete;
+  ~KaldiWriter() override {
+    if (finished_) return;
+    std::remove((path_ + suffix_).c_str());
+    std::remove((index_path_ + suffix_).c_str());
+  }
 
   void write(const v1::SubscribeResponse& response, std::span<const float> values, std::int64_t /*now_ns*/) override {
     if (response.has_heartbeat()) return;
@@ -45,6 +55,10 @@ class KaldiWriter final : public ResponseWriter {
     for (auto& [stream, run] : runs_) put(stream, run);
     if (std::fflush(archive_.get()) != 0) fail(path_);
     if (std::fflush(index_.get()) != 0) fail(index_path_);
+    // What is there stays until both are whole.
+    if (std::rename((path_ + suffix_).c_str(), path_.c_str()) != 0) fail(path_);
+    if (std::rename((index_path_ + suffix_).c_str(), index_path_.c_str()) != 0) fail(index_path_);
+    finished_ = true;
   }
 
  private:
@@ -92,6 +106,8 @@ class KaldiWriter final : public ResponseWriter {
 
   std::string path_;
   std::string index_path_;
+  std::string suffix_;  ///< until they are whole
+  bool finished_ = false;
   detail::File archive_;
   detail::File index_;
   std::map<std::string, Run> runs_;

@@ -89,6 +89,7 @@ class NpzWriter final : public ResponseWriter {
   void write(const v1::SubscribeResponse& response, std::span<const float> values, std::int64_t now_ns) override {
     if (response.has_start()) {
       const auto& start = response.start();
+      spec_sha256_ = start.spec_sha256();  // with CMVN, where the text is that of the front end without
       open_[start.stream()] = start.stream() + "." + hex_epoch(start.epoch());
       Life& life = lives_[open_[start.stream()]];
       life.bins = start.bins();

@@ -5,14 +5,17 @@
 #include <cstdio>
 #include <map>
 #include <thread>
+#include <tuple>
 
 #include <poll.h>
+#include <sys/stat.h>
 
 #include <grpcpp/grpcpp.h>
 
 #include "melstream/v1/feature_service.grpc.pb.h"
 
 #include "client/feature_names.hpp"
+#include "client/private_daemon.hpp"
 #include "client/recording/recording_file.hpp"
 #include "client/server_address.hpp"
 #include "client/stream_positions.hpp"
@@ -25,7 +28,9 @@ using Responses = grpc::ServerReaderWriter<v1::SubscribeResponse, v1::SubscribeR
 /// What a recording is about: read once, before anybody asks.
 struct Contents {
   std::map<std::string, v1::StreamInfo> streams;
-  v1::EngineInfo engine;  ///< that computed it
+  v1::EngineInfo engine;    ///< that computed it
+  std::string spec_sha256;  ///< of the front end, with CMVN
+  bool complete = false;
 };
 
 Contents contents_of(const std::string& path) {
@@ -41,7 +46,9 @@ Contents contents_of(const std::string& path) {
     info.set_state(v1::STREAM_STATE_LIVE);
     info.set_opened_time_ns(reader.header().begin_time_ns() + entry.after_ns());
     contents.engine = start.engine();
+    contents.spec_sha256 = start.spec_sha256();
   }
+  contents.complete = reader.complete();
   return contents;
 }
 
@@ -55,19 +62,21 @@ class PlayService final : public v1::FeatureService::Service {
   PlayService(const PlayOptions& options, v1::RecordingHeader header)
       : options_(options), header_(std::move(header)), contents_(contents_of(options.path)) {}
 
+  bool complete() const noexcept { return contents_.complete; }
+
   grpc::Status Subscribe(grpc::ServerContext* context, Responses* call) override {
     v1::SubscribeRequest request;
     if (!call->Read(&request) || !request.has_config()) {
       return {grpc::StatusCode::INVALID_ARGUMENT, "the first request must be the config"};
     }
     const v1::SubscribeConfig& config = request.config();
-    if (const grpc::Status refusal = refuse(config); !refusal.ok()) return refusal;
+    grpc::Status refusal = refuse(config);
+    if (!refusal.ok()) return refusal;
     try {
-      play(config, *context, *call);
+      return play(config, *context, *call);
     } catch (const ClientError& error) {
       return {grpc::StatusCode::DATA_LOSS, error.what()};
     }
-    return grpc::Status::OK;
   }
 
   grpc::Status ListStreams(grpc::ServerContext* /*context*/, const v1::ListStreamsRequest* /*request*/,
@@ -86,6 +95,7 @@ class PlayService final : public v1::FeatureService::Service {
                              v1::GetServerInfoResponse* response) override {
     response->set_version("recording " + options_.path + " of melstream " + header_.recorder());
     *response->mutable_engine() = contents_.engine;
+    response->set_start_time_ns(header_.begin_time_ns());
     response->set_stream_count(static_cast<std::int32_t>(contents_.streams.size()));
     return grpc::Status::OK;
   }
@@ -112,14 +122,13 @@ class PlayService final : public v1::FeatureService::Service {
       for (const auto& [id, info] : contents_.streams) ids += (ids.empty() ? "" : ", ") + id;
       return {grpc::StatusCode::NOT_FOUND, "the recording has no stream '" + config.stream() + "'; it has " + ids};
     }
-    if (wants.front_end() != has.front_end() ||
-        (!wants.spec_sha256().empty() && wants.spec_sha256() != header_.front_end().spec_sha256())) {
-      return {grpc::StatusCode::FAILED_PRECONDITION, "the recording is of " + header_.front_end().name() + ", sha256 " +
-                                                         header_.front_end().spec_sha256() +
-                                                         "; it holds features, not audio, so no other can be had"};
+    if (wants.front_end() != has.front_end() || wants.cmvn().SerializeAsString() != has.cmvn().SerializeAsString() ||
+        (!wants.spec_sha256().empty() && wants.spec_sha256() != contents_.spec_sha256)) {
+      return {grpc::StatusCode::FAILED_PRECONDITION,
+              "the recording is of " + header_.front_end().name() + (has.has_cmvn() ? " with CMVN" : "") + ", sha256 " +
+                  contents_.spec_sha256 + "; it holds features, not audio, so no other can be had"};
     }
-    if (wants.smoothing() != has.smoothing() || wants.normalization() != has.normalization() ||
-        wants.element_type() != has.element_type() || wants.layout() != has.layout()) {
+    if (form_of(wants) != form_of(has)) {
       return {grpc::StatusCode::FAILED_PRECONDITION,
               std::string("ask for what was recorded: smoothing ") + smoothing_name(has.smoothing()) +
                   ", normalization " + normalization_name(has.normalization()) + ", elements " +
@@ -128,22 +137,31 @@ class PlayService final : public v1::FeatureService::Service {
     return grpc::Status::OK;
   }
 
-  void play(const v1::SubscribeConfig& config, grpc::ServerContext& context, Responses& call) const {
+  grpc::Status play(const v1::SubscribeConfig& config, grpc::ServerContext& context, Responses& call) const {
     RecordingReader reader(options_.path);
     const auto begin = std::chrono::steady_clock::now();
     v1::RecordingEntry entry;
     while (reader.next(entry)) {
       const bool is_heartbeat = entry.response().has_heartbeat();
       if (!config.has_streams() && !is_heartbeat && stream_of(entry.response()) != config.stream()) continue;
-      if (options_.pace == "realtime" && !wait(begin + std::chrono::nanoseconds(entry.after_ns()), context)) return;
+      if (options_.pace == "realtime" && !wait(begin + std::chrono::nanoseconds(entry.after_ns()), context)) break;
       v1::SubscribeResponse response;
       if (config.has_streams() && !is_heartbeat) {
         *response.mutable_batch()->add_responses() = entry.response();
       } else {
         response = entry.response();
       }
-      if (!call.Write(response)) return;
+      if (!call.Write(response)) break;
     }
+    if (context.IsCancelled() || reader.complete()) return grpc::Status::OK;
+    return {grpc::StatusCode::DATA_LOSS, "the recording has no end: it was cut off here"};
+  }
+
+  /// What decides the numbers besides the front end. Not set is the first of each.
+  static std::tuple<int, int, float, int, int> form_of(const v1::FeatureRequest& features) {
+    const auto or_first = [](int value) { return std::max(value, 1); };
+    return {or_first(features.smoothing()), or_first(features.normalization()), features.fixed_max(),
+            or_first(features.element_type()), or_first(features.layout())};
   }
 
   /// False if the client has gone.
@@ -164,6 +182,22 @@ class PlayService final : public v1::FeatureService::Service {
 
 }  // namespace
 
+namespace {
+
+/// gRPC would put its socket in place of any.
+void refuse_taken(const std::string& path, const std::string& listen) {
+  struct stat info {};
+  if (lstat(path.c_str(), &info) != 0) return;
+  if (!S_ISSOCK(info.st_mode)) {
+    throw ClientError(ExitCode::kUsage, "--listen '" + listen + "': is there already, and no socket; use another path");
+  }
+  if (is_listening(path)) {
+    throw ClientError(ExitCode::kUnavailable, "--listen '" + listen + "': somebody listens there, a daemon perhaps");
+  }
+}
+
+}  // namespace
+
 ExitCode serve_recording(const PlayOptions& options, const v1::RecordingHeader& header, Interrupt& interrupt) {
   const ServerAddress address = parse_server_address(options.listen);
   if (address.is_tls || !address.is_local()) {
@@ -171,7 +205,11 @@ ExitCode serve_recording(const PlayOptions& options, const v1::RecordingHeader& 
                                             "': a recording is served on this machine only: use unix:PATH or "
                                             "127.0.0.1:PORT");
   }
+  if (address.is_unix) refuse_taken(address.path, options.listen);
   PlayService service(options, header);
+  if (!service.complete()) {
+    std::fprintf(stderr, "melstream: warning: the recording has no end: it was cut off, and who subscribes is told\n");
+  }
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(address.grpc_target(), grpc::InsecureServerCredentials(), &port);

@@ -71,6 +71,10 @@ RecordingWriter::RecordingWriter(std::string path, const v1::RecordingHeader& he
   append(header);
 }
 
+RecordingWriter::~RecordingWriter() {
+  if (file_ && n_entries_ == 0 && !finished_) std::remove(path_.c_str());
+}
+
 void RecordingWriter::fail() const {
   throw ClientError(ExitCode::kInput, path_ + ": cannot be written: " + std::strerror(errno));
 }
@@ -104,6 +108,7 @@ void RecordingWriter::finish() {
   entry.set_after_ns(after_ns_);
   entry.mutable_end()->set_entry_count(n_entries_);
   append(entry);
+  finished_ = true;
 }
 
 RecordingReader::RecordingReader(std::string path) : path_(std::move(path)) {

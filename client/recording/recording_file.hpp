@@ -23,12 +23,15 @@ using File = std::unique_ptr<std::FILE, CloseFile>;
 
 }  // namespace detail
 
-/// Writes responses with the time of their arrival; resume tokens are left out. Creates the file with the first record.
+/// Writes responses with the time of their arrival; resume tokens are left out. Without any the file goes again.
 class RecordingWriter final : public ResponseWriter {
  public:
   /// @param header its begin_time_ns is what arrivals count from. Throws ClientError(kInput) where the file cannot be
   /// made, or is there already.
   RecordingWriter(std::string path, const v1::RecordingHeader& header);
+  RecordingWriter(const RecordingWriter&) = delete;
+  RecordingWriter& operator=(const RecordingWriter&) = delete;
+  ~RecordingWriter() override;
 
   void write(const v1::SubscribeResponse& response, std::span<const float> values, std::int64_t now_ns) override;
   void finish() override;
@@ -41,6 +44,7 @@ class RecordingWriter final : public ResponseWriter {
   std::int64_t begin_ns_;
   std::int64_t after_ns_ = 0;
   std::int64_t n_entries_ = 0;
+  bool finished_ = false;
   detail::File file_;
 };
 

@@ -124,14 +124,17 @@ class Recordings(unittest.TestCase):
         self.assertIn("end COMPLETED", result.stdout)
         self.assertIn("%d frames, 0 gaps" % self.n_frames, result.stderr)
 
-    def test_served_to_a_client_that_knows_nothing_of_it(self):
-        socket = self.path("play.sock")
-        server = subprocess.Popen([harness.program("melstream"), "play", self.recording, "--listen", "unix:" + socket],
+    def serve(self, recording, socket):
+        server = subprocess.Popen([harness.program("melstream"), "play", recording, "--listen", "unix:" + socket],
                                   stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.addCleanup(server.stdout.close)
         self.addCleanup(server.wait)
         self.addCleanup(server.terminate)
         self.assertIn(b"listening on", server.stdout.readline())
+
+    def test_served_to_a_client_that_knows_nothing_of_it(self):
+        socket = self.path("play.sock")
+        self.serve(self.recording, socket)
         out = self.path("again.npy")
         there = "unix:" + socket
         result = harness.run_client("subscribe", "mic", "--front-end", "whisper-80", "--out", out, server=there)
@@ -152,6 +155,44 @@ class Recordings(unittest.TestCase):
         result = self.play(cut, "--pace", "fast", returncode=1)
         self.assertIn("was cut off after", result.stderr)
         self.assertIn("frames", result.stdout)
+
+    def test_a_recording_that_was_cut_off_is_served_as_such(self):
+        with open(self.recording, "rb") as file:
+            content = file.read()
+        cut, socket = self.path("served-cut.mel"), self.path("cut.sock")
+        with open(cut, "wb") as file:
+            file.write(content[:len(content) // 2])
+        self.serve(cut, socket)
+        result = harness.run_client("subscribe", "mic", "--front-end", "whisper-80", server="unix:" + socket)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("was cut off here (DATA_LOSS)", result.stderr)
+
+    def test_nobody_loses_a_socket_to_it(self):
+        result = self.play(self.recording, "--listen", self.daemon.address, returncode=69)
+        self.assertIn("somebody listens there", result.stderr)
+        self.assertEqual(self.daemon.client("info").returncode, 0)
+        self.assertTrue(os.path.exists(self.daemon.socket))
+        result = self.play(self.recording, "--listen", "unix:" + self.recording, returncode=64)
+        self.assertIn("no socket", result.stderr)
+
+    def test_what_failed_leaves_nothing_and_harms_nothing(self):
+        out = self.path("nothing.mel")
+        result = self.daemon.client("record", "nobody", "--front-end", "whisper-80", "--out", out)
+        self.assertIn("no stream 'nobody'", result.stderr)
+        self.assertFalse(os.path.exists(out))
+        archive = self.path("precious.ark")
+        with open(archive, "wb") as file:
+            file.write(b"precious")
+        with open(self.recording, "rb") as file:
+            content = bytearray(file.read())
+        content[-40] ^= 1
+        damaged = self.path("damaged-end.mel")
+        with open(damaged, "wb") as file:
+            file.write(content)
+        self.play(damaged, "--out", archive, returncode=66)
+        with open(archive, "rb") as file:
+            self.assertEqual(file.read(), b"precious")
+        self.assertEqual([name for name in os.listdir(self.daemon.folder) if ".partial-" in name], [])
 
     def test_damage_is_told(self):
         with open(self.recording, "rb") as file:

@@ -20,11 +20,15 @@ def transcribe(client, recogniser, stream, begin_sample, end_sample, **options):
 
 
 def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     stream, model = sys.argv[1:]
     recogniser = FasterWhisper(model)
     with melstream.connect() as client:
-        (info,) = client.streams([stream])
-        begin, end = info.audio_held
+        streams = client.streams([stream])
+        if not streams or streams[0].audio_held is None:
+            sys.exit("no audio of stream %r is held: is it live, and does the daemon's config have stream.audio_history_s?" % stream)
+        begin, end = streams[0].audio_held
         for segment in transcribe(client, recogniser, stream, max(begin, end - 30 * RATE), end):
             print("[%6.2f, %6.2f]%s" % (segment.start, segment.end, segment.text))
 

@@ -17,6 +17,8 @@ def write_matrix(file, key, matrix):
 
 
 def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     stream, path = sys.argv[1:]
     with melstream.connect() as client, open(path, "wb") as file:
         write_matrix(file, stream, client.window(stream, front_end="kaldi-80-int16").features)

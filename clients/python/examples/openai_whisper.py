@@ -15,6 +15,8 @@ def decode(client, model, stream, name="whisper", **options):
 
 
 def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     stream, name = sys.argv[1:]
     with melstream.connect() as client:
         print(decode(client, whisper.load_model(name), stream, "whisper-" + name, fp16=False).text)

@@ -30,6 +30,8 @@ def transcribe(client, context, stream):
 
 
 def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     stream, model = sys.argv[1:]
     with melstream.connect() as client:
         print("".join(transcribe(client, load(model), stream)).strip())

@@ -12,7 +12,9 @@ from melstream import testing
 class Tutorial(unittest.TestCase):
     def test_every_block(self):
         with open(os.path.join(REPOSITORY, "docs", "python.md"), encoding="utf-8") as file:
-            blocks = re.findall(r"^```python\n(.*?)^```", file.read(), re.MULTILINE | re.DOTALL)
+            page = file.read()
+        blocks = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+        self.assertEqual(re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0], CONFIG)
         self.assertGreater(len(blocks), 5)
         names = {"__name__": "tutorial"}
         folder = os.getcwd()

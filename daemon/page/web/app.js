@@ -42,14 +42,15 @@ class App {
 
   setConnected(connected) {
     chip.dataset.state = connected ? "live" : "waiting";
-    chip.textContent = connected ? "Connected" : "No connection to the daemon; trying again";
+    if (connected) this.error = undefined;
+    chip.textContent = connected ? "Connected" : this.error ?? "No connection to the daemon; trying again";
   }
 
   onText(message) {
     if (message.hello) this.onHello(message.hello);
     else if (message.streams) this.onStreams(message.streams, message.total);
     else if (message.refused) this.onRefused(message.refused);
-    else if (message.error) chip.textContent = message.error;
+    else if (message.error) chip.textContent = this.error = message.error; // why the connection ends now
   }
 
   /** The first message of each connection. */

@@ -115,7 +115,7 @@ export class Panel {
     if (this.next !== undefined) Object.assign(wish, { epoch: this.epoch, frame: this.next });
     this.ended = "";
     this.refusedMs = undefined;
-    if (this.epoch === undefined) this.veil("Waiting for the stream …");
+    this.veil("Waiting for the stream …");
     this.site.send({ subscribe: wish });
   }
 

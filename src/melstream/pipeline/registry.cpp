@@ -147,6 +147,9 @@ std::vector<std::shared_ptr<Stream>> Registry::open(std::vector<StreamOptions> o
     generation_.fetch_add(1, std::memory_order_release);
   }
   counters_.streams_opened.fetch_add(static_cast<std::int64_t>(opened.size()), std::memory_order_relaxed);
+  // Also of who has begun to wait meanwhile, and did not find the stream yet: its publisher sends nothing before this
+  // is over.
+  for (const auto& stream : opened) add_expected_histories(*stream);
   for (const auto& stream : replaced) stream->take_over();
   return opened;
 }

@@ -33,7 +33,7 @@ for _size in "tiny tiny.en base base.en small small.en medium medium.en large-v1
     MODELS["whisper-" + _size] = _WHISPER
 for _size in "small.en medium.en large-v2".split():
     MODELS["distil-" + _size] = _WHISPER
-for _name in "whisper-large-v3 whisper-large-v3-turbo distil-large-v3 distil-large-v3.5".split():
+for _name in "whisper-large-v3 whisper-large whisper-large-v3-turbo whisper-turbo distil-large-v3 distil-large-v3.5".split():
     MODELS[_name] = _WHISPER_128
 
 
