@@ -52,8 +52,8 @@ class Microphone final : public Feed {
       : connection_(connection), id_(stream) {
     if (connection.list_devices().devices().empty()) {
       throw ClientError(ExitCode::kFailure,
-                        "no microphone: nothing captures on the daemon's machine ('melstream devices', and 'melstream "
-                        "doctor' says why); " +
+                        "no microphone: nothing captures on the daemon's machine ('melstreamd --list-devices' and "
+                        "'melstream doctor' there tell more); " +
                             std::string(kTryAFile));
     }
     v1::OpenSourceRequest request;
