@@ -2,49 +2,21 @@
 import os
 import re
 import sys
-import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
+from case import load, REPOSITORY  # noqa: E402
 
-class Result(unittest.TextTestResult):
-    """One line a test, with its time."""
-
-    n_passed = 0
-    started = 0.0
-
-    def startTest(self, test):
-        self.started = time.monotonic()
-        super().startTest(test)
-
-    def addSuccess(self, test):
-        self.n_passed += 1
-        print("ok   %s (%.2f s)" % (test.id(), time.monotonic() - self.started), flush=True)
-
-    def addFailure(self, test, err):
-        super().addFailure(test, err)
-        print("FAIL %s" % test.id(), flush=True)
-
-    def addError(self, test, err):
-        super().addError(test, err)
-        print("FAIL %s" % test.id(), flush=True)
-
-
-def flatten(suite):
-    for item in suite:
-        if isinstance(item, unittest.TestSuite):
-            yield from flatten(item)
-        else:
-            yield item
+e2e = load(os.path.join(REPOSITORY, "tests", "e2e", "run.py"))
 
 
 def main():
     pattern = sys.argv[1] if len(sys.argv) > 1 else ""
     loaded = unittest.defaultTestLoader.discover(HERE, pattern="test_*.py")
-    tests = [test for test in flatten(loaded) if re.search(pattern, test.id())]
-    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=0, resultclass=Result).run(unittest.TestSuite(tests))
+    tests = [test for test in e2e.flatten(loaded) if re.search(pattern, test.id())]
+    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=0, resultclass=e2e.Result).run(unittest.TestSuite(tests))
     for test, reason in result.skipped:
         print("SKIPPED %s: %s" % (test.id(), reason))
     n_failed = len(result.failures) + len(result.errors)
