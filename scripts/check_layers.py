@@ -20,6 +20,8 @@ RULES = {
     "src/melstream/engine": (["src/melstream/core"], []),
     "src/melstream/engine/cpu": (["src/melstream/core", "src/melstream/engine"], ["highway", "intrinsics"]),
     "src/melstream/engine/cuda": (["src/melstream/core", "src/melstream/engine"], ["cuda"]),
+    "src/melstream/capi": (
+        ["include", "src/melstream/core", "src/melstream/engine", "src/melstream/engine/cpu"], []),
     "src/melstream/audio": (["src/melstream/core"], ["portaudio", "alsa", "boost", "json", "soxr", "sndfile"]),
     "src/melstream/pipeline": (["src/melstream/core", "src/melstream/engine"], []),
     "src/melstream/access": (["src/melstream/core"], ["openssl"]),

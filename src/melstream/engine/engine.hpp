@@ -51,6 +51,9 @@ struct Tick {
   /// Rows of lane 0, then lane 1, ...; each [n_rows][n_bins(smoothing)] row-major, not normalised.
   std::span<float> rows;
   std::span<float> maxima;  ///< largest value of each row, in the same order
+  /// Where each lane's rows go instead, [n_lanes], each with room for its rows; `rows` is then not looked at. Empty: as
+  /// above.
+  std::span<float* const> lane_rows{};
 };
 
 using Ticket = std::uint64_t;

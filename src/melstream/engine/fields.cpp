@@ -29,6 +29,13 @@ namespace {
                     std::string(key));
 }
 
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r";
+  const std::size_t begin = std::min(text.find_first_not_of(kBlanks), text.size());
+  text.remove_prefix(begin);
+  return text.substr(0, text.find_last_not_of(kBlanks) + 1);
+}
+
 // ---- numbers: shortest text that reads back to the same value
 
 template <typename T>
@@ -247,6 +254,25 @@ void set_field(FrontEndSpec& spec, std::string_view key, std::string_view value)
     throw core::Error(core::ErrorCode::kInvalidArgument, message, std::string(key));
   }
   kFields[static_cast<std::size_t>(it - kKeys.begin())].write(spec, key, value);
+}
+
+FrontEndSpec parse_spec(std::string name, std::string_view text) {
+  FrontEndSpec spec;
+  spec.name = std::move(name);
+  std::vector<std::string_view> seen;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = trimmed(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.empty() || line.front() == '#') continue;
+    const std::size_t equals = line.find('=');
+    if (equals == std::string_view::npos) refuse("spec", line, "lines of key=value");
+    const std::string_view key = trimmed(line.substr(0, equals));
+    if (std::find(seen.begin(), seen.end(), key) != seen.end()) refuse(key, line, "each key once");
+    set_field(spec, key, trimmed(line.substr(equals + 1)));
+    seen.push_back(key);
+  }
+  return spec;
 }
 
 std::span<const std::string_view> field_keys() noexcept { return kKeys; }

@@ -2,6 +2,7 @@
 #include "melstream/engine/normalization.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 
@@ -17,8 +18,33 @@ void whisper_window(std::span<float> values) noexcept {
   whisper_frame(values, *std::max_element(values.begin(), values.end()));
 }
 
-void per_feature_window(std::span<float> values, int n_bins) noexcept {
+namespace {
+
+constexpr std::size_t kBlock = 64;  // bins at once: as many sums as stay on the stack
+
+/// Bins [0, n) of rows that are `stride` floats apart; by row, since rows lie one after another in memory.
+void normalize_bins(float* values, std::size_t n_rows, std::size_t stride, std::size_t n) noexcept {
   constexpr double kStdGuard = 1e-5;  // NeMo features.py CONSTANT
+  std::array<double, kBlock> mean{};
+  std::array<double, kBlock> divisor{};
+  const auto each = [&](const auto& f) {
+    for (std::size_t row = 0; row < n_rows; ++row) {
+      for (std::size_t bin = 0; bin < n; ++bin) f(values[row * stride + bin], bin);
+    }
+  };
+  each([&](float v, std::size_t bin) { mean[bin] += v; });
+  for (double& m : mean) m /= static_cast<double>(n_rows);
+  each([&](float v, std::size_t bin) {
+    const double d = v - mean[bin];
+    divisor[bin] += d * d;
+  });
+  for (double& d : divisor) d = std::sqrt(d / static_cast<double>(n_rows - 1)) + kStdGuard;
+  each([&](float& v, std::size_t bin) { v = static_cast<float>((v - mean[bin]) / divisor[bin]); });
+}
+
+}  // namespace
+
+void per_feature_window(std::span<float> values, int n_bins) noexcept {
   if (n_bins <= 0) return;
   const auto stride = static_cast<std::size_t>(n_bins);
   const std::size_t n_rows = values.size() / stride;
@@ -26,20 +52,8 @@ void per_feature_window(std::span<float> values, int n_bins) noexcept {
     std::fill(values.begin(), values.end(), 0.0F);  // no deviation to divide by
     return;
   }
-  for (std::size_t bin = 0; bin < stride && n_rows > 0; ++bin) {
-    double sum = 0.0;
-    for (std::size_t row = 0; row < n_rows; ++row) sum += values[row * stride + bin];
-    const double mean = sum / static_cast<double>(n_rows);
-    double squares = 0.0;
-    for (std::size_t row = 0; row < n_rows; ++row) {
-      const double d = values[row * stride + bin] - mean;
-      squares += d * d;
-    }
-    const double divisor = std::sqrt(squares / static_cast<double>(n_rows - 1)) + kStdGuard;
-    for (std::size_t row = 0; row < n_rows; ++row) {
-      float& v = values[row * stride + bin];
-      v = static_cast<float>((v - mean) / divisor);
-    }
+  for (std::size_t bin = 0; bin < stride && n_rows > 0; bin += kBlock) {
+    normalize_bins(values.data() + bin, n_rows, stride, std::min(kBlock, stride - bin));
   }
 }
 

@@ -59,8 +59,14 @@ void TickPlan::check_and_place() {
   }
   outputs_.clear();
   std::size_t n_rows = 0, n_values = 0;
+  const bool has_places = !tick_.lane_rows.empty();
+  if (has_places && tick_.lane_rows.size() != tick_.lanes.size()) {
+    throw core::EngineError("a tick of " + std::to_string(tick_.lanes.size()) + " lanes with places for " +
+                            std::to_string(tick_.lane_rows.size()));
+  }
   for (const Lane& lane : tick_.lanes) {
-    outputs_.push_back({tick_.rows.data() + n_values, tick_.maxima.data() + n_rows});
+    float* const rows = has_places ? tick_.lane_rows[outputs_.size()] : tick_.rows.data() + n_values;
+    outputs_.push_back({rows, tick_.maxima.data() + n_rows});
     n_rows += static_cast<std::size_t>(lane.n_rows);
     n_values += static_cast<std::size_t>(lane.n_rows) * static_cast<std::size_t>(planned(lane).n_bins());
   }
@@ -68,7 +74,7 @@ void TickPlan::check_and_place() {
     throw core::EngineError("a tick of " + std::to_string(n_rows) + " rows; the engine was made for " +
                             std::to_string(limits_.max_rows));
   }
-  if (tick_.rows.size() < n_values || tick_.maxima.size() < n_rows) {
+  if ((!has_places && tick_.rows.size() < n_values) || tick_.maxima.size() < n_rows) {
     throw core::EngineError("a tick of " + std::to_string(n_values) + " values in " + std::to_string(n_rows) +
                             " rows has room for " + std::to_string(tick_.rows.size()) + " and " +
                             std::to_string(tick_.maxima.size()));

@@ -1,0 +1,46 @@
+// The structs of the C ABI as they are taken in: of whatever size the caller's header knew, checked, as C++ types.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#include "melstream/capi/status.hpp"
+#include "melstream/engine.h"
+#include "melstream/engine/framing.hpp"
+#include "melstream/engine/normalization.hpp"
+
+namespace melstream::capi {
+
+/// The caller's options; what their header did not know is at its default. Throws Error(kInvalidArgument) if they have
+/// more than this library knows.
+template <typename Options>
+Options taken(const Options* given, const Options& defaults, const char* argument) {
+  if (given == nullptr) return defaults;
+  const std::size_t size = given->struct_size;
+  if (size < 2 * sizeof(std::uint32_t)) {
+    refuse(argument, "struct_size is " + std::to_string(size) + ": begin with the MELSTREAM_..._INIT of its type");
+  }
+  const auto* const bytes = reinterpret_cast<const unsigned char*>(given);
+  const auto is_set = [](unsigned char byte) { return byte != 0; };
+  if (size > sizeof(Options) && std::any_of(bytes + sizeof(Options), bytes + size, is_set)) {
+    refuse(argument, "has fields that this library (ABI version " + std::to_string(MELSTREAM_ABI_VERSION) +
+                         ") does not know: install the library of the header");
+  }
+  Options options = defaults;
+  std::memcpy(&options, given, std::min(size, sizeof(Options)));
+  return options;
+}
+
+/// Throw Error(kInvalidArgument, field) for numbers that mean nothing.
+engine::Smoothing smoothing_of(melstream_smoothing smoothing);
+engine::Normalization normalization_of(melstream_normalization normalization);
+void check_sample_type(melstream_sample_type type);
+
+/// Throws Error(kInvalidArgument) where samples are null, fewer than none, or not aligned. @param argument of the call.
+void check_samples(const void* samples, std::int64_t n_samples, melstream_sample_type type,
+                   const std::string& argument);
+
+}  // namespace melstream::capi

@@ -1,0 +1,43 @@
+// One engine and what it has prepared: computes lanes, each to a place of its own. Used by one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "melstream/engine/engine.hpp"
+
+namespace melstream::capi {
+
+inline constexpr engine::Limits kTickLimits{.max_lanes = 512, .max_rows = 4096};
+
+class Worker {
+ public:
+  explicit Worker(engine::EngineInstance instance) : instance_(std::move(instance)) {}
+
+  /// The tables of a front end, kept for the next calls: the last few that were asked for. Valid until the next call of
+  /// prepared() on this worker. Throws Error(kInvalidArgument, field smoothing).
+  const engine::Prepared& prepared(const std::shared_ptr<const engine::FrontEnd>& front_end,
+                                   engine::Smoothing smoothing);
+
+  /// Computes within kTickLimits and returns when all is written. Throws EngineError; the worker is then unusable.
+  /// @param places [n_lanes], room for each lane's rows. @param maxima of all rows, in the order of the lanes.
+  void run(std::span<const engine::Lane> lanes, std::span<float* const> places, std::span<float> maxima);
+
+  const engine::EngineInfo& info() const noexcept { return instance_.info; }
+  bool is_usable() const noexcept { return is_usable_; }
+
+  /// Memory that one call after another uses: rows on their way, converted samples. Only ever grows.
+  std::vector<float>& scratch_rows() noexcept { return scratch_rows_; }
+  std::vector<float>& scratch_samples() noexcept { return scratch_samples_; }
+
+ private:
+  engine::EngineInstance instance_;
+  std::vector<std::shared_ptr<const engine::Prepared>> prepared_;  ///< the last one was asked for last
+  std::vector<float> scratch_rows_;
+  std::vector<float> scratch_samples_;
+  bool is_usable_ = true;
+};
+
+}  // namespace melstream::capi
