@@ -12,7 +12,7 @@ import unittest
 import numpy as np
 
 import melstream
-from melstream import testing
+from melstream import _audio, testing
 
 REPOSITORY = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
 GOLDEN = os.path.join(REPOSITORY, "tests", "golden")
@@ -46,7 +46,7 @@ def audio(clip):
 
 def samples(clip):
     """int16 samples of a 16 kHz mono clip."""
-    return np.frombuffer(melstream._audio.read_wav(audio(clip))[1], "<i2")
+    return np.frombuffer(_audio.read_wav(audio(clip))[1], "<i2")
 
 
 def free_port():

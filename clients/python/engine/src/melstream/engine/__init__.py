@@ -1,0 +1,150 @@
+"""melstream.engine: log-mel features exactly as the genuine front ends compute them, offline, in this process.
+
+    features = log_mel(audio)                                             # whisper-80: [frames, 80]
+    features = log_mel(audio, normalization="whisper_window", layout="mel", pad_to_samples=480_000)     # what Whisper takes
+    features = log_mel([a, b, c], "kaldi-80")                             # a batch: [3, most frames, 80]
+
+NumPy in, NumPy out; PyTorch in, PyTorch out, on the same device. The same code as in the daemon, so that training and serving
+have the same features. No daemon, no gRPC.
+"""
+import os as _os
+import sys as _sys
+import threading as _threading
+
+import numpy as _numpy
+
+from . import _native
+from ._native import ABI_VERSION, Engine, FrontEnd, build_id, front_ends
+
+__all__ = [
+    "ABI_VERSION", "Engine", "FrontEnd", "Stream", "build_id", "default_engine", "front_ends", "include_folder", "library",
+    "log_mel",
+]
+
+_front_ends = {}
+_engines = {}
+_engines_lock = _threading.Lock()
+
+
+def front_end_of(front_end):
+    """A FrontEnd, of its name too; names are looked up once."""
+    if isinstance(front_end, FrontEnd):
+        return front_end
+    if not isinstance(front_end, str):
+        raise TypeError("front_end: a %s is none; taken are a name and a FrontEnd" % type(front_end).__name__)
+    known = _front_ends.get(front_end)
+    if known is None:
+        known = _front_ends[front_end] = FrontEnd(front_end)
+    return known
+
+
+def default_engine(device=None):
+    """The Engine that is used where none is given: one thread on the CPU; for a CUDA device (its index) that of the GPU."""
+    engine = _engines.get(device)
+    if engine is None:
+        with _engines_lock:
+            engine = _engines.get(device)
+            if engine is None:
+                engine = Engine() if device is None else Engine(backend="cuda", device=device)
+                _engines[device] = engine
+    return engine
+
+
+def library():
+    """Path of libmelstream_engine.so, for callers of its C ABI."""
+    return _os.path.join(_os.path.dirname(__file__), "libmelstream_engine.so.%d" % ABI_VERSION)
+
+
+def include_folder():
+    """Folder of melstream/engine.h."""
+    return _os.path.join(_os.path.dirname(__file__), "include")
+
+
+def log_mel(audio, front_end="whisper-80", *, smoothing="none", normalization="none", fixed_max=None, lengths=None,
+            pad_to_samples=0, layout="time", fill=0.0, out=None, engine=None):
+    """Features of one clip or of many.
+
+    audio: float32 (full scale -1 to 1) or int16, mono at 16 kHz: [samples], a batch [clips, samples], or a list of [samples].
+        Samples must lie one after another; batches may have any distance between clips. Nothing is copied.
+    front_end: the name of a built-in one (front_ends()) or a FrontEnd.
+    smoothing: none, box3x3, box3x3-valid: the mean over 3 frames and 3 bins, before any normalization.
+    normalization: none, running_max, fixed_max (with fixed_max), whisper_window (Whisper's own), per_feature_window (NeMo's).
+    lengths: samples of each clip of a batch; what is behind them is not looked at. Not with a list.
+    pad_to_samples: zeros are added at the end or samples cut off, until each clip has that many; 0: as it is.
+    layout: "time", [frames, bins], or "mel", [bins, frames].
+    fill: what frames of a batch hold behind their clip's own.
+    out: an array to write to, float32 of the shape that is returned (more frames are filled up).
+    engine: an Engine; default_engine() if None.
+
+    Returns float32 [frames, bins] in the layout, with [clips] before it for a batch; frames are those of the longest clip, a clip's
+    own are front_end.rows(samples). A NumPy array, or a tensor on the device of `audio` if that is one of PyTorch.
+
+    Raises TypeError or ValueError that say what was given and what is taken; RuntimeError where an engine is missing or has failed.
+    Gradients are not offered: a tensor that requires one is refused.
+    """
+    front_end = front_end_of(front_end)
+    if layout not in ("time", "mel"):
+        raise ValueError("layout: %r is none of 'time', 'mel'" % (layout,))
+    is_list = isinstance(audio, (list, tuple))
+    first = audio[0] if is_list and audio else audio
+    torch = _torch_of(first)
+    if torch is not None and first.requires_grad:
+        raise ValueError("audio: requires a gradient, which is not offered; pass audio.detach()")
+    device = first.device.index if torch is not None and first.is_cuda else None
+    if out is None:
+        out = _make_out(torch, first, _shape_of(audio, is_list, front_end, smoothing, lengths, pad_to_samples, layout))
+    if fixed_max is None:
+        if normalization == "fixed_max":
+            raise ValueError("fixed_max: is not given; normalization='fixed_max' needs the value")
+        fixed_max = 0.0
+    cuda_stream = 0 if device is None else torch.cuda.current_stream(device).cuda_stream
+    _native.extract(engine or default_engine(device), front_end, audio, lengths, out, smoothing, normalization, fixed_max, fill,
+                    pad_to_samples, layout == "mel", cuda_stream)
+    return out
+
+
+def _torch_of(array):
+    """The module torch if the array is a tensor; a program that has not imported it has none."""
+    torch = _sys.modules.get("torch")
+    return torch if torch is not None and isinstance(array, getattr(torch, "Tensor", ())) else None
+
+
+def _shape_of(audio, is_list, front_end, smoothing, lengths, pad_to_samples, layout):
+    """Of the features, before anything is checked: what is wrong with the audio, _native says."""
+    if is_list:
+        clips = (len(audio),)
+        n_samples = max([one.shape[-1] for one in audio if getattr(one, "shape", ())], default=0)
+    else:
+        shape = getattr(audio, "shape", ()) or (0,)
+        clips = tuple(shape[:-1])
+        n_samples = shape[-1] if lengths is None else max(_whole_numbers(lengths), default=0)
+    n_rows = front_end.rows(max(0, int(pad_to_samples or n_samples)), smoothing)
+    n_bins = front_end.bins(smoothing)
+    return clips + ((n_rows, n_bins) if layout == "time" else (n_bins, n_rows))
+
+
+def _whole_numbers(lengths):
+    if not hasattr(lengths, "__len__"):
+        raise TypeError("lengths: a %s; taken is a sequence of whole numbers, one a clip" % type(lengths).__name__)
+    return [int(length) for length in lengths]
+
+
+def _make_out(torch, first, shape):
+    if torch is not None:
+        return torch.empty(shape, dtype=torch.float32, device=first.device)
+    return _numpy.empty(shape, _numpy.float32)
+
+
+class Stream(_native.Stream):
+    """Features of samples as they come: push(samples), then pull() the rows that are ready; flush() at the end.
+
+    Rows equal those of log_mel() of all samples together, however they are pushed. Calls of several threads take turns.
+    normalization: none, running_max or fixed_max; the others need the whole clip. dtype: float32 or int16.
+    """
+
+    def __init__(self, front_end="whisper-80", *, smoothing="none", normalization="none", fixed_max=None, dtype="float32",
+                 engine=None):
+        if normalization == "fixed_max" and fixed_max is None:
+            raise ValueError("fixed_max: is not given; normalization='fixed_max' needs the value")
+        super().__init__(engine or default_engine(), front_end_of(front_end), smoothing, normalization, fixed_max or 0.0,
+                         _numpy.dtype(dtype).name)
