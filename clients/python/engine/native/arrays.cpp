@@ -10,7 +10,7 @@ namespace nb = nanobind;
 namespace melstream::python {
 namespace {
 
-std::string name_of_type(nb::handle object) { return nb::cast<std::string>(nb::str(nb::type_name(object.type()))); }
+std::string name_of_type(nb::handle object) { return nb::type_name(object.type()).c_str(); }
 
 std::string dtype_name(nb::dlpack::dtype dtype) {
   const char* kind = "unknown";
