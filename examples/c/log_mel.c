@@ -1,8 +1,7 @@
 /* Log-mel features of a clip: raw float32 samples at 16 kHz on standard input, float32 rows on standard output. */
+#include <melstream/engine.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include <melstream/engine.h>
 
 static void must(melstream_status status) {
   if (status == MELSTREAM_OK) return;

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "melstream/engine/cpu/cpu_engine.hpp"
+
 #include "tests/engine/ticks.hpp"
 
 namespace melstream::test {

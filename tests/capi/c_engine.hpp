@@ -1,5 +1,5 @@
-// The C ABI as its tests call it: handles that free themselves, one call for clips, and what the engine's seam gives for
-// the same clip.
+// The C ABI as its tests call it: handles that free themselves, one call for clips, and what the engine's seam gives
+// for the same clip.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Clips through the C ABI: the bits of the engine's seam, whatever the batch, the sample type, the padding and the layout;
-// and normalizations as engine/normalization.hpp has them.
+// Clips through the C ABI: the bits of the engine's seam, whatever the batch, the sample type, the padding and the
+// layout; and normalizations as engine/normalization.hpp has them.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "melstream/engine/normalization.hpp"
+
 #include "tests/capi/c_engine.hpp"
 #include "tests/engine/ticks.hpp"
 
@@ -20,7 +21,8 @@ constexpr melstream_clip_options kDefaults = MELSTREAM_CLIP_OPTIONS_INIT;
 /// Lengths at which edges, padding and ticks change: no row, one row, several ticks.
 std::vector<std::vector<float>> clips_of_all_lengths() {
   std::vector<std::vector<float>> clips;
-  for (const std::size_t n : {0UL, 1UL, 79UL, 80UL, 200UL, 201UL, 399UL, 400UL, 559UL, 4000UL, 16000UL, 48123UL, 700000UL}) {
+  for (const std::size_t n :
+       {0UL, 1UL, 79UL, 80UL, 200UL, 201UL, 399UL, 400UL, 559UL, 4000UL, 16000UL, 48123UL, 700000UL}) {
     clips.push_back(made_up_audio(n, static_cast<std::uint32_t>(n + 1)));
   }
   return clips;
@@ -151,7 +153,8 @@ TEST_P(CLayouts, PlaceTheSameValuesAndFillTheRest) {
         if (is_padded) whole.resize(900000);
         const auto expected = normalized(rows_of_seam("whisper-80", smoothing, whole), n_bins, GetParam(), -0.5F);
         const std::int64_t n_rows = static_cast<std::int64_t>(expected.size()) / n_bins, room = n_rows + 5;
-        const std::int64_t strides[][2] = {{n_bins, 1}, {n_bins + 3, 1}, {1, room}, {1, room + 2}, {2, 2 * room}, {3 * n_bins, 3}};
+        const std::int64_t strides[][2] = {{n_bins, 1},   {n_bins + 3, 1}, {1, room},
+                                           {1, room + 2}, {2, 2 * room},   {3 * n_bins, 3}};
         for (const auto& [row_stride, bin_stride] : strides) {
           const auto size = static_cast<std::size_t>((room - 1) * row_stride + (n_bins - 1) * bin_stride + 1);
           std::vector<float> values(size, -9.0F);

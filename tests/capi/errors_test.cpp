@@ -1,14 +1,15 @@
-// What the C ABI refuses: a code, a line that says what was given and what is taken, the field; and structs of other sizes.
+// What the C ABI refuses: a code, a line that says what was given and what is taken, the field; and structs of other
+// sizes.
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <string>
 #include <vector>
 
-#include <gtest/gtest.h>
-
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <gtest/gtest.h>
 
 #include "tests/capi/c_engine.hpp"
 #include "tests/engine/ticks.hpp"
@@ -43,7 +44,8 @@ TEST(CErrors, ANullIsNamed) {
   EXPECT_EQ(melstream_extract(nullptr, call.front_end.get(), nullptr, 1, &call.clip, &call.output),
             MELSTREAM_INVALID_ARGUMENT);
   EXPECT_STREQ(melstream_error_field(), "engine");
-  EXPECT_EQ(melstream_extract(call.engine.get(), nullptr, nullptr, 1, &call.clip, &call.output), MELSTREAM_INVALID_ARGUMENT);
+  EXPECT_EQ(melstream_extract(call.engine.get(), nullptr, nullptr, 1, &call.clip, &call.output),
+            MELSTREAM_INVALID_ARGUMENT);
   EXPECT_STREQ(melstream_error_field(), "front_end");
   EXPECT_EQ(melstream_extract(call.engine.get(), call.front_end.get(), nullptr, 1, nullptr, &call.output),
             MELSTREAM_INVALID_ARGUMENT);
@@ -133,12 +135,21 @@ TEST(CErrors, BadClips) {
   };
   broken([](GoodCall& c) { c.clip.samples = nullptr; }, "is null, with 16000 samples", "clips[0].samples");
   broken([](GoodCall& c) { c.clip.n_samples = -1; }, "-1 is not in", "clips[0].n_samples");
-  broken([](GoodCall& c) { c.clip.samples = reinterpret_cast<const char*>(c.samples.data()) + 1; c.clip.n_samples = 500; },
-         "not aligned", "clips[0].samples");
+  broken(
+      [](GoodCall& c) {
+        c.clip.samples = reinterpret_cast<const char*>(c.samples.data()) + 1;
+        c.clip.n_samples = 500;
+      },
+      "not aligned", "clips[0].samples");
   broken([](GoodCall& c) { c.samples[15999] = NAN; }, "sample 15999 is NaN", "clips[0].samples");
   broken([](GoodCall& c) { c.samples[0] = INFINITY; }, "sample 0 is infinite", "clips[0].samples");
-  broken([](GoodCall& c) { c.samples.assign(100, NAN); c.clip = {c.samples.data(), 100}; }, "sample 0 is NaN",
-         "clips[0].samples");  // too short for a row
+  broken(
+      [](GoodCall& c) {
+        c.samples.assign(100, NAN);
+        c.clip = {c.samples.data(), 100};
+      },
+      "sample 0 is NaN",
+      "clips[0].samples");  // too short for a row
   broken([](GoodCall& c) { c.output.values = nullptr; }, "is null", "outputs[0].values");
   broken([](GoodCall& c) { c.output.row_stride = 79; }, "over each other", "outputs[0]");
   broken([](GoodCall& c) { c.output.row_stride = -80; }, "over each other", "outputs[0]");
@@ -156,12 +167,24 @@ TEST(CErrors, BadOptions) {
   broken([](GoodCall& c) { c.options.sample_type = 9; }, "9 is none of", "sample_type");
   broken([](GoodCall& c) { c.options.pad_to_samples = -5; }, "-5 is not in", "pad_to_samples");
   broken([](GoodCall& c) { c.options.memory = MELSTREAM_CUDA; }, "", "memory");
-  broken([](GoodCall& c) { c.options.normalization = MELSTREAM_NORMALIZATION_FIXED_MAX; c.options.fixed_max = NAN; },
-         "finite", "fixed_max");
-  broken([](GoodCall& c) { c.front_end = front_end_by_name("paraformer-560"); c.options.smoothing = 1; }, "takes none",
-         "smoothing");
-  broken([](GoodCall& c) { c.front_end = front_end_by_name("kaldi-80"); c.options.normalization = 3; },
-         "takes none (0) or per_feature_window", "normalization");
+  broken(
+      [](GoodCall& c) {
+        c.options.normalization = MELSTREAM_NORMALIZATION_FIXED_MAX;
+        c.options.fixed_max = NAN;
+      },
+      "finite", "fixed_max");
+  broken(
+      [](GoodCall& c) {
+        c.front_end = front_end_by_name("paraformer-560");
+        c.options.smoothing = 1;
+      },
+      "takes none", "smoothing");
+  broken(
+      [](GoodCall& c) {
+        c.front_end = front_end_by_name("kaldi-80");
+        c.options.normalization = 3;
+      },
+      "takes none (0) or per_feature_window", "normalization");
 }
 
 TEST(CErrors, AnOutputThatIsTooSmallSaysHowLargeItMustBe) {

@@ -56,7 +56,8 @@ TEST(CStreams, RowsAreThoseOfTheWholeClip) {
       for (const std::size_t n_samples : {0UL, 1UL, 150UL, 450UL, 30000UL}) {
         const auto clip = made_up_audio(n_samples, 4);
         for (const std::size_t most : {7UL, 5000UL}) {
-          ASSERT_EQ(streamed(*stream, n_bins, clip, most, static_cast<unsigned>(i)), rows_of_seam(name, smoothing, clip))
+          ASSERT_EQ(streamed(*stream, n_bins, clip, most, static_cast<unsigned>(i)),
+                    rows_of_seam(name, smoothing, clip))
               << name << " " << smoothing << " " << n_samples << " samples in chunks of at most " << most;
           ASSERT_EQ(melstream_stream_reset(stream.get()), MELSTREAM_OK);
         }

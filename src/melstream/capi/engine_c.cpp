@@ -73,7 +73,8 @@ melstream_status melstream_stream_create(melstream_engine* engine, const melstre
     require(front_end, "front_end");
     require(stream, "stream");
     *stream = nullptr;
-    const auto taken = melstream::capi::taken(options, melstream_stream_options MELSTREAM_STREAM_OPTIONS_INIT, "options");
+    const auto taken =
+        melstream::capi::taken(options, melstream_stream_options MELSTREAM_STREAM_OPTIONS_INIT, "options");
     *stream = new melstream_stream{{engine->pool, melstream::capi::stream_rules(front_end->value, taken)}};
   });
 }

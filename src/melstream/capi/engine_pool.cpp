@@ -19,8 +19,8 @@ EnginePool::~EnginePool() {
 }
 
 std::unique_ptr<Worker> EnginePool::make_worker() {
-  return std::make_unique<Worker>(make_backend(options_.backend, options_.simd, options_.n_threads,
-                                               options_.cuda_device));
+  return std::make_unique<Worker>(
+      make_backend(options_.backend, options_.simd, options_.n_threads, options_.cuda_device));
 }
 
 /// A child that was forked has the memory of its parent's engines, but not their threads, and cannot end them.

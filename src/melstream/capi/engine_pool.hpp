@@ -1,5 +1,5 @@
-// The engines behind one handle: each call takes one that is free, or makes one, so that calls of different threads do not
-// wait for each other. Thread-safe.
+// The engines behind one handle: each call takes one that is free, or makes one, so that calls of different threads do
+// not wait for each other. Thread-safe.
 #pragma once
 
 #include <condition_variable>
