@@ -85,7 +85,7 @@ melstream_memory memory_of(const AnyArray& array, const char* name) {
 /// Samples lie one after another along the last dimension.
 void check_samples(const AnyArray& array, const char* name) {
   const std::size_t last = array.ndim() - 1;
-  if (array.shape(last) > 1 && array.stride(last) != 1) {
+  if (array.size() > 1 && array.shape(last) > 1 && array.stride(last) != 1) {
     raise_value_error(std::string(name) + ": stride " + std::to_string(array.stride(last)) +
                       " along the samples; they must lie one after another (numpy.ascontiguousarray, .contiguous())");
   }

@@ -73,12 +73,6 @@ void add_front_end(nb::module_& module) {
           "Samples from one row to the next.")
       .def("bins", &bins, "smoothing"_a = "none", "Values of one row.")
       .def("rows", &rows, "n_samples"_a, "smoothing"_a = "none", "Rows of a clip of that many samples.")
-      .def("__reduce__",
-           [](const FrontEnd& self) {
-             return nb::make_tuple(nb::type<FrontEnd>().attr("from_spec"),
-                                   nb::make_tuple(melstream_front_end_spec(self.handle.get()),
-                                                  melstream_front_end_name(self.handle.get())));
-           })
       .def("__repr__", [](const FrontEnd& self) {
         return std::string("<FrontEnd ") + melstream_front_end_name(self.handle.get()) + " " +
                std::string(melstream_front_end_sha256(self.handle.get())).substr(0, 12) + ">";

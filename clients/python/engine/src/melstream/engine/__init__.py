@@ -7,6 +7,7 @@
 NumPy in, NumPy out; PyTorch in, PyTorch out, on the same device. The same code as in the daemon, so that training and serving
 have the same features. No daemon, no gRPC.
 """
+import copyreg as _copyreg
 import os as _os
 import sys as _sys
 import threading as _threading
@@ -36,6 +37,13 @@ def front_end_of(front_end):
     if known is None:
         known = _front_ends[front_end] = FrontEnd(front_end)
     return known
+
+
+def _read_front_end(spec, name):
+    return FrontEnd.from_spec(spec, name)
+
+
+_copyreg.pickle(FrontEnd, lambda front_end: (_read_front_end, (front_end.spec, front_end.name)))
 
 
 def default_engine(device=None):
