@@ -17,6 +17,7 @@ NB_MODULE(_native, module) {
          "melstream-engine again")
             .c_str());
   }
+  nb::set_leak_warnings(false);  // front ends and engines are kept to the end of the process, by name
   module.attr("ABI_VERSION") = MELSTREAM_ABI_VERSION;
   module.attr("build_id") = melstream_build_id();
   melstream::python::add_front_end(module);
