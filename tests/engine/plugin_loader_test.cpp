@@ -99,6 +99,16 @@ TEST(Plugin, ExceptionsCrossTheBorder) {
   }
 }
 
+TEST(Plugin, OneThatTakesNoClipsIsToldApart) {
+  try {
+    static_cast<void>(Plugin({plugin("good")}).make_clip_engine({}));
+    FAIL() << "it makes none";
+  } catch (const PluginUnavailable& error) {
+    EXPECT_EQ(error.why(), Why::kEngineFailed);
+    EXPECT_NE(std::string(error.what()).find("takes no clips in device memory"), std::string::npos) << error.what();
+  }
+}
+
 TEST(Plugin, MissingOneNamesThePlaces) {
   const Refusal refusal = refusal_of({"/no/such.so", "/nor/this.so"});
   EXPECT_EQ(refusal.why, Why::kMissing);
@@ -141,7 +151,7 @@ TEST(Plugin, LibraryWithoutEntryIsNone) {
 TEST(Plugin, OtherAbiIsRefusedBeforeAnythingElse) {
   const Refusal refusal = refusal_of({plugin("other_abi")});
   EXPECT_EQ(refusal.why, Why::kOtherAbi);
-  EXPECT_TRUE(refusal.says("ABI version 999, this program 1; install")) << refusal.message;
+  EXPECT_TRUE(refusal.says("ABI version 999, this program 2; install")) << refusal.message;
 }
 
 TEST(Plugin, OtherBuildIsRefusedWithBothIds) {

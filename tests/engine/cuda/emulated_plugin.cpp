@@ -51,6 +51,6 @@ int make(const engine::PluginOptions& options, engine::EngineInstance& out, std:
 
 extern "C" const melstream::engine::PluginEntry* melstream_engine_plugin() {
   static const melstream::engine::PluginEntry entry{melstream::engine::kPluginAbiVersion, melstream::engine::build_id(),
-                                                    melstream::test::make};
+                                                    melstream::test::make, nullptr};
   return &entry;
 }

@@ -19,6 +19,6 @@ int make(const PluginOptions& options, EngineInstance& out, std::string& message
 
 extern "C" const melstream::engine::PluginEntry* melstream_engine_plugin() {
   static const melstream::engine::PluginEntry entry{melstream::engine::kPluginAbiVersion, melstream::engine::build_id(),
-                                                    melstream::engine::cuda::make};
+                                                    melstream::engine::cuda::make, nullptr};
   return &entry;
 }
