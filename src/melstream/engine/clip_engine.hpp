@@ -58,7 +58,8 @@ class ClipEngine {
   /// @param cuda_stream a cudaStream_t of this device; null: the default stream. Calls on different streams run in the
   /// order in which they were made.
   /// Throws before anything is enqueued: Error(kInvalidArgument or kOutOfRange, field such as "clips[3].samples" or
-  /// "outputs[3].n_rows"), Error(kResourceExhausted) where device memory is short. Throws EngineError, after which the
+  /// "outputs[3].n_rows"), Error(kResourceExhausted) where device memory is short, Error(kUnavailable) where
+  /// a transform failed its probe. Throws EngineError, after which the
   /// engine is unusable.
   virtual void extract_async(const ClipBatch& batch, void* cuda_stream) = 0;
 };

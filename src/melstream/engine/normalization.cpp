@@ -2,14 +2,15 @@
 #include "melstream/engine/normalization.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
+
+#include "melstream/engine/normalization-inl.hpp"
 
 namespace melstream::engine {
 
 void whisper_frame(std::span<float> values, float m) noexcept {
-  const float floor = m - 8.0F;
-  for (float& v : values) v = (std::max(v, floor) + 4.0F) / 4.0F;
+  const float floor = whisper_floor(m);
+  for (float& v : values) v = whisper_value(v, floor);
 }
 
 void whisper_window(std::span<float> values) noexcept {
@@ -18,7 +19,6 @@ void whisper_window(std::span<float> values) noexcept {
 }
 
 void per_feature_window(std::span<float> values, int n_bins) noexcept {
-  constexpr double kStdGuard = 1e-5;  // NeMo features.py CONSTANT
   if (n_bins <= 0) return;
   const auto stride = static_cast<std::size_t>(n_bins);
   const std::size_t n_rows = values.size() / stride;
@@ -27,18 +27,10 @@ void per_feature_window(std::span<float> values, int n_bins) noexcept {
     return;
   }
   for (std::size_t bin = 0; bin < stride && n_rows > 0; ++bin) {
-    double sum = 0.0;
-    for (std::size_t row = 0; row < n_rows; ++row) sum += values[row * stride + bin];
-    const double mean = sum / static_cast<double>(n_rows);
-    double squares = 0.0;
-    for (std::size_t row = 0; row < n_rows; ++row) {
-      const double d = values[row * stride + bin] - mean;
-      squares += d * d;
-    }
-    const double divisor = std::sqrt(squares / static_cast<double>(n_rows - 1)) + kStdGuard;
+    const FeatureScale scale = feature_scale(values.data() + bin, static_cast<std::int64_t>(n_rows), n_bins);
     for (std::size_t row = 0; row < n_rows; ++row) {
       float& v = values[row * stride + bin];
-      v = static_cast<float>((v - mean) / divisor);
+      v = feature_value(v, scale);
     }
   }
 }
