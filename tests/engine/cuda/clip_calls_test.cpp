@@ -118,6 +118,9 @@ TEST(ClipCalls, LaunchesOfAnOrdinaryCall) {
   EXPECT_EQ(counters.n_tiles, 1U);
   EXPECT_EQ(counters.n_frames, 56U);
   EXPECT_EQ(counters.n_launches, 6U) << "describe, gather, transform, rows, maxima, finish";
+  OwnedClips plain(batch_of("whisper-80"), clips_of(1, 9'000, 1));
+  bench.engine().extract_async(plain.batch(), stream(1));
+  EXPECT_EQ(counters.n_launches, 6U + 4U) << "rows are final as they are written";
   bench.device().run(1);
 }
 

@@ -15,6 +15,9 @@ namespace {
 
 using engine::Normalization;
 
+/// Around the samples of a clip, so that a kernel that reads beyond them is seen in the rows.
+constexpr std::size_t kMargin = 64;
+
 /// Outlives the engine.
 EmulatedCuda& reference_machine() {
   static EmulatedCuda machine;
@@ -72,20 +75,19 @@ OwnedClips::OwnedClips(engine::ClipBatch batch, const std::vector<std::vector<fl
     if (n_rows > 0) output.values = values_.back().data();
     if (layout == Layout::kBackwards && n_rows > 0) output.values += (n_rows - 1) * n_bins;
     outputs_.push_back(output);
-    float_samples_.push_back(clip);
-    int16_samples_.emplace_back();
-    for (const float v : clip) {
-      if (batch_.sample_type == engine::SampleType::kInt16) {
-        int16_samples_.back().push_back(static_cast<std::int16_t>(v * 32768.0F));
-      }
+    const void* samples = nullptr;
+    if (batch_.sample_type == engine::SampleType::kInt16) {
+      std::vector<std::int16_t>& copy = int16_samples_.emplace_back(kMargin, std::int16_t{32'767});
+      for (const float v : clip) copy.push_back(static_cast<std::int16_t>(v * 32768.0F));
+      copy.resize(copy.size() + kMargin, std::int16_t{32'767});
+      samples = copy.data() + kMargin;
+    } else {
+      std::vector<float>& copy = float_samples_.emplace_back(kMargin, std::numeric_limits<float>::quiet_NaN());
+      copy.insert(copy.end(), clip.begin(), clip.end());
+      copy.resize(copy.size() + kMargin, std::numeric_limits<float>::quiet_NaN());
+      samples = copy.data() + kMargin;
     }
-    clips_.push_back({nullptr, n_samples});
-  }
-  for (std::size_t i = 0; i < clips_.size(); ++i) {
-    if (clips[i].empty()) continue;
-    clips_[i].samples = batch_.sample_type == engine::SampleType::kInt16
-                            ? static_cast<const void*>(int16_samples_[i].data())
-                            : static_cast<const void*>(float_samples_[i].data());
+    clips_.push_back({clip.empty() ? nullptr : samples, n_samples});
   }
   batch_.clips = clips_;
   batch_.outputs = outputs_;

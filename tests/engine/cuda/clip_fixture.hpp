@@ -41,7 +41,7 @@ enum class Layout {
 inline constexpr Layout kLayouts[] = {Layout::kTime, Layout::kMel, Layout::kTimeGaps, Layout::kMelGaps,
                                       Layout::kBackwards};
 
-/// A batch with the memory of its outputs. Clips have exactly their samples; outputs begin as kUnwritten.
+/// A batch with the memory of its outputs. Around the samples is what would show in rows; outputs begin as kUnwritten.
 class OwnedClips {
  public:
   static constexpr float kUnwritten = -1e30F;
