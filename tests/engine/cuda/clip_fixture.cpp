@@ -56,7 +56,8 @@ engine::DeviceOutput strides_of(Layout layout, std::int64_t n_rows, std::int64_t
 ClipBench::ClipBench(int unit_frames) {
   auto device = std::make_unique<EmulatedClipDevice>(machine);
   device_ = device.get();
-  engine_ = engine::cuda::make_clip_engine(std::move(device), {.front_ends = {}, .unit_frames = unit_frames});
+  engine_ = engine::cuda::make_clip_engine(std::move(device),
+                                           {.front_ends = {}, .unit_frames = unit_frames, .clock = nullptr});
 }
 
 OwnedClips::OwnedClips(engine::ClipBatch batch, const std::vector<std::vector<float>>& clips, Layout layout,

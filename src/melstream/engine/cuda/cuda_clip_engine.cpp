@@ -4,7 +4,6 @@
 #include <mutex>
 #include <utility>
 
-#include "melstream/core/clock.hpp"
 #include "melstream/engine/cuda/clip_geometry-inl.hpp"
 #include "melstream/engine/cuda/clip_plan.hpp"
 #include "melstream/engine/cuda/fft_plans.hpp"
@@ -84,7 +83,8 @@ class ClipEngineOnDevice final : public CudaClipEngine {
   ClipEngineOnDevice(std::unique_ptr<ClipDevice> device, const ClipOptions& options)
       : device_(std::move(device)),
         pool_(*device_),
-        plans_({*device_, queue_mutex_, kSystemClock}, Sizes(options.unit_frames)),
+        plans_({*device_, queue_mutex_, options.clock != nullptr ? *options.clock : kSystemClock},
+               Sizes(options.unit_frames)),
         cache_(PreparedMaker(pool_, plans_, Sizes(options.unit_frames))),
         workspace_(*device_, Sizes(options.unit_frames)),
         stop_device_{*device_} {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "melstream/core/clock.hpp"
 #include "melstream/engine/clip_engine.hpp"
 #include "melstream/engine/cuda/device.hpp"
 #include "melstream/engine/cuda/limits.hpp"
@@ -17,6 +18,7 @@ struct ClipOptions {
   std::vector<std::shared_ptr<const FrontEnd>> front_ends;
   /// Base frames that the device works on at once, a power of two from 64 to 8192: what its cache holds.
   int unit_frames = kMaxUnitFrames;
+  const core::Clock* clock = nullptr;  ///< of the probe's patience; outlives the engine; null: the system's
 };
 
 /// What was enqueued by all calls.

@@ -58,7 +58,7 @@ int make_plugin_clip_engine(const std::function<std::unique_ptr<ClipDevice>()>& 
   const auto make = [&] {
     std::unique_ptr<ClipDevice> device = open_device();
     const DeviceInfo info = device->info();
-    out = {make_clip_engine(std::move(device), {options.front_ends, unit_frames}), {"cuda", info.target, 1}};
+    out = {make_clip_engine(std::move(device), {options.front_ends, unit_frames, nullptr}), {"cuda", info.target, 1}};
   };
   return number_of_error(make, message);
 }
