@@ -43,8 +43,8 @@ ClipRules clip_rules(const std::shared_ptr<const engine::FrontEnd>& front_end, c
   if (options.pad_to_samples < 0 || options.pad_to_samples > kMostPadding) {
     refuse("pad_to_samples", std::to_string(options.pad_to_samples) + " is not in 0.." + std::to_string(kMostPadding));
   }
-  if (options.memory != MELSTREAM_HOST) {
-    refuse("memory", std::to_string(options.memory) + " is none of 0 (host)");
+  if (options.memory != MELSTREAM_HOST && options.memory != MELSTREAM_CUDA) {
+    refuse("memory", std::to_string(options.memory) + " is none of 0 (host), 1 (CUDA)");
   }
   ClipRules rules;
   rules.front_end = front_end;

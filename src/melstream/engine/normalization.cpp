@@ -23,8 +23,8 @@ namespace {
 
 constexpr std::size_t kBlock = 64;  // bins at once: as many sums as stay on the stack
 
-/// Bins [0, n) of rows that are `stride` floats apart, as feature_scale() and feature_value() one by one, but row by row,
-/// as they lie in memory.
+/// Bins [0, n) of rows that are `stride` floats apart, as feature_scale() and feature_value() one by one, but row by
+/// row, as they lie in memory.
 void normalize_bins(float* values, std::size_t n_rows, std::size_t stride, std::size_t n) noexcept {
   std::array<FeatureScale, kBlock> scales{};
   std::array<double, kBlock> sums{};
@@ -37,7 +37,8 @@ void normalize_bins(float* values, std::size_t n_rows, std::size_t stride, std::
   for (std::size_t bin = 0; bin < n; ++bin) scales[bin].mean = sums[bin] / static_cast<double>(n_rows);
   sums.fill(0.0);
   each([&](float v, std::size_t bin) { sums[bin] = AddSquare{scales[bin].mean}(sums[bin], v); });
-  for (std::size_t bin = 0; bin < n; ++bin) scales[bin].divisor = feature_divisor(sums[bin], static_cast<std::int64_t>(n_rows));
+  for (std::size_t bin = 0; bin < n; ++bin)
+    scales[bin].divisor = feature_divisor(sums[bin], static_cast<std::int64_t>(n_rows));
   each([&](float& v, std::size_t bin) { v = feature_value(v, scales[bin]); });
 }
 
