@@ -10,6 +10,7 @@ class Contender:
 
     `is_normalized`: the library gives Whisper's normalized values and nothing before them.
     `is_bins_first`: [bins, rows], as Whisper's models take it; else [rows, bins].
+    `has_pools`: of threads (OpenBLAS, OpenMP), which can be told to take fewer.
     """
 
     name = ""
@@ -18,6 +19,7 @@ class Contender:
     forms = ("log-mel", "log-mel-3x3", "whisper", "whisper-3x3")
     is_normalized = False
     is_bins_first = True
+    has_pools = False
 
     def __init__(self, n_threads):
         self.n_threads = n_threads
@@ -31,8 +33,8 @@ class Contender:
         `clips`: [n_clips, n_samples], float32, C order."""
         raise NotImplementedError
 
-    def enter(self, way):
-        """Called before the calls of a way."""
+    def set_threads(self, n_threads):
+        """For the calls that follow; only where `has_pools`."""
 
     def spared(self, form, clips):
         """A function that costs what the library's binding to Python costs and no computing; None: nothing is taken off."""
@@ -44,6 +46,15 @@ class Contender:
 
 
 POOL = "clip by clip, a pool of threads"
+
+
+def limit_pools(n_threads):
+    """Those of OpenBLAS and OpenMP; without threadpoolctl they stay as the environment has it."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return
+    threadpool_limits(n_threads)
 
 
 class ClipByClip(Contender):

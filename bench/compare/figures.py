@@ -54,6 +54,7 @@ REACHES = (
     Reach("whisper", "openai-whisper", 30.0, 1, 7.0),
     Reach("log-mel", "torchaudio", 30.0, 1, 7.0),
     Reach("log-mel", "librosa", 30.0, 1, 10.0),
+    Reach("log-mel", "librosa (melspectrogram)", 30.0, 1, 10.0),
     Reach("whisper", "asrfront", 30.0, 1, 1.0),
     Reach("log-mel", "kaldi-native-fbank (whisper)", 30.0, 1, 1.0),
     Reach("kaldi", "kaldi-native-fbank", 30.0, 1, 1.0),

@@ -2,11 +2,13 @@
 import importlib.metadata
 
 from .cases import HOP, N_FFT, N_MELS, RATE
-from .contender import POOL, ClipByClip
+from .contender import ClipByClip, limit_pools
 
 
 class TorchClipByClip(ClipByClip):
     """What takes tensors, which lie there before any time is taken."""
+
+    has_pools = True
 
     def __init__(self, n_threads):
         super().__init__(n_threads)
@@ -20,9 +22,10 @@ class TorchClipByClip(ClipByClip):
     def thread_init(self):
         self.torch.set_num_threads(1)
 
-    def enter(self, way):
+    def set_threads(self, n_threads):
         # OpenMP's number is of the calling thread, but MKL's of the process: thread_init() has changed that one too.
-        self.torch.set_num_threads(1 if way == POOL else self.n_threads)
+        self.torch.set_num_threads(n_threads)
+        limit_pools(n_threads)
 
     def prepare(self, samples):
         return self.torch.from_numpy(samples)
