@@ -91,9 +91,10 @@ def reach_lines(measured, overheads):
         if not found:
             yield "%s: to be reached %g us: not measured" % (name, REACH_CALL_US)
             continue
-        most = max(found["min"].by_clips, found["min"].by_length)
-        yield "%s: %.1f us by clips, %.1f us by length, to be reached %g us: %s" % (
-            name, found["min"].by_clips, found["min"].by_length, REACH_CALL_US, "yes" if most <= REACH_CALL_US else "missed")
+        least = found["min"]
+        most = max(least.by_clips, least.by_length, least.tiny)
+        yield "%s: %.1f us by clips, %.1f us by length, %.1f us a call with 400 samples, to be reached %g us: %s" % (
+            name, least.by_clips, least.by_length, least.tiny, REACH_CALL_US, "yes" if most <= REACH_CALL_US else "missed")
     one = find(measured, OURS["cuda"], "log-mel", 30.0, 64)
     if not one or "htod_copies" not in one.facts:
         yield "copies between host and GPU, audio there already: to be reached 0: not measured"
