@@ -3,8 +3,8 @@
 beside flashmel and torchaudio: the same features of the same clips, in one run. scripts/bench-compare installs them all and
 runs this.
 
-  bench/compare.py [--quick] [--clips 1,10,30] [--batches 1,8,64] [--threads 1,2] [--runs N] [--peers NAME,NAME] [--forms NAME,NAME]
-                   [--csv FILE] [--plot FILE]
+  bench/compare.py [--quick] [--clips 1,10,30] [--batches 1,8,64] [--threads 1,2] [--runs N] [--peers NAME,NAME]
+                   [--forms NAME,NAME] [--csv FILE] [--plot FILE]
 
 Prints tables; writes a CSV and a picture. What cannot be measured is named with the reason. How it is measured and what the
 words mean: docs/benchmarks.md.
@@ -158,7 +158,8 @@ class Comparison:
         print("compare: " + text, file=sys.stderr, flush=True)
 
     def print(self):
-        print("%s, %d processors, Python %s; %d rounds" % (processor(), os.cpu_count(), platform.python_version(), self.options.runs))
+        print("%s, %d processors, Python %s; %d rounds"
+              % (processor(), os.cpu_count(), platform.python_version(), self.options.runs))
         for name in self.options.peers:
             description = next((found for key, found in self.descriptions.items() if key[0] == name), {})
             print("  %s: %s" % (name, description.get("version") or "not measured: " + description.get("not_measured", "")))
@@ -177,7 +178,8 @@ class Comparison:
 
     def write(self):
         devices = {name: one.device for name, one in CONTENDERS.items()}
-        report.write_csv(self.options.csv, report.rows_of(self.measured, self.descriptions, self.goldens, self.overheads, devices))
+        rows = report.rows_of(self.measured, self.descriptions, self.goldens, self.overheads, devices)
+        report.write_csv(self.options.csv, rows)
         print("\nCSV: " + os.path.relpath(self.options.csv))
         if not self.options.plot:
             return

@@ -8,4 +8,5 @@ OURS = {"cpu": Melstream.name, "cuda": MelstreamCuda.name}
 
 CONTENDERS = {one.name: one for one in (
     Melstream, MelstreamRowsFirst, Asrfront, Torchaudio, OpenaiWhisper, Transformers, TransformersNumpy, Librosa,
-    LibrosaMelspectrogram, Numpy, KaldiNativeWhisper, KaldiNativeFbank, OlderKaldiNativeFbank, TorchaudioKaldi, MelstreamCuda, FlashmelCuda, TorchaudioCuda)}
+    LibrosaMelspectrogram, Numpy, KaldiNativeWhisper, KaldiNativeFbank, OlderKaldiNativeFbank, TorchaudioKaldi,
+    MelstreamCuda, FlashmelCuda, TorchaudioCuda)}

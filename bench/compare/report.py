@@ -89,8 +89,8 @@ def overhead_table(overheads):
         least, median = found["min"], found["median"]
         rows.append([name, form] + ["%.1f (%.1f)" % (getattr(least, key), getattr(median, key))
                                     for key in ("call", "by_clips", "by_length", "tiny")])
-    return _markdown("A call with one clip of 1 s, one thread, microseconds, of the fastest times (median of the rounds): the call; of it\n"
-                     "overhead, by clips and by length; a call with 400 samples",
+    return _markdown("A call with one clip of 1 s, one thread, microseconds, of the fastest times (median of the rounds): the\n"
+                     "call; of it overhead, by clips and by length; a call with 400 samples",
                      ["library", "form", "call", "overhead by clips", "by length", "400 samples"], rows)
 
 
