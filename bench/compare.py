@@ -89,6 +89,7 @@ class Comparison:
 
     def __init__(self, options):
         self.options = options
+        self.load_before = os.getloadavg()[0]
         self.missing = read_missing(options.missing)
         self.measured = []
         self.descriptions = {}
@@ -158,8 +159,8 @@ class Comparison:
         print("compare: " + text, file=sys.stderr, flush=True)
 
     def print(self):
-        print("%s, %d processors, Python %s; %d rounds"
-              % (processor(), os.cpu_count(), platform.python_version(), self.options.runs))
+        print("%s, %d processors, Python %s; %d rounds; load %.1f before, %.1f after, of which 1 is this run's own"
+              % (processor(), os.cpu_count(), platform.python_version(), self.options.runs, self.load_before, os.getloadavg()[0]))
         for name in self.options.peers:
             description = next((found for key, found in self.descriptions.items() if key[0] == name), {})
             print("  %s: %s" % (name, description.get("version") or "not measured: " + description.get("not_measured", "")))

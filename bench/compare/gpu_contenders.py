@@ -57,6 +57,9 @@ class MelstreamCuda(GpuContender):
         self.module = engine
         self.engine = engine.Engine(backend="cuda")
 
+    def version(self):
+        return "%s (%s), %s" % (super().version(), self.module.build_id, self.engine)
+
     def complete(self, form, audio):
         return self.module.log_mel(audio, form.front_end, smoothing=form.smoothing, normalization=form.normalization,
                                    layout="mel", engine=self.engine)

@@ -20,6 +20,9 @@ class Melstream(Contender):
         self.module = engine
         self.engine = engine.Engine(threads=n_threads, backend="cpu")
 
+    def version(self):
+        return "%s (%s), %s" % (super().version(), self.module.build_id, self.engine)
+
     def call(self, form, audio, layout):
         return self.module.log_mel(audio, form.front_end, smoothing=form.smoothing, normalization=form.normalization,
                                    layout=layout, engine=self.engine)
