@@ -16,12 +16,13 @@ import tempfile
 # A rule lists folders of our own (a folder means its files, not its sub-folders; FOLDER/FILE means one header) and the
 # third parties (keys of THIRD_PARTY) that a folder's files may include, besides themselves and the system's headers.
 RULES = {
+    "include/melstream": ([], []),  # what other programs include
     "src/melstream/core": ([], []),
     "src/melstream/engine": (["src/melstream/core"], []),
     "src/melstream/engine/cpu": (["src/melstream/core", "src/melstream/engine"], ["highway", "intrinsics"]),
     "src/melstream/engine/cuda": (["src/melstream/core", "src/melstream/engine"], ["cuda"]),
     "src/melstream/capi": (
-        ["include", "src/melstream/core", "src/melstream/engine", "src/melstream/engine/cpu"], []),
+        ["include/melstream", "src/melstream/core", "src/melstream/engine", "src/melstream/engine/cpu"], []),
     "src/melstream/audio": (["src/melstream/core"], ["portaudio", "alsa", "boost", "json", "soxr", "sndfile"]),
     "src/melstream/pipeline": (["src/melstream/core", "src/melstream/engine"], []),
     "src/melstream/access": (["src/melstream/core"], ["openssl"]),
@@ -144,7 +145,8 @@ def target_of(root, path, quote, include):
     if name is not None:
         return "third", name
     if include.startswith("melstream/"):
-        return "own", "src/" + include
+        is_public = include == "melstream/engine.h"
+        return "own", ("include/" if is_public else "src/") + include
     if include.split("/", 1)[0] in ("daemon", "client", "tests", "bench") and "/" in include:
         return "own", include
     if quote == '"':
@@ -223,6 +225,10 @@ SELF_TEST = [
     ("src/melstream/rpc/a.cpp", "#include \"melstream/audio/ingest.hpp\"\n", 1),
     ("daemon/a.cpp", "#include \"melstream/rpc/server.hpp\"\n#include <toml++/toml.h>\n#include \"daemon/b.hpp\"\n", 0),
     ("daemon/a.cpp", "#include \"client/npy.hpp\"\n", 1),
+    ("src/melstream/capi/a.cpp", "#include \"melstream/engine.h\"\n#include \"melstream/engine/cpu/cpu_engine.hpp\"\n", 0),
+    ("src/melstream/capi/a.cpp", "#include \"melstream/pipeline/stream.hpp\"\n", 1),
+    ("src/melstream/engine/a.cpp", "#include \"melstream/engine.h\"\n", 1),
+    ("include/melstream/engine.h", "#include <stdint.h>\n#include <hwy/highway.h>\n", 2),
     ("client/a.cpp", "#include <CLI/CLI.hpp>\n#include \"melstream/v1/types.pb.h\"\n#include <sndfile.h>\n", 0),
     ("client/a.cpp", "\n#include \"melstream/core/units.hpp\"\n", 2),
     ("client/a.cpp", "/* #include \"melstream/core/units.hpp\"\n#include \"melstream/core/units.hpp\" */\n"

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "bench/gpu_check/machine.hpp"
+#include "tests/engine/cuda/emulated_clip_device.hpp"
 #include "tests/engine/cuda/emulated_device.hpp"
 
 namespace melstream::bench {
@@ -16,6 +17,11 @@ class EmulatedMachine final : public Machine {
   std::unique_ptr<engine::cuda::Device> open(bool /*measure*/) override {
     return test::make_emulated_device(faults_, log_);
   }
+  std::unique_ptr<engine::cuda::ClipDevice> open_clips() override {
+    clip_machine_.is_done_at_once = true;
+    return std::make_unique<test::EmulatedClipDevice>(clip_machine_);
+  }
+  void* stream(int /*number*/) override { return nullptr; }
   double copy_seconds(Direction /*direction*/, std::size_t n_bytes) override {
     const std::vector<char> from(n_bytes, 1);
     std::vector<char> to(n_bytes);
@@ -32,6 +38,7 @@ class EmulatedMachine final : public Machine {
  private:
   test::Faults faults_;
   test::DeviceLog log_;
+  test::ClipMachine clip_machine_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <type_traits>
+#include <vector>
 
 #include <cuda_runtime_api.h>
 #include <cufft.h>
@@ -118,6 +119,12 @@ class GpuMachine final : public Machine {
   std::unique_ptr<engine::cuda::Device> open(bool measure) override {
     return engine::cuda::open_device(device_, measure);
   }
+  std::unique_ptr<engine::cuda::ClipDevice> open_clips() override { return engine::cuda::open_clip_device(device_); }
+  void* stream(int number) override {
+    check(cudaSetDevice(device_), "cudaSetDevice");
+    while (streams_.size() <= static_cast<std::size_t>(number)) streams_.push_back(make_stream());
+    return streams_[static_cast<std::size_t>(number)].get();
+  }
   double copy_seconds(Direction direction, std::size_t n_bytes) override;
   void break_down(Breakage how) override;
   MemoryUse memory_use() override {
@@ -135,6 +142,7 @@ class GpuMachine final : public Machine {
   const std::string bus_id_;
   const std::optional<long> mib_before_;
   Stream fault_stream_;
+  std::vector<Stream> streams_;
 };
 
 double GpuMachine::copy_seconds(Direction direction, std::size_t n_bytes) {

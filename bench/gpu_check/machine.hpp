@@ -44,6 +44,9 @@ class Machine {
   std::unique_ptr<engine::cuda::Device> open_threaded(bool spin = false, bool measure = false) {
     return engine::cuda::make_threaded(open(measure), spin);
   }
+  virtual std::unique_ptr<engine::cuda::ClipDevice> open_clips() = 0;
+  /// A stream of a program that computes there: a cudaStream_t. @param number 0, 1, ...
+  virtual void* stream(int number) = 0;
   /// Seconds of one copy from or to pinned memory, the best of several.
   virtual double copy_seconds(Direction direction, std::size_t n_bytes) = 0;
   /// Ends the device for this process. Returns at once.

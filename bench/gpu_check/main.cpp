@@ -3,8 +3,9 @@
 //   gpu_check [--emulated] [--device=N] [--quick|--full] [--json=FILE] [--out=FOLDER] STAGE
 //   gpu_check --version      the commit that it was built of, and whether the tree had other changes
 //
-// STAGE: facts, parity, invariance, tiny, illegal-access, hang, benchmark. The last line is `N passed, N failed`.
-// Exit status: 0 all passed, 1 one failed, 64 usage, 77 there is no GPU (with one line that says what is missing).
+// STAGE: facts, parity, invariance, clips, tiny, illegal-access, hang, benchmark. The last line is `N passed, N
+// failed`. Exit status: 0 all passed, 1 one failed, 64 usage, 77 there is no GPU (with one line that says what is
+// missing).
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -89,6 +90,8 @@ bool run(const CommandLine& line, bench::Machine& machine, bench::Report& report
     bench::run_parity(machine, settings, report);
   } else if (line.stage == "invariance") {
     bench::run_invariance(machine, settings, report);
+  } else if (line.stage == "clips") {
+    bench::run_clips(machine, settings, report);
   } else if (line.stage == "tiny") {
     bench::run_tiny(machine, settings, report);
   } else if (line.stage == "illegal-access") {

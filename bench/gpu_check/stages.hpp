@@ -23,6 +23,8 @@ void run_facts(Machine& machine, const Settings& settings, Report& report);
 void run_parity(Machine& machine, const Settings& settings, Report& report);
 /// The same bits however a row is asked for.
 void run_invariance(Machine& machine, const Settings& settings, Report& report);
+/// Whole clips in the device's memory: right or wrong, what they copy, times.
+void run_clips(Machine& machine, const Settings& settings, Report& report);
 /// A few ticks of everything, for compute-sanitizer to watch: no limit of time applies.
 void run_tiny(Machine& machine, const Settings& settings, Report& report);
 /// Breaks the device for this process, and expects every row all the same.

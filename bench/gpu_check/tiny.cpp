@@ -1,13 +1,17 @@
 // A few ticks of every kind, for compute-sanitizer: its tools make kernels a hundred times slower, so the engine's
 // clock runs slower too, or every tick would count as hung.
 #include <algorithm>
+#include <thread>
+#include <vector>
 
 #include "melstream/core/clock.hpp"
 #include "melstream/core/host_arena.hpp"
 #include "melstream/engine/cpu/cpu_engine.hpp"
+#include "melstream/engine/cuda/cuda_clip_engine.hpp"
 #include "melstream/engine/cuda/cuda_engine.hpp"
 
 #include "bench/gpu_check/allowance.hpp"
+#include "bench/gpu_check/device_clips.hpp"
 #include "bench/gpu_check/signals.hpp"
 #include "bench/gpu_check/stages.hpp"
 #include "tests/engine/ticks.hpp"
@@ -25,6 +29,40 @@ class SlowClock final : public core::Clock {
   core::SystemClock system_;
 };
 
+/// Batches of clips on the device, with every normalization in turn.
+void run_tiny_clips(Machine& machine, const core::Clock& clock, Report& report) {
+  const auto cpu = engine::cpu::make_engine({}).engine;
+  const auto memory = machine.open(false);
+  const auto clips =
+      engine::cuda::make_clip_engine(machine.open_clips(), {.front_ends = {}, .unit_frames = 64, .clock = &clock});
+  std::vector<std::vector<float>> samples;
+  for (const std::size_t n : {6000U, 0U, 561U, 300U}) samples.push_back(made_up_clips(n, false).front().samples);
+  const auto wait = [&] {
+    while (!clips->is_done()) std::this_thread::yield();
+  };
+  std::size_t n_right = 0;
+  const std::vector<test::Case> cases = test::all_cases();
+  for (const test::Case& c : cases) {
+    engine::ClipBatch batch;
+    batch.front_end = c.front_end;
+    batch.smoothing = c.smoothing;
+    batch.sample_type = engine::SampleType::kInt16;
+    DeviceClips rows(*memory, batch, samples, ClipLayout::kTime);
+    clips->extract_async(rows.batch(), machine.stream(0));
+    batch.sample_type = engine::SampleType::kFloat32;
+    batch.normalization = static_cast<engine::Normalization>(1 + (&c - cases.data()) % 4);
+    const DeviceClips normalised(*memory, batch, samples, ClipLayout::kMel);
+    clips->extract_async(normalised.batch(), machine.stream(1));
+    wait();
+    const test::Matrix expected = test::whole_clip(*cpu, *cpu->prepare(c.front_end, c.smoothing), samples.front());
+    const Difference difference =
+        Allowance(*cpu, c.front_end, c.smoothing).compare(samples.front(), expected, rows.rows().front());
+    n_right += difference.worst_share <= 1.0 ? 1 : 0;
+  }
+  report.check(n_right == cases.size(), "clips on the device",
+               text("%zu of %zu front ends and smoothings right", n_right, cases.size()));
+}
+
 }  // namespace
 
 void run_tiny(Machine& machine, const Settings& /*settings*/, Report& report) {
@@ -37,6 +75,7 @@ void run_tiny(Machine& machine, const Settings& /*settings*/, Report& report) {
   const std::vector<float> noise = made_up_clips(kSamples, false).front().samples;
   std::copy(noise.begin(), noise.end(), clip.begin());
   const SlowClock clock;
+  run_tiny_clips(machine, clock, report);
   const auto cpu = engine::cpu::make_engine({}).engine;
   for (const bool read_in_place : {true, false}) {
     engine::cuda::Options options;

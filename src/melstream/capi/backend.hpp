@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "melstream/engine/clip_engine.hpp"
 #include "melstream/engine/engine.hpp"
 
 namespace melstream::capi {
@@ -11,5 +12,8 @@ namespace melstream::capi {
 /// Throws Error(kInvalidArgument, field backend, simd, threads), Error(kUnavailable, field backend).
 engine::EngineInstance make_backend(const std::string& backend, const std::string& simd, int n_threads,
                                     int cuda_device);
+
+/// What computes clips in a GPU's memory. Throws Error(kUnavailable, field backend).
+engine::ClipEngineInstance make_clip_backend(int cuda_device);
 
 }  // namespace melstream::capi

@@ -28,7 +28,8 @@ void check_strides(const melstream_output& output, std::int64_t n_bins, const st
   const std::int64_t row = output.row_stride, bin = output.bin_stride;
   const std::string given = "row_stride " + std::to_string(row) + " and bin_stride " + std::to_string(bin);
   const bool rows_apart = output.n_rows <= 1 || row >= 1, bins_apart = n_bins <= 1 || bin >= 1;
-  const bool nested = output.n_rows <= 1 || n_bins <= 1 || row >= (n_bins - 1) * bin + 1 || bin >= (output.n_rows - 1) * row + 1;
+  const bool nested =
+      output.n_rows <= 1 || n_bins <= 1 || row >= (n_bins - 1) * bin + 1 || bin >= (output.n_rows - 1) * row + 1;
   if (rows_apart && bins_apart && nested) return;
   refuse(argument, given + " put values of " + std::to_string(output.n_rows) + " rows of " + std::to_string(n_bins) +
                        " bins over each other; time-major is " + std::to_string(n_bins) + " and 1, mel-major 1 and " +
@@ -119,8 +120,8 @@ void ClipBatch::extract(std::span<const melstream_clip> clips, std::span<const m
 
 void ClipBatch::add_rows(std::size_t index, std::int64_t begin, std::int64_t end) {
   const std::int64_t stride = engine::row_stride(geometry_);
-  const std::int64_t most = rules_.sample_type == MELSTREAM_INT16 ? std::max<std::int64_t>(1, kMostConverted / stride)
-                                                                  : kTickLimits.max_rows;
+  const std::int64_t most =
+      rules_.sample_type == MELSTREAM_INT16 ? std::max<std::int64_t>(1, kMostConverted / stride) : kTickLimits.max_rows;
   while (begin < end) {
     const bool is_full = n_scratch_samples_ > static_cast<std::size_t>(kMostConverted);
     if (room() == 0 || is_full) run_tick();
@@ -170,7 +171,8 @@ void ClipBatch::give_samples(Shape& shape, Part& part, engine::Lane& lane, const
   lane.samples[0] = shape.floats.subspan(static_cast<std::size_t>(begin), n);
   if (end <= shape.n_checked) return;
   const auto unchecked = shape.floats.subspan(static_cast<std::size_t>(shape.n_checked));
-  check_finite(unchecked.first(static_cast<std::size_t>(end - shape.n_checked)), shape.n_checked, shape.name + ".samples");
+  check_finite(unchecked.first(static_cast<std::size_t>(end - shape.n_checked)), shape.n_checked,
+               shape.name + ".samples");
   shape.n_checked = end;
 }
 

@@ -1,5 +1,6 @@
-// Features of whole clips, of caller's memory into caller's memory: cuts clips into ticks, lays their rows out and normalises
-// them. Memory is bounded whatever the clips' lengths, but for per_feature_window in layouts that are not plain.
+// Features of whole clips, of caller's memory into caller's memory: cuts clips into ticks, lays their rows out and
+// normalises them. Memory is bounded whatever the clips' lengths, but for per_feature_window in layouts that are not
+// plain.
 #pragma once
 
 #include <cstddef>
@@ -50,11 +51,11 @@ class ClipBatch {
     std::int64_t n_room = 0;               ///< rows that the output has
     std::int64_t copied_begin = 0;
     std::int64_t copied_end = 0;
-    std::int64_t n_done = 0;       ///< of n_computed()
-    std::int64_t n_here = 0;       ///< in the tick that is being placed
-    float maximum = 0.0F;          ///< of all rows so far
+    std::int64_t n_done = 0;  ///< of n_computed()
+    std::int64_t n_here = 0;  ///< in the tick that is being placed
+    float maximum = 0.0F;     ///< of all rows so far
     bool is_finished = false;
-    bool is_raw = false;           ///< rows were placed that are still to be normalised
+    bool is_raw = false;  ///< rows were placed that are still to be normalised
     std::int64_t n_computed() const noexcept { return place.n_rows - (copied_end - copied_begin); }
   };
   /// Rows of one clip in the tick: one lane.
@@ -62,8 +63,8 @@ class ClipBatch {
     std::size_t shape = 0;
     std::int64_t first_row = 0;
     std::int32_t n_rows = 0;
-    std::size_t rows_at = 0;        ///< in the scratch rows, unless the place is plain
-    std::size_t samples_at = 0;     ///< in the scratch samples, if the samples had to be converted
+    std::size_t rows_at = 0;     ///< in the scratch rows, unless the place is plain
+    std::size_t samples_at = 0;  ///< in the scratch samples, if the samples had to be converted
     std::size_t n_converted = 0;
   };
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "melstream/capi/clip_batch.hpp"
+#include "melstream/capi/device_clips.hpp"
 #include "melstream/capi/engine_pool.hpp"
 #include "melstream/capi/handles.hpp"
 #include "melstream/capi/options.hpp"
@@ -61,6 +62,11 @@ melstream_status melstream_extract(melstream_engine* engine, const melstream_fro
     if (n_clips == 0) return;
     require(clips, "clips");
     require(outputs, "outputs");
+    if (taken.memory == MELSTREAM_CUDA) {
+      melstream::capi::extract_on_device(engine->pool.clip_engine(), rules, {clips, n_clips}, {outputs, n_clips},
+                                         taken.cuda_stream);
+      return;
+    }
     const EnginePool::Lease worker(engine->pool);
     melstream::capi::ClipBatch(*worker, rules).extract({clips, n_clips}, {outputs, n_clips});
   });
@@ -73,7 +79,8 @@ melstream_status melstream_stream_create(melstream_engine* engine, const melstre
     require(front_end, "front_end");
     require(stream, "stream");
     *stream = nullptr;
-    const auto taken = melstream::capi::taken(options, melstream_stream_options MELSTREAM_STREAM_OPTIONS_INIT, "options");
+    const auto taken =
+        melstream::capi::taken(options, melstream_stream_options MELSTREAM_STREAM_OPTIONS_INIT, "options");
     *stream = new melstream_stream{{engine->pool, melstream::capi::stream_rules(front_end->value, taken)}};
   });
 }

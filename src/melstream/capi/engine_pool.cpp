@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "melstream/capi/backend.hpp"
+#include "melstream/capi/status.hpp"
 #include "melstream/core/error.hpp"
 
 namespace melstream::capi {
@@ -19,8 +20,8 @@ EnginePool::~EnginePool() {
 }
 
 std::unique_ptr<Worker> EnginePool::make_worker() {
-  return std::make_unique<Worker>(make_backend(options_.backend, options_.simd, options_.n_threads,
-                                               options_.cuda_device));
+  return std::make_unique<Worker>(
+      make_backend(options_.backend, options_.simd, options_.n_threads, options_.cuda_device));
 }
 
 /// A child that was forked has the memory of its parent's engines, but not their threads, and cannot end them.
@@ -30,18 +31,33 @@ void EnginePool::leave_parents_workers() {
   process_ = getpid();
 }
 
+/// CUDA does not follow into a child.
+void EnginePool::check_process() const {
+  if (process_ == getpid() || info_.backend != "cuda") return;
+  throw core::Error(
+      core::ErrorCode::kFailedPrecondition,
+      "this process was forked from the one that made the CUDA engine: make one here, before any other use "
+      "of CUDA",
+      "engine");
+}
+
+engine::ClipEngine& EnginePool::clip_engine() {
+  if (info_.backend != "cuda") {
+    refuse("memory",
+           "is that of a GPU, and the engine computes on the CPU: create one with backend cuda, or bring the "
+           "samples to the host");
+  }
+  const std::lock_guard lock(mutex_);
+  check_process();
+  if (!clip_engine_.engine) clip_engine_ = make_clip_backend(options_.cuda_device);
+  return *clip_engine_.engine;
+}
+
 std::unique_ptr<Worker> EnginePool::take() {
   std::unique_lock lock(mutex_);
+  check_process();
   const bool is_cuda = info_.backend == "cuda";
-  if (process_ != getpid()) {
-    if (is_cuda) {
-      throw core::Error(core::ErrorCode::kFailedPrecondition,
-                        "this process was forked from the one that made the CUDA engine: make one here, before any "
-                        "other use of CUDA",
-                        "engine");
-    }
-    leave_parents_workers();
-  }
+  if (process_ != getpid()) leave_parents_workers();
   // One engine has the whole GPU, so calls take turns.
   returned_.wait(lock, [&] { return !is_cuda || !idle_.empty() || is_lost_; });
   if (is_lost_) throw core::EngineError("the engine has failed before: free it and create another");

@@ -1,5 +1,5 @@
-// The engines behind one handle: each call takes one that is free, or makes one, so that calls of different threads do not
-// wait for each other. Thread-safe.
+// The engines behind one handle: each call takes one that is free, or makes one, so that calls of different threads do
+// not wait for each other. Thread-safe.
 #pragma once
 
 #include <condition_variable>
@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "melstream/capi/worker.hpp"
+#include "melstream/engine/clip_engine.hpp"
 
 namespace melstream::capi {
 
@@ -30,6 +31,10 @@ class EnginePool {
   ~EnginePool();
 
   const engine::EngineInfo& info() const noexcept { return info_; }
+
+  /// What computes clips in the GPU's memory; made by the first call. Throws Error(kInvalidArgument, field memory) if
+  /// the engine is not a GPU's, Error(kUnavailable).
+  engine::ClipEngine& clip_engine();
 
   /// A worker for one call.
   class Lease {
@@ -51,12 +56,14 @@ class EnginePool {
   std::unique_ptr<Worker> take();
   void give_back(std::unique_ptr<Worker> worker) noexcept;
   void leave_parents_workers();
+  void check_process() const;
 
   const Options options_;
   engine::EngineInfo info_;
   std::mutex mutex_;
   std::condition_variable returned_;
   std::vector<std::unique_ptr<Worker>> idle_;  // by mutex_
+  engine::ClipEngineInstance clip_engine_;     // by mutex_, as long as it is not made
   pid_t process_;                              // by mutex_; whose threads the idle workers have
   bool is_lost_ = false;                       // by mutex_; the only engine failed (cuda)
 };

@@ -31,8 +31,10 @@ struct Tile {
 
   Tile(const float* rows, std::int64_t n_bins) noexcept {
     const Floats4 a = load(rows), b = load(rows + n_bins), c = load(rows + 2 * n_bins), d = load(rows + 3 * n_bins);
-    const Floats4 ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-    const Floats4 cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    const Floats4 ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5),
+                  ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const Floats4 cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5),
+                  cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
     bins[0] = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
     bins[1] = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
     bins[2] = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);

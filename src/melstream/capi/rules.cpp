@@ -23,11 +23,12 @@ engine::Smoothing checked_smoothing(const engine::FrontEnd& front_end, melstream
 engine::Normalization checked_normalization(const engine::FrontEnd& front_end, melstream_normalization number,
                                             float fixed_max) {
   const engine::Normalization normalization = normalization_of(number);
-  const bool is_free = normalization == engine::Normalization::kNone ||
-                       normalization == engine::Normalization::kPerFeatureWindow;
+  const bool is_free =
+      normalization == engine::Normalization::kNone || normalization == engine::Normalization::kPerFeatureWindow;
   if (!is_free && !front_end.is_whisper()) {
-    refuse("normalization", "front end '" + front_end.name() +
-                                "' takes none (0) or per_feature_window (4): the others are those of Whisper's log10 mels");
+    refuse("normalization",
+           "front end '" + front_end.name() +
+               "' takes none (0) or per_feature_window (4): the others are those of Whisper's log10 mels");
   }
   if (normalization == engine::Normalization::kFixedMax && !std::isfinite(fixed_max)) {
     refuse("fixed_max", "is not a finite number");
@@ -42,8 +43,8 @@ ClipRules clip_rules(const std::shared_ptr<const engine::FrontEnd>& front_end, c
   if (options.pad_to_samples < 0 || options.pad_to_samples > kMostPadding) {
     refuse("pad_to_samples", std::to_string(options.pad_to_samples) + " is not in 0.." + std::to_string(kMostPadding));
   }
-  if (options.memory != MELSTREAM_HOST) {
-    refuse("memory", std::to_string(options.memory) + " is none of 0 (host)");
+  if (options.memory != MELSTREAM_HOST && options.memory != MELSTREAM_CUDA) {
+    refuse("memory", std::to_string(options.memory) + " is none of 0 (host), 1 (CUDA)");
   }
   ClipRules rules;
   rules.front_end = front_end;
@@ -67,8 +68,9 @@ Stream::Rules stream_rules(const std::shared_ptr<const engine::FrontEnd>& front_
   rules.fixed_max = options.fixed_max;
   if (rules.normalization == engine::Normalization::kWhisperWindow ||
       rules.normalization == engine::Normalization::kPerFeatureWindow) {
-    refuse("normalization", "a stream takes none (0), running_max (1) and fixed_max (2): the others need the whole clip "
-                            "(melstream_extract)");
+    refuse("normalization",
+           "a stream takes none (0), running_max (1) and fixed_max (2): the others need the whole clip "
+           "(melstream_extract)");
   }
   return rules;
 }

@@ -10,8 +10,8 @@
 
 namespace melstream::capi {
 
-/// Throw Error(kInvalidArgument, field): unknown numbers, a normalization or smoothing that the front end does not have, a
-/// maximum that is not finite.
+/// Throw Error(kInvalidArgument, field): unknown numbers, a normalization or smoothing that the front end does not
+/// have, a maximum that is not finite.
 ClipRules clip_rules(const std::shared_ptr<const engine::FrontEnd>& front_end, const melstream_clip_options& options);
 Stream::Rules stream_rules(const std::shared_ptr<const engine::FrontEnd>& front_end,
                            const melstream_stream_options& options);

@@ -44,7 +44,9 @@ void check_finite(std::span<const float> samples, std::int64_t first, const std:
   if (at < 0) return;
   const float value = samples[static_cast<std::size_t>(at)];
   refuse(argument, "sample " + std::to_string(first + at) + " is " +
-                       (std::isnan(value) ? "NaN" : value > 0.0F ? "infinite" : "-infinite") +
+                       (std::isnan(value) ? "NaN"
+                        : value > 0.0F    ? "infinite"
+                                          : "-infinite") +
                        "; samples must be finite numbers, full scale is -1 to 1");
 }
 

@@ -70,8 +70,7 @@ void Stream::compute(Worker& worker, float* rows, std::int32_t n_rows) {
   lane.first_row = next_row_;
   lane.n_rows = n_rows;
   lane.segment_samples = is_flushed_ ? n_samples_ : engine::kOpenEnd;
-  const engine::IndexRange needed =
-      engine::samples_of_rows(geometry_, next_row_, n_rows, lane.segment_samples);
+  const engine::IndexRange needed = engine::samples_of_rows(geometry_, next_row_, n_rows, lane.segment_samples);
   lane.samples_begin = needed.begin;
   lane.samples[0] = std::span<const float>(samples_).subspan(static_cast<std::size_t>(needed.begin - samples_begin_),
                                                              static_cast<std::size_t>(needed.size()));

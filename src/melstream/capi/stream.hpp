@@ -1,5 +1,5 @@
-// One segment of audio that arrives bit by bit: keeps the samples that rows to come may read, computes rows when they are
-// asked for, straight into the caller's memory. One thread at a time.
+// One segment of audio that arrives bit by bit: keeps the samples that rows to come may read, computes rows when they
+// are asked for, straight into the caller's memory. One thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,8 @@ class Stream {
   /// @param pool outlives every call but the destructor.
   Stream(EnginePool& pool, Rules rules);
 
-  /// Throws Error(kInvalidArgument) if a sample is not finite, kFailedPrecondition after flush(); nothing is taken then.
+  /// Throws Error(kInvalidArgument) if a sample is not finite, kFailedPrecondition after flush(); nothing is taken
+  /// then.
   void push(const void* samples, std::int64_t n_samples);
   void flush() noexcept { is_flushed_ = true; }
   std::int64_t n_ready() const noexcept;

@@ -10,8 +10,8 @@ const engine::Prepared& Worker::prepared(const std::shared_ptr<const engine::Fro
                                          engine::Smoothing smoothing) {
   constexpr std::size_t kKept = 16;
   const auto known = std::find_if(prepared_.begin(), prepared_.end(), [&](const auto& prepared) {
-    return prepared->smoothing() == smoothing && (&prepared->front_end() == front_end.get() ||
-                                                  prepared->front_end().sha256() == front_end->sha256());
+    return prepared->smoothing() == smoothing &&
+           (&prepared->front_end() == front_end.get() || prepared->front_end().sha256() == front_end->sha256());
   });
   if (known != prepared_.end()) {
     std::rotate(known, known + 1, prepared_.end());

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <span>
 
+#include "melstream/engine/framing-inl.hpp"
+
 namespace melstream::engine {
 namespace {
 
@@ -47,7 +49,7 @@ const float* find_positions(const Lane& lane, std::int64_t begin, std::int64_t e
 }
 
 const float* read_frame(const Lane& lane, const FrameGeometry& geometry, std::int64_t frame, float* copy) noexcept {
-  const std::int64_t begin = frame * geometry.hop - geometry.left - geometry.lead;
+  const std::int64_t begin = frame_start(geometry, frame) - geometry.lead;
   const std::int64_t end = begin + geometry.lead + geometry.window;
   if (const float* const samples = find_positions(lane, begin, end)) return samples + geometry.lead;
   read_positions(lane, geometry.edge, begin, end, copy - geometry.lead);
@@ -55,8 +57,7 @@ const float* read_frame(const Lane& lane, const FrameGeometry& geometry, std::in
 }
 
 int samples_before_end(const Lane& lane, const FrameGeometry& geometry, std::int64_t frame) noexcept {
-  const std::int64_t start = frame * geometry.hop - geometry.left;
-  return static_cast<int>(std::clamp<std::int64_t>(lane.segment_samples - start, 0, geometry.window));
+  return frame_samples_before(geometry, frame, lane.segment_samples);
 }
 
 }  // namespace melstream::engine

@@ -3,32 +3,24 @@
 
 #include <algorithm>
 
+#include "melstream/engine/framing-inl.hpp"
+
 namespace melstream::engine {
 namespace {
-
-/// Rounds towards minus infinity; b > 0.
-constexpr std::int64_t floor_div(std::int64_t a, std::int64_t b) noexcept {
-  return a / b - static_cast<std::int64_t>(a % b < 0);
-}
-
-/// 0 <= result < b.
-constexpr std::int64_t floor_mod(std::int64_t a, std::int64_t b) noexcept { return a - floor_div(a, b) * b; }
 
 /// Does [begin, end) hold a number congruent to `phase` modulo `period`?
 constexpr bool holds_phase(std::int64_t begin, std::int64_t end, std::int64_t phase, std::int64_t period) noexcept {
   return floor_div(end - 1 - phase, period) * period + phase >= begin;
 }
 
-constexpr bool reflects(Edge edge) noexcept { return edge == Edge::kReflect || edge == Edge::kSymmetric; }
-
 /// First position that frame t reads, edges not resolved.
 constexpr std::int64_t frame_begin(const FrameGeometry& g, std::int64_t t) noexcept {
-  return t * g.hop - g.left - g.lead;
+  return frame_start(g, t) - g.lead;
 }
 
 /// Position after the last one that frame t reads, edges not resolved.
 constexpr std::int64_t frame_end(const FrameGeometry& g, std::int64_t t) noexcept {
-  return t * g.hop - g.left + g.window;
+  return frame_start(g, t) + g.window;
 }
 
 /// Samples that must have arrived after t * hop before frame t exists and is complete, away from the segment's start.
@@ -138,15 +130,7 @@ IndexRange samples_of_frames(const FrameGeometry& geometry, std::int64_t first, 
 }
 
 std::int64_t resolve_edge(Edge edge, std::int64_t index, std::int64_t n_samples) noexcept {
-  if (index >= 0 && index < n_samples) return index;
-  if (n_samples <= 0 || !reflects(edge)) return -1;
-  if (n_samples == 1) return 0;
-  if (edge == Edge::kReflect) {
-    const std::int64_t r = floor_mod(index, 2 * (n_samples - 1));
-    return r < n_samples ? r : 2 * (n_samples - 1) - r;
-  }
-  const std::int64_t r = floor_mod(index, 2 * n_samples);
-  return r < n_samples ? r : 2 * n_samples - 1 - r;
+  return edge_source(edge, index, n_samples);
 }
 
 std::int64_t row_count(const RowGeometry& geometry, std::int64_t n_samples) noexcept {

@@ -3,14 +3,15 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
+
+#include "melstream/engine/normalization-inl.hpp"
 
 namespace melstream::engine {
 
 void whisper_frame(std::span<float> values, float m) noexcept {
-  const float floor = m - 8.0F;
-  for (float& v : values) v = (std::max(v, floor) + 4.0F) / 4.0F;
+  const float floor = whisper_floor(m);
+  for (float& v : values) v = whisper_value(v, floor);
 }
 
 void whisper_window(std::span<float> values) noexcept {
@@ -22,24 +23,23 @@ namespace {
 
 constexpr std::size_t kBlock = 64;  // bins at once: as many sums as stay on the stack
 
-/// Bins [0, n) of rows that are `stride` floats apart; by row, since rows lie one after another in memory.
+/// Bins [0, n) of rows that are `stride` floats apart, as feature_scale() and feature_value() one by one, but row by
+/// row, as they lie in memory.
 void normalize_bins(float* values, std::size_t n_rows, std::size_t stride, std::size_t n) noexcept {
-  constexpr double kStdGuard = 1e-5;  // NeMo features.py CONSTANT
-  std::array<double, kBlock> mean{};
-  std::array<double, kBlock> divisor{};
+  std::array<FeatureScale, kBlock> scales{};
+  std::array<double, kBlock> sums{};
   const auto each = [&](const auto& f) {
     for (std::size_t row = 0; row < n_rows; ++row) {
       for (std::size_t bin = 0; bin < n; ++bin) f(values[row * stride + bin], bin);
     }
   };
-  each([&](float v, std::size_t bin) { mean[bin] += v; });
-  for (double& m : mean) m /= static_cast<double>(n_rows);
-  each([&](float v, std::size_t bin) {
-    const double d = v - mean[bin];
-    divisor[bin] += d * d;
-  });
-  for (double& d : divisor) d = std::sqrt(d / static_cast<double>(n_rows - 1)) + kStdGuard;
-  each([&](float& v, std::size_t bin) { v = static_cast<float>((v - mean[bin]) / divisor[bin]); });
+  each([&](float v, std::size_t bin) { sums[bin] = AddValue{}(sums[bin], v); });
+  for (std::size_t bin = 0; bin < n; ++bin) scales[bin].mean = sums[bin] / static_cast<double>(n_rows);
+  sums.fill(0.0);
+  each([&](float v, std::size_t bin) { sums[bin] = AddSquare{scales[bin].mean}(sums[bin], v); });
+  for (std::size_t bin = 0; bin < n; ++bin)
+    scales[bin].divisor = feature_divisor(sums[bin], static_cast<std::int64_t>(n_rows));
+  each([&](float& v, std::size_t bin) { v = feature_value(v, scales[bin]); });
 }
 
 }  // namespace

@@ -8,12 +8,13 @@
 #include <vector>
 
 #include "melstream/core/clock.hpp"
+#include "melstream/engine/clip_engine.hpp"
 #include "melstream/engine/engine.hpp"
 
 namespace melstream::engine {
 
 /// Counts changes of PluginEntry itself. What lies behind it is held together by the build id.
-inline constexpr std::uint32_t kPluginAbiVersion = 1;
+inline constexpr std::uint32_t kPluginAbiVersion = 2;
 
 /// Name of the symbol: `extern "C" const melstream::engine::PluginEntry* melstream_engine_plugin()`.
 inline constexpr const char* kPluginSymbol = "melstream_engine_plugin";
@@ -39,11 +40,20 @@ struct PluginOptions {
   const core::Clock* clock = nullptr;
 };
 
+/// What a clip engine is made with. Outlives the call.
+struct ClipPluginOptions {
+  int device = 0;  ///< index as the driver counts
+  /// Plans are made for these now, so that the first call with one of them waits less.
+  std::vector<std::shared_ptr<const FrontEnd>> front_ends;
+};
+
 struct PluginEntry {
   std::uint32_t abi_version;  ///< kPluginAbiVersion; first in every version, so that it can always be read
   const char* build_id;       ///< build_id() of the plugin (build_id.hpp); static
   /// 0 and an engine, or a PluginError and one line for people in `message`. Any thread.
   int (*make_engine)(const PluginOptions& options, EngineInstance& out, std::string& message);
+  /// The same for clips in the device's memory; null if the plugin makes none of these.
+  int (*make_clip_engine)(const ClipPluginOptions& options, ClipEngineInstance& out, std::string& message);
 };
 
 }  // namespace melstream::engine

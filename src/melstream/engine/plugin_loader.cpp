@@ -109,6 +109,24 @@ const char* meaning_of(PluginError error) noexcept {
   throw PluginUnavailable(why, meaning + (message.empty() ? "" : ": " + message));
 }
 
+/// @tparam Instance of an engine. @param make one of the entry's functions.
+template <typename Instance, typename Options>
+Instance made_by(int (*make)(const Options&, Instance&, std::string&), const Options& options) {
+  Instance instance;
+  std::string message;
+  PluginError error = PluginError::kFailed;
+  try {
+    error = static_cast<PluginError>(make(options, instance, message));
+  } catch (const std::exception& thrown) {
+    message = thrown.what();
+  } catch (...) {
+    message = "an unknown exception";
+  }
+  if (error != PluginError::kNone) refuse_engine(error, message);
+  if (!instance.engine) refuse_engine(PluginError::kFailed, "the plugin made none");
+  return instance;
+}
+
 /// Of the running program, links resolved; empty where /proc is not there.
 fs::path this_program() {
   std::error_code ignored;
@@ -160,19 +178,14 @@ Plugin::Plugin(const std::vector<fs::path>& places) : entry_(nullptr) {
 }
 
 EngineInstance Plugin::make_engine(const PluginOptions& options) const {
-  EngineInstance instance;
-  std::string message;
-  PluginError error = PluginError::kFailed;
-  try {
-    error = static_cast<PluginError>(entry_->make_engine(options, instance, message));
-  } catch (const std::exception& thrown) {
-    message = thrown.what();
-  } catch (...) {
-    message = "an unknown exception";
+  return made_by<EngineInstance>(entry_->make_engine, options);
+}
+
+ClipEngineInstance Plugin::make_clip_engine(const ClipPluginOptions& options) const {
+  if (entry_->make_clip_engine == nullptr) {
+    refuse_engine(PluginError::kFailed, "the plugin " + quoted(path_) + " takes no clips in device memory");
   }
-  if (error != PluginError::kNone) refuse_engine(error, message);
-  if (!instance.engine) refuse_engine(PluginError::kFailed, "the plugin made none");
-  return instance;
+  return made_by<ClipEngineInstance>(entry_->make_clip_engine, options);
 }
 
 }  // namespace melstream::engine

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "melstream/core/error.hpp"
+#include "melstream/engine/clip_engine.hpp"
 #include "melstream/engine/engine.hpp"
 #include "melstream/engine/plugin.hpp"
 
@@ -56,6 +57,8 @@ class Plugin {
   const std::filesystem::path& path() const noexcept { return path_; }
   /// Throws PluginUnavailable.
   EngineInstance make_engine(const PluginOptions& options) const;
+  /// Throws PluginUnavailable.
+  ClipEngineInstance make_clip_engine(const ClipPluginOptions& options) const;
 
  private:
   std::filesystem::path path_;

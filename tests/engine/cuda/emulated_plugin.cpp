@@ -5,11 +5,13 @@
 //   MELSTREAM_EMULATED_FAULT=hang:N    the device stops answering after N marks
 //   MELSTREAM_EMULATED_FAULT=memory:N  the device has N bytes
 #include <cstdlib>
+#include <memory>
 #include <string>
 
 #include "melstream/engine/build_id.hpp"
 #include "melstream/engine/cuda/plugin_engine.hpp"
 
+#include "tests/engine/cuda/emulated_clip_device.hpp"
 #include "tests/engine/cuda/emulated_device.hpp"
 
 namespace melstream::test {
@@ -33,17 +35,33 @@ Faults faults_wanted() {
   return faults;
 }
 
+[[noreturn]] void refuse_device(int device) {
+  throw engine::cuda::UnusableDevice(engine::PluginError::kNoSuchDevice,
+                                     "there is no device " + std::to_string(device) + "; devices are 0..0");
+}
+
 int make(const engine::PluginOptions& options, engine::EngineInstance& out, std::string& message) {
   static Faults faults = faults_wanted();
   static DeviceLog log;
   const auto open_device = [&] {
-    if (options.device != 0) {
-      throw engine::cuda::UnusableDevice(engine::PluginError::kNoSuchDevice,
-                                         "there is no device " + std::to_string(options.device) + "; devices are 0..0");
-    }
+    if (options.device != 0) refuse_device(options.device);
     return make_emulated_device(faults, log);
   };
   return engine::cuda::make_plugin_engine(open_device, options, out, message, kUnitFrames);
+}
+
+/// Clips in memory of the host, which is the emulated device's: they are done when the call returns.
+int make_for_clips(const engine::ClipPluginOptions& options, engine::ClipEngineInstance& out, std::string& message) {
+  static ClipMachine machine;
+  const auto open_device = [&] {
+    if (options.device != 0) refuse_device(options.device);
+    machine.is_done_at_once = true;
+    const Faults faults = faults_wanted();
+    machine.fail_after_operations = faults.fail_after_operations;
+    machine.memory_bytes = faults.memory_bytes;
+    return std::make_unique<EmulatedClipDevice>(machine);
+  };
+  return engine::cuda::make_plugin_clip_engine(open_device, options, out, message, kUnitFrames);
 }
 
 }  // namespace
@@ -51,6 +69,6 @@ int make(const engine::PluginOptions& options, engine::EngineInstance& out, std:
 
 extern "C" const melstream::engine::PluginEntry* melstream_engine_plugin() {
   static const melstream::engine::PluginEntry entry{melstream::engine::kPluginAbiVersion, melstream::engine::build_id(),
-                                                    melstream::test::make};
+                                                    melstream::test::make, melstream::test::make_for_clips};
   return &entry;
 }

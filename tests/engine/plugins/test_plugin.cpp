@@ -39,6 +39,6 @@ int make_engine(const PluginOptions& options, EngineInstance& out, std::string& 
 
 extern "C" const melstream::engine::PluginEntry* melstream_engine_plugin() {
   static const melstream::engine::PluginEntry entry = {MELSTREAM_TEST_PLUGIN_ABI, MELSTREAM_TEST_PLUGIN_BUILD,
-                                                       melstream::engine::make_engine};
+                                                       melstream::engine::make_engine, nullptr};
   return &entry;
 }

@@ -10,18 +10,31 @@ namespace nb = nanobind;
 namespace melstream::python {
 namespace {
 
-std::string name_of_type(nb::handle object) { return nb::cast<std::string>(nb::str(nb::type_name(object.type()))); }
+std::string name_of_type(nb::handle object) { return nb::type_name(object.type()).c_str(); }
 
 std::string dtype_name(nb::dlpack::dtype dtype) {
   const char* kind = "unknown";
   switch (static_cast<nb::dlpack::dtype_code>(dtype.code)) {
-    case nb::dlpack::dtype_code::Int: kind = "int"; break;
-    case nb::dlpack::dtype_code::UInt: kind = "uint"; break;
-    case nb::dlpack::dtype_code::Float: kind = "float"; break;
-    case nb::dlpack::dtype_code::Bfloat: kind = "bfloat"; break;
-    case nb::dlpack::dtype_code::Complex: kind = "complex"; break;
-    case nb::dlpack::dtype_code::Bool: kind = "bool"; break;
-    default: break;
+    case nb::dlpack::dtype_code::Int:
+      kind = "int";
+      break;
+    case nb::dlpack::dtype_code::UInt:
+      kind = "uint";
+      break;
+    case nb::dlpack::dtype_code::Float:
+      kind = "float";
+      break;
+    case nb::dlpack::dtype_code::Bfloat:
+      kind = "bfloat";
+      break;
+    case nb::dlpack::dtype_code::Complex:
+      kind = "complex";
+      break;
+    case nb::dlpack::dtype_code::Bool:
+      kind = "bool";
+      break;
+    default:
+      break;
   }
   return kind + std::to_string(dtype.bits);
 }
@@ -47,9 +60,10 @@ bool is_array(nb::handle object, Array& array) noexcept {
 AnyArray array_of(nb::handle object, const char* name) {
   AnyArray array;
   if (!is_array(object, array)) {
-    raise_type_error(std::string(name) + ": a " + name_of_type(object) +
-                     " is no array that can be read; pass a NumPy array or a tensor of float32 or int16 (a gradient must be "
-                     "detached)");
+    raise_type_error(
+        std::string(name) + ": a " + name_of_type(object) +
+        " is no array that can be read; pass a NumPy array or a tensor of float32 or int16 (a gradient must be "
+        "detached)");
   }
   return array;
 }
@@ -71,7 +85,7 @@ melstream_memory memory_of(const AnyArray& array, const char* name) {
 /// Samples lie one after another along the last dimension.
 void check_samples(const AnyArray& array, const char* name) {
   const std::size_t last = array.ndim() - 1;
-  if (array.shape(last) > 1 && array.stride(last) != 1) {
+  if (array.size() > 1 && array.shape(last) > 1 && array.stride(last) != 1) {
     raise_value_error(std::string(name) + ": stride " + std::to_string(array.stride(last)) +
                       " along the samples; they must lie one after another (numpy.ascontiguousarray, .contiguous())");
   }
@@ -102,7 +116,8 @@ std::vector<std::int64_t> lengths_of(nb::handle lengths, std::size_t n_clips, st
 }
 
 void add_list(nb::handle audio, nb::handle lengths, Clips& clips) {
-  if (!lengths.is_none()) raise_value_error("lengths: a list of clips has them already; pass lengths with a [batch, n] array");
+  if (!lengths.is_none())
+    raise_value_error("lengths: a list of clips has them already; pass lengths with a [batch, n] array");
   for (nb::handle one : nb::iter(audio)) {
     const std::string name = "audio[" + std::to_string(clips.arrays.size()) + "]";
     clips.arrays.push_back(samples_of(one, name.c_str()));
@@ -132,7 +147,8 @@ melstream_sample_type sample_type_of(const AnyArray& array, const char* name) {
 AnyArray samples_of(nb::handle audio, const char* name) {
   AnyArray array = array_of(audio, name);
   if (array.ndim() != 1) {
-    raise_value_error(std::string(name) + ": has the shape " + shape_of(array) + "; taken is (samples,), mono at 16 kHz");
+    raise_value_error(std::string(name) + ": has the shape " + shape_of(array) +
+                      "; taken is (samples,), mono at 16 kHz");
   }
   check_samples(array, name);
   return array;
@@ -171,7 +187,8 @@ nb::ndarray<> writable(nb::handle out) {
   if (!is_array(out, array)) {
     raise_type_error("out: a " + name_of_type(out) + " is no array that can be written to");
   }
-  if (array.dtype() != nb::dtype<float>()) raise_type_error("out: is " + dtype_name(array.dtype()) + "; taken is float32");
+  if (array.dtype() != nb::dtype<float>())
+    raise_type_error("out: is " + dtype_name(array.dtype()) + "; taken is float32");
   return array;
 }
 

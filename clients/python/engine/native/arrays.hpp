@@ -29,8 +29,8 @@ Clips clips_of(nanobind::handle audio, nanobind::handle lengths);
 AnyArray samples_of(nanobind::handle audio, const char* name);
 melstream_sample_type sample_type_of(const AnyArray& array, const char* name);
 
-/// @param out float32 [n_clips][rows][bins], or [n_clips][bins][rows] if it is mel-major; without the first dimension for one clip.
-/// Raises TypeError, ValueError. Its number of bins must be that given.
+/// @param out float32 [n_clips][rows][bins], or [n_clips][bins][rows] if it is mel-major; without the first dimension
+/// for one clip. Raises TypeError, ValueError. Its number of bins must be that given.
 std::vector<melstream_output> outputs_of(const nanobind::ndarray<>& out, std::size_t n_clips, std::int32_t n_bins,
                                          bool mel_major, melstream_memory memory);
 

@@ -57,27 +57,33 @@ void extract(const Engine& self, const FrontEnd& front_end, nb::handle audio, nb
 }  // namespace
 
 void add_engine(nb::module_& module) {
-  nb::class_<Engine>(module, "Engine",
-                     "What computes. Any number of Python threads may use one at once: each call gets `threads` processors of its "
-                     "own.")
-      .def("__init__",
-           [](Engine* self, int threads, const std::string& backend, const std::string& simd, int device) {
-             new (self) Engine(make_engine(threads, backend, simd, device));
-           },
-           "threads"_a = 1, "backend"_a = "cpu", "simd"_a = "auto", "device"_a = 0,
-           "threads: that compute one call. backend: cpu, cuda or auto. simd: instruction set of the CPU engine. device: index of "
-           "the GPU. RuntimeError says what is missing.")
+  nb::class_<Engine>(
+      module, "Engine",
+      "What computes. Any number of Python threads may use one at once: each call gets `threads` processors of its "
+      "own.")
+      .def(
+          "__init__",
+          [](Engine* self, int threads, const std::string& backend, const std::string& simd, int device) {
+            new (self) Engine(make_engine(threads, backend, simd, device));
+          },
+          "threads"_a = 1, "backend"_a = "cpu", "simd"_a = "auto", "device"_a = 0,
+          "threads: that compute one call. backend: cpu, cuda or auto. simd: instruction set of the CPU engine. "
+          "device: index of "
+          "the GPU. RuntimeError says what is missing.")
       .def_prop_ro("backend", [](const Engine& self) { return melstream_engine_backend(self.handle.get()); })
-      .def_prop_ro("target", [](const Engine& self) { return melstream_engine_target(self.handle.get()); },
-                   "Instruction set or GPU. Bits are equal only between equal builds, backends and targets.")
-      .def_prop_ro("handle", [](const Engine& self) { return reinterpret_cast<std::uintptr_t>(self.handle.get()); },
-                   "Address of the melstream_engine, for callers of the C ABI.")
+      .def_prop_ro(
+          "target", [](const Engine& self) { return melstream_engine_target(self.handle.get()); },
+          "Instruction set or GPU. Bits are equal only between equal builds, backends and targets.")
+      .def_prop_ro(
+          "handle", [](const Engine& self) { return reinterpret_cast<std::uintptr_t>(self.handle.get()); },
+          "Address of the melstream_engine, for callers of the C ABI.")
       .def("__repr__", [](const Engine& self) {
         return std::string("<Engine ") + melstream_engine_backend(self.handle.get()) + " " +
                melstream_engine_target(self.handle.get()) + ">";
       });
-  module.def("extract", &extract, "engine"_a, "front_end"_a, "audio"_a.none(), "lengths"_a.none(), "out"_a.none(), "smoothing"_a,
-             "normalization"_a, "fixed_max"_a, "fill"_a, "pad_to_samples"_a, "mel_major"_a, "cuda_stream"_a);
+  module.def("extract", &extract, "engine"_a, "front_end"_a, "audio"_a.none(), "lengths"_a.none(), "out"_a.none(),
+             "smoothing"_a, "normalization"_a, "fixed_max"_a, "fill"_a, "pad_to_samples"_a, "mel_major"_a,
+             "cuda_stream"_a);
 }
 
 }  // namespace melstream::python

@@ -30,7 +30,8 @@ FrontEnd by_spec(const std::string& spec, const std::string& name) {
 std::int32_t bins(const FrontEnd& self, std::string_view smoothing) {
   const std::int32_t n = melstream_front_end_bins(self.handle.get(), smoothing_of(smoothing));
   if (n == 0) {
-    raise_value_error(std::string("smoothing: front end '") + melstream_front_end_name(self.handle.get()) + "' takes none");
+    raise_value_error(std::string("smoothing: front end '") + melstream_front_end_name(self.handle.get()) +
+                      "' takes none");
   }
   return n;
 }
@@ -50,27 +51,28 @@ std::vector<std::string> names() {
 }  // namespace
 
 void add_front_end(nb::module_& module) {
-  nb::class_<FrontEnd>(module, "FrontEnd", "All that decides the numbers of features: a built-in front end by its name, or one by its spec.")
-      .def("__init__", [](FrontEnd* self, const std::string& name) { new (self) FrontEnd(by_name(name)); }, "name"_a,
-           "A built-in front end (front_ends()). ValueError lists the known names.")
+  nb::class_<FrontEnd>(
+      module, "FrontEnd",
+      "All that decides the numbers of features: a built-in front end by its name, or one by its spec.")
+      .def(
+          "__init__", [](FrontEnd* self, const std::string& name) { new (self) FrontEnd(by_name(name)); }, "name"_a,
+          "A built-in front end (front_ends()). ValueError lists the known names.")
       .def_static("from_spec", &by_spec, "spec"_a, "name"_a = "custom",
-                  "By canonical text: lines of key=value, as `melstream front-ends --spec NAME` and .spec print them; keys that "
+                  "By canonical text: lines of key=value, as `melstream front-ends --spec NAME` and .spec print them; "
+                  "keys that "
                   "are left out are those of whisper-80.")
       .def_prop_ro("name", [](const FrontEnd& self) { return melstream_front_end_name(self.handle.get()); })
-      .def_prop_ro("spec", [](const FrontEnd& self) { return melstream_front_end_spec(self.handle.get()); },
-                   "Canonical text: lines of key=value.")
-      .def_prop_ro("sha256", [](const FrontEnd& self) { return melstream_front_end_sha256(self.handle.get()); },
-                   "Hash of the spec: what a subscriber of the daemon can pin.")
-      .def_prop_ro("hop", [](const FrontEnd& self) { return melstream_front_end_hop(self.handle.get()); },
-                   "Samples from one row to the next.")
+      .def_prop_ro(
+          "spec", [](const FrontEnd& self) { return melstream_front_end_spec(self.handle.get()); },
+          "Canonical text: lines of key=value.")
+      .def_prop_ro(
+          "sha256", [](const FrontEnd& self) { return melstream_front_end_sha256(self.handle.get()); },
+          "Hash of the spec: what a subscriber of the daemon can pin.")
+      .def_prop_ro(
+          "hop", [](const FrontEnd& self) { return melstream_front_end_hop(self.handle.get()); },
+          "Samples from one row to the next.")
       .def("bins", &bins, "smoothing"_a = "none", "Values of one row.")
       .def("rows", &rows, "n_samples"_a, "smoothing"_a = "none", "Rows of a clip of that many samples.")
-      .def("__reduce__",
-           [](const FrontEnd& self) {
-             return nb::make_tuple(nb::type<FrontEnd>().attr("from_spec"),
-                                   nb::make_tuple(melstream_front_end_spec(self.handle.get()),
-                                                  melstream_front_end_name(self.handle.get())));
-           })
       .def("__repr__", [](const FrontEnd& self) {
         return std::string("<FrontEnd ") + melstream_front_end_name(self.handle.get()) + " " +
                std::string(melstream_front_end_sha256(self.handle.get())).substr(0, 12) + ">";

@@ -50,7 +50,8 @@ void push(Stream& self, nb::handle samples) {
     raise_type_error(std::string("samples: are not of the stream's dtype, ") +
                      (self.sample_type == MELSTREAM_INT16 ? "int16" : "float32"));
   }
-  if (array.device_type() != nb::device::cpu::value) raise_value_error("samples: are not on the CPU, as a stream's are");
+  if (array.device_type() != nb::device::cpu::value)
+    raise_value_error("samples: are not on the CPU, as a stream's are");
   check(locked(self, [&](melstream_stream* stream) {
     return melstream_stream_push(stream, array.data(), static_cast<std::int64_t>(array.shape(0)));
   }));
@@ -67,9 +68,8 @@ Rows pull(Stream& self, std::optional<std::int64_t> max_rows) {
   const auto n_values = static_cast<std::size_t>(n_rows) * static_cast<std::size_t>(self.n_bins);
   auto values = std::make_unique<float[]>(std::max<std::size_t>(n_values, 1));
   std::int64_t n_pulled = 0;
-  check(locked(self, [&](melstream_stream* stream) {
-    return melstream_stream_pull(stream, values.get(), n_rows, &n_pulled);
-  }));
+  check(locked(
+      self, [&](melstream_stream* stream) { return melstream_stream_pull(stream, values.get(), n_rows, &n_pulled); }));
   float* const rows = values.get();
   const nb::capsule owner(values.release(), [](void* memory) noexcept { delete[] static_cast<float*>(memory); });
   return Rows(rows, {static_cast<std::size_t>(n_pulled), static_cast<std::size_t>(self.n_bins)}, owner);
@@ -78,23 +78,27 @@ Rows pull(Stream& self, std::optional<std::int64_t> max_rows) {
 }  // namespace
 
 void add_stream(nb::module_& module) {
-  nb::class_<Stream>(module, "Stream",
-                     "Features of samples as they come. Rows equal those of log_mel() of all samples together, however they are "
-                     "pushed. One thread at a time.")
-      .def("__init__",
-           [](Stream* self, const Engine& engine, const FrontEnd& front_end, std::string_view smoothing,
-              std::string_view normalization, float fixed_max, std::string_view dtype) {
-             new (self) Stream(make_stream(engine, front_end, smoothing, normalization, fixed_max, dtype));
-           },
-           nb::keep_alive<1, 2>(), "engine"_a, "front_end"_a, "smoothing"_a, "normalization"_a, "fixed_max"_a, "dtype"_a)
-      .def("push", &push, "samples"_a.none(), "Takes a copy of samples, [n] of the stream's dtype. RuntimeError after flush().")
-      .def_prop_ro("ready", &ready,
-                   "Rows that can be pulled now.")
-      .def("pull", &pull, "max_rows"_a = nb::none(), "The next rows, [rows, bins]: all that are ready, or at most max_rows.")
-      .def("flush", [](Stream& self) { check(locked(self, melstream_stream_flush)); },
-           "No more samples: the rest of the rows becomes ready, the end padded as the front end does.")
-      .def("reset", [](Stream& self) { check(locked(self, melstream_stream_reset)); },
-           "As new: for the next segment.");
+  nb::class_<Stream>(
+      module, "Stream",
+      "Features of samples as they come. Rows equal those of log_mel() of all samples together, however they are "
+      "pushed. One thread at a time.")
+      .def(
+          "__init__",
+          [](Stream* self, const Engine& engine, const FrontEnd& front_end, std::string_view smoothing,
+             std::string_view normalization, float fixed_max, std::string_view dtype) {
+            new (self) Stream(make_stream(engine, front_end, smoothing, normalization, fixed_max, dtype));
+          },
+          nb::keep_alive<1, 2>(), "engine"_a, "front_end"_a, "smoothing"_a, "normalization"_a, "fixed_max"_a, "dtype"_a)
+      .def("push", &push, "samples"_a.none(),
+           "Takes a copy of samples, [n] of the stream's dtype. RuntimeError after flush().")
+      .def_prop_ro("ready", &ready, "Rows that can be pulled now.")
+      .def("pull", &pull, "max_rows"_a = nb::none(),
+           "The next rows, [rows, bins]: all that are ready, or at most max_rows.")
+      .def(
+          "flush", [](Stream& self) { check(locked(self, melstream_stream_flush)); },
+          "No more samples: the rest of the rows becomes ready, the end padded as the front end does.")
+      .def(
+          "reset", [](Stream& self) { check(locked(self, melstream_stream_reset)); }, "As new: for the next segment.");
 }
 
 }  // namespace melstream::python

@@ -6,8 +6,9 @@
 #include <string_view>
 #include <utility>
 
-#include "errors.hpp"
 #include "melstream/engine.h"
+
+#include "errors.hpp"
 
 namespace melstream::python {
 

@@ -10,6 +10,7 @@
 #include <cuda_runtime_api.h>
 #include <cufft.h>
 
+#include "melstream/engine/cuda/clip_kernels.cuh"
 #include "melstream/engine/cuda/cuda_handles.hpp"
 #include "melstream/engine/cuda/kernels.cuh"
 
@@ -26,8 +27,23 @@ std::string version_text(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
-/// The current device is a property of each thread.
-void use_device(int index) { check(cudaSetDevice(index), "cudaSetDevice"); }
+/// The current device is a property of each thread, and the threads are others': theirs is chosen again in the end.
+class CurrentDevice {
+ public:
+  explicit CurrentDevice(int index) : index_(index) {
+    check(cudaGetDevice(&before_), "cudaGetDevice");
+    if (before_ != index_) check(cudaSetDevice(index_), "cudaSetDevice");
+  }
+  ~CurrentDevice() {
+    if (before_ != index_) cudaSetDevice(before_);
+  }
+  CurrentDevice(const CurrentDevice&) = delete;
+  CurrentDevice& operator=(const CurrentDevice&) = delete;
+
+ private:
+  const int index_;
+  int before_ = 0;
+};
 
 /// The highest priority there is: a tick is short, and others on the device may be long.
 Stream make_stream() {
@@ -45,46 +61,61 @@ Event make_event(bool measure) {
   return Event(event);
 }
 
-class CudaQueue final : public Queue {
+class CudaQueue final : public ClipQueue {
  public:
-  CudaQueue(int device, bool measure) : device_(device), measure_(measure), stream_(make_stream()) {
+  CudaQueue(int device, bool measure)
+      : device_(device), measure_(measure), own_stream_(make_stream()), stream_(own_stream_.get()) {
     for (Event& event : marks_) event = make_event(measure);
   }
   ~CudaQueue() override { synchronize(); }
 
+  /// On its own stream, and up to the marks on others'.
   void synchronize() const noexcept {
-    cudaSetDevice(device_);
-    cudaStreamSynchronize(stream_.get());
+    cudaStreamSynchronize(own_stream_.get());
+    for (const Event& event : marks_) cudaEventSynchronize(event.get());
   }
 
-  cudaStream_t stream() const noexcept { return stream_.get(); }
+  cudaStream_t stream() const noexcept { return stream_; }
+
+  void use_stream(void* cuda_stream) override { stream_ = static_cast<cudaStream_t>(cuda_stream); }
+  void use_own_stream() noexcept override { stream_ = own_stream_.get(); }
+  void follow_async(int mark) override {
+    const CurrentDevice here(device_);
+    check(cudaStreamWaitEvent(stream_, marks_[static_cast<std::size_t>(mark)].get(), 0), "cudaStreamWaitEvent");
+  }
 
   void upload_async(std::byte* to, const std::byte* from, std::size_t n_bytes) override {
-    use_device(device_);
-    check(cudaMemcpyAsync(to, from, n_bytes, cudaMemcpyHostToDevice, stream_.get()), "cudaMemcpyAsync to the device");
+    const CurrentDevice here(device_);
+    check(cudaMemcpyAsync(to, from, n_bytes, cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync to the device");
   }
   void download_async(std::byte* to, const std::byte* from, std::size_t n_bytes) override {
-    use_device(device_);
-    check(cudaMemcpyAsync(to, from, n_bytes, cudaMemcpyDeviceToHost, stream_.get()), "cudaMemcpyAsync to the host");
+    const CurrentDevice here(device_);
+    check(cudaMemcpyAsync(to, from, n_bytes, cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync to the host");
   }
-  void gather_async(const GatherParams& params) override {
-    use_device(device_);
-    check(launch_gather(params, stream_.get()), "gather kernel");
+  void gather_async(const GatherParams& params) override { launch(launch_gather, params, "gather kernel"); }
+  void rows_async(const RowsParams& params) override { launch(launch_rows, params, "rows kernel"); }
+  void assemble_async(const AssembleParams& params) override { launch(launch_assemble, params, "assemble kernel"); }
+  void describe_async(const DescribeParams& params) override { launch(launch_describe, params, "describe kernel"); }
+  void gather_clips_async(const GatherClipsParams& params) override {
+    launch(launch_gather_clips, params, "gather kernel of clips");
   }
-  void rows_async(const RowsParams& params) override {
-    use_device(device_);
-    check(launch_rows(params, stream_.get()), "rows kernel");
+  void rows_of_clips_async(const RowsOfClipsParams& params) override {
+    launch(launch_rows_of_clips, params, "rows kernel of clips");
   }
-  void assemble_async(const AssembleParams& params) override {
-    use_device(device_);
-    check(launch_assemble(params, stream_.get()), "assemble kernel");
+  void assemble_clips_async(const AssembleClipsParams& params) override {
+    launch(launch_assemble_clips, params, "assemble kernel of clips");
   }
+  void maxima_async(const MaximaParams& params) override { launch(launch_maxima, params, "maxima kernel"); }
+  void feature_scales_async(const FeatureScalesParams& params) override {
+    launch(launch_feature_scales, params, "feature scales kernel");
+  }
+  void finish_async(const FinishParams& params) override { launch(launch_finish, params, "finish kernel"); }
   void mark_async(int mark) override {
-    use_device(device_);
-    check(cudaEventRecord(marks_[static_cast<std::size_t>(mark)].get(), stream_.get()), "cudaEventRecord");
+    const CurrentDevice here(device_);
+    check(cudaEventRecord(marks_[static_cast<std::size_t>(mark)].get(), stream_), "cudaEventRecord");
   }
   bool has_reached(int mark) override {
-    use_device(device_);
+    const CurrentDevice here(device_);
     const cudaError_t result = cudaEventQuery(marks_[static_cast<std::size_t>(mark)].get());
     if (result == cudaErrorNotReady) {
       cudaGetLastError();  // where it is kept as the thread's last error, the next launch would be taken to have failed
@@ -95,7 +126,7 @@ class CudaQueue final : public Queue {
   }
   double seconds_between(int first_mark, int last_mark) override {
     if (!measure_) return 0.0;
-    use_device(device_);
+    const CurrentDevice here(device_);
     float milliseconds = 0.0F;
     check(cudaEventElapsedTime(&milliseconds, marks_[static_cast<std::size_t>(first_mark)].get(),
                                marks_[static_cast<std::size_t>(last_mark)].get()),
@@ -104,22 +135,31 @@ class CudaQueue final : public Queue {
   }
 
  private:
+  template <typename Params>
+  void launch(cudaError_t (*launcher)(const Params&, cudaStream_t), const Params& params, const char* name) {
+    const CurrentDevice here(device_);
+    check(launcher(params, stream_), name);
+  }
+
   const int device_;
   const bool measure_;
-  const Stream stream_;
+  const Stream own_stream_;
+  cudaStream_t stream_;  ///< that work goes to
   std::array<Event, kMarks> marks_;
 };
 
 class CufftPlan final : public FftPlan {
  public:
-  CufftPlan(int n_fft, int n_frames, cudaStream_t stream) {
+  /// @param queue outlives this: the plan runs where its work goes.
+  CufftPlan(int n_fft, int n_frames, int device, const CudaQueue& queue) : device_(device), queue_(queue) {
     check_fft(cufftCreate(&plan_), "cufftCreate");
     try {
       check_fft(cufftSetAutoAllocation(plan_, 0), "cufftSetAutoAllocation");
       long long n[1] = {n_fft}, n_bins[1] = {n_fft / 2 + 1};
       check_fft(cufftMakePlanMany64(plan_, 1, n, n, 1, n[0], n_bins, 1, n_bins[0], CUFFT_R2C, n_frames, &work_bytes_),
                 "cufftMakePlanMany64");
-      check_fft(cufftSetStream(plan_, stream), "cufftSetStream");
+      check_fft(cufftSetStream(plan_, queue.stream()), "cufftSetStream");
+      stream_ = queue.stream();
     } catch (...) {
       cufftDestroy(plan_);
       throw;
@@ -134,25 +174,34 @@ class CufftPlan final : public FftPlan {
     check_fft(cufftSetWorkArea(plan_, device_memory), "cufftSetWorkArea");
   }
   void run_async(float* input, Complex* spectra) override {
+    const CurrentDevice here(device_);
+    if (stream_ != queue_.stream()) {
+      check_fft(cufftSetStream(plan_, queue_.stream()), "cufftSetStream");
+      stream_ = queue_.stream();
+    }
     static_assert(sizeof(Complex) == sizeof(cufftComplex) && alignof(cufftComplex) <= 8);
     check_fft(cufftExecR2C(plan_, input, reinterpret_cast<cufftComplex*>(spectra)), "cufftExecR2C");
   }
 
  private:
+  const int device_;
+  const CudaQueue& queue_;
+  cudaStream_t stream_ = nullptr;  ///< that the plan was told last
   cufftHandle plan_ = 0;
   std::size_t work_bytes_ = 0;
 };
 
-class CudaDevice final : public Device {
+class CudaDevice final : public ClipDevice {
  public:
-  CudaDevice(int index, DeviceInfo info, bool measure) : index_(index), info_(std::move(info)) {
-    use_device(index);
+  /// @param takes_clips whether the kernels of clips are loaded, too.
+  CudaDevice(int index, DeviceInfo info, bool measure, bool takes_clips) : index_(index), info_(std::move(info)) {
+    const CurrentDevice here(index);
     queue_ = std::make_unique<CudaQueue>(index, measure);
     check(load_kernels(queue_->stream()), ("kernels for " + info_.target).c_str());
+    if (takes_clips) check(load_clip_kernels(queue_->stream()), ("kernels of clips for " + info_.target).c_str());
     check(cudaStreamSynchronize(queue_->stream()), "cudaStreamSynchronize");
   }
   ~CudaDevice() override {
-    cudaSetDevice(index_);
     queue_.reset();
     for (std::byte* const memory : pinned_) cudaHostUnregister(memory);
   }
@@ -160,7 +209,7 @@ class CudaDevice final : public Device {
   const DeviceInfo& info() const noexcept override { return info_; }
 
   Memory allocate(std::size_t n_bytes) override {
-    use_device(index_);
+    const CurrentDevice here(index_);
     void* memory = nullptr;
     check_memory(cudaMalloc(&memory, n_bytes), n_bytes, "device memory");
     // Padding of a batch is transformed before anything was written there. The queue does not wait for other streams.
@@ -170,7 +219,7 @@ class CudaDevice final : public Device {
   }
 
   Memory allocate_pinned(std::size_t n_bytes) override {
-    use_device(index_);
+    const CurrentDevice here(index_);
     void* memory = nullptr;
     check_memory(cudaHostAlloc(&memory, n_bytes, cudaHostAllocDefault), n_bytes, "pinned memory");
     std::memset(memory, 0, n_bytes);
@@ -178,14 +227,14 @@ class CudaDevice final : public Device {
   }
 
   void upload(std::byte* to, std::span<const std::byte> from) override {
-    use_device(index_);
+    const CurrentDevice here(index_);
     check(cudaMemcpy(to, from.data(), from.size(), cudaMemcpyHostToDevice), "cudaMemcpy");
     // Of pageable memory cudaMemcpy may return before the last bytes are on the device.
     check(cudaStreamSynchronize(cudaStreamLegacy), "cudaStreamSynchronize");
   }
 
   const std::byte* pin(std::span<std::byte> memory) override {
-    use_device(index_);
+    const CurrentDevice here(index_);
     // Memory that cannot be pinned, or not be read from the device, is staged instead: no reason to fail.
     if (cudaHostRegister(memory.data(), memory.size(), cudaHostRegisterPortable | cudaHostRegisterMapped) !=
         cudaSuccess) {
@@ -205,11 +254,24 @@ class CudaDevice final : public Device {
   }
 
   std::unique_ptr<FftPlan> plan_fft(int n_fft, int n_frames) override {
-    use_device(index_);
-    return std::make_unique<CufftPlan>(n_fft, n_frames, queue_->stream());
+    const CurrentDevice here(index_);
+    return std::make_unique<CufftPlan>(n_fft, n_frames, index_, *queue_);
   }
 
   Queue& queue() noexcept override { return *queue_; }
+  ClipQueue& clip_queue() noexcept override { return *queue_; }
+  std::string why_unusable(const void* address) const override {
+    cudaPointerAttributes attributes{};
+    if (cudaPointerGetAttributes(&attributes, address) != cudaSuccess) {
+      cudaGetLastError();
+      return "is no address that CUDA knows";
+    }
+    if (attributes.type == cudaMemoryTypeManaged) return {};
+    if (attributes.type != cudaMemoryTypeDevice) return "lies in memory of the host";
+    if (attributes.device == index_) return {};
+    return "lies on device " + std::to_string(attributes.device) + ", the engine is on device " +
+           std::to_string(index_);
+  }
   void stop() noexcept override { queue_->synchronize(); }
 
  private:
@@ -254,9 +316,7 @@ int count_devices() {
   return n_devices;
 }
 
-}  // namespace
-
-std::unique_ptr<Device> open_device(int index, bool measure) {
+std::unique_ptr<CudaDevice> open(int index, bool measure, bool takes_clips) {
   const int n_devices = count_devices();
   if (index < 0 || index >= n_devices) {
     throw UnusableDevice(PluginError::kNoSuchDevice, "there is no device " + std::to_string(index) +
@@ -271,15 +331,21 @@ std::unique_ptr<Device> open_device(int index, bool measure) {
         properties.name,
         "sm_" + std::to_string(properties.major) + std::to_string(properties.minor) + "-cufft" + std::to_string(cufft),
         properties.totalGlobalMem};
-    return std::make_unique<CudaDevice>(index, std::move(info), measure);
+    return std::make_unique<CudaDevice>(index, std::move(info), measure, takes_clips);
   } catch (const core::EngineError& error) {
     throw UnusableDevice(PluginError::kFailed, "device " + std::to_string(index) + " cannot be used: " + error.what());
   }
 }
 
+}  // namespace
+
+std::unique_ptr<Device> open_device(int index, bool measure) { return open(index, measure, false); }
+
+std::unique_ptr<ClipDevice> open_clip_device(int index) { return open(index, false, true); }
+
 std::size_t used_device_bytes(int index) {
   std::size_t free_bytes = 0, total_bytes = 0;
-  use_device(index);
+  const CurrentDevice here(index);
   check(cudaMemGetInfo(&free_bytes, &total_bytes), "cudaMemGetInfo");
   return total_bytes - free_bytes;
 }

@@ -11,6 +11,8 @@ namespace melstream::engine::cuda {
 /// @param measure whether Queue::seconds_between() tells times.
 /// Throws UnusableDevice with one line that says what is missing.
 std::unique_ptr<Device> open_device(int index, bool measure = false);
+/// The same, for clips.
+std::unique_ptr<ClipDevice> open_clip_device(int index);
 
 /// Bytes of device memory in use by all processes; for benchmarks.
 std::size_t used_device_bytes(int index);

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "melstream/core/error.hpp"
+#include "melstream/engine/cuda/clip_params.hpp"
 #include "melstream/engine/cuda/kernel_params.hpp"
 #include "melstream/engine/plugin.hpp"
 
@@ -66,6 +67,25 @@ class Queue {
   virtual double seconds_between(int first_mark, int last_mark) = 0;
 };
 
+/// A queue for clips: its work goes to a stream of its own until it is told to use one of the caller's.
+class ClipQueue : public Queue {
+ public:
+  /// Work from now on, transforms included, goes to this cudaStream_t; null: the default stream. Nothing is enqueued.
+  virtual void use_stream(void* cuda_stream) = 0;
+  /// Work from now on goes to its own stream again.
+  virtual void use_own_stream() noexcept = 0;
+  /// What is enqueued from now on begins once the device has reached this mark, on whatever stream it was made; at once
+  /// if it was never made. The host does not wait.
+  virtual void follow_async(int mark) = 0;
+  virtual void describe_async(const DescribeParams& params) = 0;
+  virtual void gather_clips_async(const GatherClipsParams& params) = 0;
+  virtual void rows_of_clips_async(const RowsOfClipsParams& params) = 0;
+  virtual void assemble_clips_async(const AssembleClipsParams& params) = 0;
+  virtual void maxima_async(const MaximaParams& params) = 0;
+  virtual void feature_scales_async(const FeatureScalesParams& params) = 0;
+  virtual void finish_async(const FinishParams& params) = 0;
+};
+
 struct DeviceInfo {
   std::string name;    ///< as the vendor writes it
   std::string target;  ///< what a spectrum's bits depend on besides the engine's build: architecture, FFT library
@@ -90,6 +110,15 @@ class Device {
   virtual Queue& queue() noexcept = 0;
   /// Waits until nothing that was enqueued touches any memory any more; the queue is not used after it.
   virtual void stop() noexcept = 0;
+};
+
+/// A device that takes clips on streams of the caller's.
+class ClipDevice : public Device {
+ public:
+  /// What queue() returns.
+  virtual ClipQueue& clip_queue() noexcept = 0;
+  /// Why kernels cannot use memory at an address that a caller gave, in words that follow "it"; "" if they can.
+  virtual std::string why_unusable(const void* address) const = 0;
 };
 
 }  // namespace melstream::engine::cuda

@@ -70,10 +70,11 @@ MELSTREAM_KERNEL float floored_logarithm(const LogSpec& log, float v) {
 MELSTREAM_KERNEL float no_maximum() { return -INFINITY; }
 
 /// Kaldi's frame: minus its mean, then y[n] = x[n] - c x[n - 1] with x[-1] = x[0], then the window.
-/// @param scratch [n_window] floats of this warp's own: the samples may lie beyond a slow link and are read once.
-template <typename Warp>
-MELSTREAM_KERNEL void condition_frame(const Warp& warp, const GatherParams& p, int frame, float* scratch) {
-  const float* const x = p.frames[frame].samples;
+/// @param x samples of the frame. @param scratch [n_window] floats of this warp's own: the samples may lie beyond a
+/// slow link and are read once.
+template <typename Warp, typename Samples>
+MELSTREAM_KERNEL void condition_frame(const Warp& warp, const GatherParams& p, int frame, const Samples& x,
+                                      float* scratch) {
   float* const y = p.input + static_cast<std::size_t>(frame) * static_cast<std::size_t>(p.n_fft);
   typename Warp::template PerLane<float> sums;
   warp.lanes([&](int lane) {
@@ -104,34 +105,51 @@ MELSTREAM_KERNEL void condition_frame(const Warp& warp, const GatherParams& p, i
 }
 
 /// Window and, for pre-emphasis of the whole signal, y[n] = x[n] - c x[n - 1] before it, 0 behind the segment's end.
-template <typename Warp>
-MELSTREAM_KERNEL void window_frame(const Warp& warp, const GatherParams& p, int frame) {
-  const FrameRef ref = p.frames[frame];
-  const float* const x = ref.samples;
+template <typename Warp, typename Samples>
+MELSTREAM_KERNEL void window_frame(const Warp& warp, const GatherParams& p, int frame, const Samples& x, int n_valid) {
   float* const y = p.input + static_cast<std::size_t>(frame) * static_cast<std::size_t>(p.n_fft);
   const bool emphasize = p.pre_emphasis_scope == PreEmphasisScope::kSignal;
   warp.lanes([&](int lane) {
     for (int n = lane; n < p.n_window; n += kWarpLanes) {
       float v = x[n];
-      if (emphasize) v = n < ref.n_valid ? mul_add(-p.pre_emphasis, x[n - 1], v) : 0.0F;
+      if (emphasize) v = n < n_valid ? mul_add(-p.pre_emphasis, x[n - 1], v) : 0.0F;
       y[n] = v * p.window[n];
     }
   });
 }
 
-/// @param scratch [n_window] floats of this warp's own.
-template <typename Warp>
-MELSTREAM_KERNEL void gather_frame(const Warp& warp, const GatherParams& p, int frame, float* scratch) {
+/// @param x x[n] is sample n of the frame; where the signal is pre-emphasised, x[-1] is the one before it.
+/// @param n_valid as in FrameRef. @param scratch [n_window] floats of this warp's own.
+template <typename Warp, typename Samples>
+MELSTREAM_KERNEL void gather_samples(const Warp& warp, const GatherParams& p, int frame, const Samples& x, int n_valid,
+                                     float* scratch) {
   if (p.remove_dc || p.pre_emphasis_scope == PreEmphasisScope::kFrame || p.energy != nullptr) {
-    condition_frame(warp, p, frame, scratch);
+    condition_frame(warp, p, frame, x, scratch);
   } else {
-    window_frame(warp, p, frame);
+    window_frame(warp, p, frame, x, n_valid);
   }
   float* const y = p.input + static_cast<std::size_t>(frame) * static_cast<std::size_t>(p.n_fft);
   warp.lanes([&](int lane) {
     for (int n = p.n_window + lane; n < p.n_fft; n += kWarpLanes) y[n] = 0.0F;
   });
 }
+
+/// @param scratch [n_window] floats of this warp's own.
+template <typename Warp>
+MELSTREAM_KERNEL void gather_frame(const Warp& warp, const GatherParams& p, int frame, float* scratch) {
+  const FrameRef ref = p.frames[frame];
+  gather_samples(warp, p, frame, ref.samples, ref.n_valid, scratch);
+}
+
+/// Where a row goes: values side by side, its maximum elsewhere or nowhere. (Kernels that write rows take any such
+/// type.)
+struct RowInMemory {
+  float* rows = nullptr;
+  RowPlace place;
+  MELSTREAM_KERNEL void put(int i, float v) const { rows[place.values + i] = v; }
+  MELSTREAM_KERNEL bool wants_maximum() const { return place.maximum >= 0; }
+  MELSTREAM_KERNEL void put_maximum(float v) const { rows[place.maximum] = v; }
+};
 
 /// Cepstrum i; the first may be the logarithm of the raw energy instead.
 MELSTREAM_KERNEL float cepstrum(const RowsParams& p, int frame, const float* log_mels, int i) {
@@ -145,16 +163,22 @@ MELSTREAM_KERNEL float cepstrum(const RowsParams& p, int frame, const float* log
   return sum;
 }
 
+/// The largest value of all lanes, if the row wants it.
+template <typename Warp, typename Row>
+MELSTREAM_KERNEL void put_maximum(const Warp& warp, const Row& row, typename Warp::template PerLane<float>& largest) {
+  if (!row.wants_maximum()) return;
+  const float maximum = warp.max(largest);
+  warp.lanes([&](int lane) {
+    if (lane == 0) row.put_maximum(maximum);
+  });
+}
+
 /// @param scratch [n_bins + n_mels] floats of this warp's own.
-template <typename Warp>
-MELSTREAM_KERNEL void compute_row(const Warp& warp, const RowsParams& p, int frame, float* scratch) {
-  const int n_values = p.n_ceps > 0 ? p.n_ceps : p.n_mels;
-  const RowPlace place = p.places != nullptr ? p.places[frame] : RowPlace{frame * n_values, -1};
-  if (place.values < 0) return;
+template <typename Warp, typename Row>
+MELSTREAM_KERNEL void compute_values(const Warp& warp, const RowsParams& p, int frame, float* scratch, const Row& row) {
   const Complex* const spectrum = p.spectra + static_cast<std::size_t>(frame) * static_cast<std::size_t>(p.n_bins);
   float* const powers = scratch;
   float* const log_mels = scratch + p.n_bins;
-  float* const row = p.rows + place.values;
   warp.lanes([&](int lane) {
     for (int bin = lane; bin < p.n_bins; bin += kWarpLanes) {
       const Complex x = spectrum[bin];
@@ -171,7 +195,11 @@ MELSTREAM_KERNEL void compute_row(const Warp& warp, const RowsParams& p, int fra
         sum = mul_add(p.weights[k], bins[k - p.offset[m]], sum);
       }
       const float v = floored_logarithm(p.log, sum);
-      (p.n_ceps > 0 ? log_mels : row)[m] = v;
+      if (p.n_ceps > 0) {
+        log_mels[m] = v;
+      } else {
+        row.put(m, v);
+      }
       largest(lane) = v > largest(lane) ? v : largest(lane);
     }
   });
@@ -180,16 +208,21 @@ MELSTREAM_KERNEL void compute_row(const Warp& warp, const RowsParams& p, int fra
       largest(lane) = no_maximum();
       for (int i = lane; i < p.n_ceps; i += kWarpLanes) {
         const float v = cepstrum(p, frame, log_mels, i);
-        row[i] = v;
+        row.put(i, v);
         largest(lane) = v > largest(lane) ? v : largest(lane);
       }
     });
   }
-  if (place.maximum < 0) return;
-  const float maximum = warp.max(largest);
-  warp.lanes([&](int lane) {
-    if (lane == 0) p.rows[place.maximum] = maximum;
-  });
+  put_maximum(warp, row, largest);
+}
+
+/// @param scratch [n_bins + n_mels] floats of this warp's own.
+template <typename Warp>
+MELSTREAM_KERNEL void compute_row(const Warp& warp, const RowsParams& p, int frame, float* scratch) {
+  const int n_values = p.n_ceps > 0 ? p.n_ceps : p.n_mels;
+  const RowPlace place = p.places != nullptr ? p.places[frame] : RowPlace{frame * n_values, -1};
+  if (place.values < 0) return;
+  compute_values(warp, p, frame, scratch, RowInMemory{p.rows, place});
 }
 
 /// The mean over three frames and the bins beside bin m, of the cells that exist: sums over frames first, in time
@@ -218,10 +251,9 @@ MELSTREAM_KERNEL float stacked(const AssembleParams& p, const AssembleJob& job, 
                      static_cast<std::size_t>(i - k * p.n_values)];
 }
 
-template <typename Warp>
-MELSTREAM_KERNEL void assemble_row(const Warp& warp, const AssembleParams& p, int index) {
-  const AssembleJob job = p.jobs[index];
-  float* const row = p.rows + job.place.values;
+template <typename Warp, typename Row>
+MELSTREAM_KERNEL void assemble_values(const Warp& warp, const AssembleParams& p, const AssembleJob& job,
+                                      const Row& row) {
   const int shift = p.smoothing == Smoothing::kBox3x3Valid ? 1 : 0;
   typename Warp::template PerLane<float> largest;
   warp.lanes([&](int lane) {
@@ -229,14 +261,17 @@ MELSTREAM_KERNEL void assemble_row(const Warp& warp, const AssembleParams& p, in
     for (int i = lane; i < p.n_bins; i += kWarpLanes) {
       float v = p.smoothing == Smoothing::kNone ? stacked(p, job, i) : smoothed(p, job, i + shift);
       if (p.cmvn_shift != nullptr) v = (v + p.cmvn_shift[i]) * p.cmvn_scale[i];
-      row[i] = v;
+      row.put(i, v);
       largest(lane) = v > largest(lane) ? v : largest(lane);
     }
   });
-  const float maximum = warp.max(largest);
-  warp.lanes([&](int lane) {
-    if (lane == 0) p.rows[job.place.maximum] = maximum;
-  });
+  put_maximum(warp, row, largest);
+}
+
+template <typename Warp>
+MELSTREAM_KERNEL void assemble_row(const Warp& warp, const AssembleParams& p, int index) {
+  const AssembleJob job = p.jobs[index];
+  assemble_values(warp, p, job, RowInMemory{p.rows, job.place});
 }
 
 }  // namespace melstream::engine::cuda

@@ -7,6 +7,7 @@
 NumPy in, NumPy out; PyTorch in, PyTorch out, on the same device. The same code as in the daemon, so that training and serving
 have the same features. No daemon, no gRPC.
 """
+import copyreg as _copyreg
 import os as _os
 import sys as _sys
 import threading as _threading
@@ -18,7 +19,7 @@ from ._native import ABI_VERSION, Engine, FrontEnd, build_id, front_ends
 
 __all__ = [
     "ABI_VERSION", "Engine", "FrontEnd", "Stream", "build_id", "default_engine", "front_ends", "include_folder", "library",
-    "log_mel",
+    "log_mel", "set_default_engine",
 ]
 
 _front_ends = {}
@@ -38,6 +39,13 @@ def front_end_of(front_end):
     return known
 
 
+def _read_front_end(spec, name):
+    return FrontEnd.from_spec(spec, name)
+
+
+_copyreg.pickle(FrontEnd, lambda front_end: (_read_front_end, (front_end.spec, front_end.name)))
+
+
 def default_engine(device=None):
     """The Engine that is used where none is given: one thread on the CPU; for a CUDA device (its index) that of the GPU."""
     engine = _engines.get(device)
@@ -48,6 +56,12 @@ def default_engine(device=None):
                 engine = Engine() if device is None else Engine(backend="cuda", device=device)
                 _engines[device] = engine
     return engine
+
+
+def set_default_engine(engine, device=None):
+    """What default_engine() gives from now on: an Engine with more threads, say."""
+    with _engines_lock:
+        _engines[device] = engine
 
 
 def library():

@@ -1,0 +1,121 @@
+"""What melstream.engine refuses: an exception that says what was given and what is taken, and the next call works."""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+
+from engine_case import samples
+from melstream import engine
+
+CLIP = samples("espeak")
+BATCH = np.stack([CLIP[:1600], CLIP[:1600]])
+
+
+class BadInput(unittest.TestCase):
+    def assert_refused(self, error, words, *arguments, **keywords):
+        with self.assertRaises(error) as raised:
+            engine.log_mel(*arguments, **keywords)
+        for word in words.split("|"):
+            self.assertIn(word, str(raised.exception))
+        self.assertEqual(engine.log_mel(CLIP).shape, (290, 80))
+
+    def test_dtype(self):
+        for dtype in ("float64", "float16", "int32", "uint8", "complex64"):
+            self.assert_refused(TypeError, "audio|%s|float32|int16" % dtype, CLIP.astype(dtype))
+        self.assert_refused(TypeError, "float32", CLIP.astype(">f4"))
+        self.assert_refused(TypeError, "float32", np.array(["a"]))
+
+    def test_what_is_no_array(self):
+        for audio in (None, "clip.wav", 3, 1.5, b"\0\0", {}):
+            self.assert_refused(TypeError, "audio", audio)
+        self.assert_refused(TypeError, "audio[0]|float", [0.0, 1.0])
+
+    def test_shape(self):
+        self.assert_refused(ValueError, "(1, 1, 46536)|(samples,)", CLIP[None, None])
+        self.assert_refused(ValueError, "()", np.float32(1.0))
+        self.assert_refused(ValueError, "audio[1]|(2, 1600)", [CLIP, BATCH])
+
+    def test_stride(self):
+        self.assert_refused(ValueError, "stride 2|ascontiguousarray", CLIP[::2])
+        self.assert_refused(ValueError, "stride -1", CLIP[::-1])
+        self.assert_refused(ValueError, "stride", BATCH.T)
+
+    def test_numbers_that_are_none(self):
+        for value, name in ((np.nan, "NaN"), (np.inf, "infinite"), (-np.inf, "-infinite")):
+            clip = CLIP.copy()
+            clip[40_000] = value
+            self.assert_refused(ValueError, "clips[0]|sample 40000 is " + name, clip)
+            self.assert_refused(ValueError, "clips[1]|sample 40000 is " + name, [CLIP, clip])
+
+    def test_lengths(self):
+        self.assert_refused(ValueError, "1601|clip 1|0..1600", BATCH, lengths=[1600, 1601])
+        self.assert_refused(ValueError, "-1|clip 0", BATCH, lengths=[-1, 5])
+        self.assert_refused(ValueError, "3 for 2 clips", BATCH, lengths=[1, 2, 3])
+        self.assert_refused(TypeError, "lengths|int", BATCH, lengths=1600)
+        self.assert_refused((TypeError, ValueError), "", BATCH, lengths=["a", "b"])
+        self.assert_refused(ValueError, "list", [CLIP], lengths=[5])
+
+    def test_words(self):
+        self.assert_refused(ValueError, "whisper-80x|did you mean 'whisper-80'", CLIP, "whisper-80x")
+        self.assert_refused(TypeError, "front_end|int", CLIP, 80)
+        self.assert_refused(ValueError, "3x3|box3x3-valid", CLIP, smoothing="3x3")
+        self.assert_refused(ValueError, "whisper|whisper_window", CLIP, normalization="whisper")
+        self.assert_refused(ValueError, "layout|time", CLIP, layout="frames")
+        self.assert_refused(ValueError, "paraformer-560", CLIP, "paraformer-560", smoothing="box3x3")
+        self.assert_refused(ValueError, "kaldi-80|per_feature_window", CLIP, "kaldi-80", normalization="whisper_window")
+        self.assert_refused(ValueError, "fixed_max", CLIP, normalization="fixed_max")
+        self.assert_refused(ValueError, "finite", CLIP, normalization="fixed_max", fixed_max=float("nan"))
+        self.assert_refused(ValueError, "pad_to_samples|-1", CLIP, pad_to_samples=-1)
+
+    def test_out(self):
+        self.assert_refused(ValueError, "room for 289 rows|290", CLIP, out=np.empty((289, 80), np.float32))
+        self.assert_refused(ValueError, "(290, 81)|(rows, 80)", CLIP, out=np.empty((290, 81), np.float32))
+        self.assert_refused(ValueError, "(2, rows, 80)|2", BATCH, out=np.empty((10, 80), np.float32))
+        self.assert_refused(TypeError, "out|float64", CLIP, out=np.empty((290, 80)))
+        read_only = np.empty((290, 80), np.float32)
+        read_only.flags.writeable = False
+        self.assert_refused(TypeError, "out|written", CLIP, out=read_only)
+
+    def test_engines(self):
+        for arguments, words in (({"threads": 0}, "0"), ({"threads": 257}, "257"), ({"simd": "mmx"}, "scalar"),
+                                 ({"backend": "gpu"}, "cuda")):
+            with self.assertRaises(ValueError) as raised:
+                engine.Engine(**arguments)
+            self.assertIn(words, str(raised.exception))
+
+    def test_specs(self):
+        for spec, words in (("n_mel=80", "n_mels"), ("n_mels=x", "whole number"), ("sample_rate_hz=8000", "16000")):
+            with self.assertRaises(ValueError) as raised:
+                engine.FrontEnd.from_spec(spec)
+            self.assertIn(words, str(raised.exception))
+
+
+@unittest.skipUnless(shutil.which("cc"), "no C compiler")
+class OtherLibrary(unittest.TestCase):
+    def test_a_library_of_another_abi_is_refused(self):
+        """One that is found first, as by LD_LIBRARY_PATH, with the symbols but another version."""
+        folder = tempfile.mkdtemp(prefix="melstream-abi-")
+        self.addCleanup(shutil.rmtree, folder)
+        with open(os.path.join(engine.include_folder(), "melstream", "engine.h"), encoding="utf-8") as file:
+            names = sorted({word.split("(")[0].lstrip("*") for line in file if "MELSTREAM_API" in line
+                            for word in line.split() if word.lstrip("*").startswith("melstream_") and "(" in word})
+        source = os.path.join(folder, "other.c")
+        with open(source, "w", encoding="utf-8") as file:
+            for name in names:
+                file.write("unsigned %s(void) { return 99; }\n" % name)
+        with open(os.path.join(folder, "map"), "w", encoding="utf-8") as file:
+            file.write("MELSTREAM_ENGINE_1 { global: *; };\n")
+        library = os.path.join(folder, os.path.basename(engine.library()))
+        subprocess.run(["cc", "-shared", "-fPIC", "-Wl,--version-script=" + os.path.join(folder, "map"),
+                        "-Wl,-soname," + os.path.basename(library), source, "-o", library], check=True)
+        for variable, value in (("LD_LIBRARY_PATH", folder), ("LD_PRELOAD", library)):
+            result = subprocess.run([sys.executable, "-c", "import melstream.engine"], capture_output=True, text=True,
+                                    env={**os.environ, variable: value}, check=False)
+            if result.returncode != 0:
+                break
+        self.assertIn("ImportError", result.stderr)
+        self.assertIn("ABI version 99", result.stderr)

@@ -1,0 +1,250 @@
+// What the C ABI refuses: a code, a line that says what was given and what is taken, the field; and structs of other
+// sizes.
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "tests/capi/c_engine.hpp"
+#include "tests/engine/ticks.hpp"
+
+namespace melstream::test {
+namespace {
+
+/// A call with one good clip, of which each test breaks one thing.
+struct GoodCall {
+  CEngine engine = make_c_engine();
+  CFrontEnd front_end = front_end_by_name("whisper-80");
+  melstream_clip_options options = MELSTREAM_CLIP_OPTIONS_INIT;
+  std::vector<float> samples = made_up_audio(16000, 1);
+  std::vector<float> values = std::vector<float>(100 * 80);
+  melstream_clip clip{samples.data(), 16000};
+  melstream_output output{values.data(), 100, 80, 1};
+
+  melstream_status run() { return melstream_extract(engine.get(), front_end.get(), &options, 1, &clip, &output); }
+  /// Expects the call to fail so, and the next good one to pass.
+  void expect(melstream_status status, const std::string& words, const std::string& field) {
+    const CError error = error_of(run());
+    EXPECT_EQ(error.status, status) << error.message;
+    EXPECT_NE(error.message.find(words), std::string::npos) << error.message;
+    EXPECT_EQ(error.field, field);
+    GoodCall good;
+    EXPECT_EQ(good.run(), MELSTREAM_OK);
+  }
+};
+
+TEST(CErrors, ANullIsNamed) {
+  GoodCall call;
+  EXPECT_EQ(melstream_extract(nullptr, call.front_end.get(), nullptr, 1, &call.clip, &call.output),
+            MELSTREAM_INVALID_ARGUMENT);
+  EXPECT_STREQ(melstream_error_field(), "engine");
+  EXPECT_EQ(melstream_extract(call.engine.get(), nullptr, nullptr, 1, &call.clip, &call.output),
+            MELSTREAM_INVALID_ARGUMENT);
+  EXPECT_STREQ(melstream_error_field(), "front_end");
+  EXPECT_EQ(melstream_extract(call.engine.get(), call.front_end.get(), nullptr, 1, nullptr, &call.output),
+            MELSTREAM_INVALID_ARGUMENT);
+  EXPECT_STREQ(melstream_error_field(), "clips");
+  EXPECT_EQ(melstream_engine_create(nullptr, nullptr), MELSTREAM_INVALID_ARGUMENT);
+  EXPECT_EQ(melstream_stream_push(nullptr, nullptr, 0), MELSTREAM_INVALID_ARGUMENT);
+  EXPECT_EQ(melstream_front_end_by_name(nullptr, nullptr), MELSTREAM_INVALID_ARGUMENT);
+  EXPECT_EQ(melstream_stream_ready(nullptr), 0);
+  EXPECT_EQ(melstream_front_end_bins(nullptr, 0), 0);
+  melstream_engine_free(nullptr);
+  melstream_front_end_free(nullptr);
+  melstream_stream_free(nullptr);
+}
+
+TEST(CErrors, AnUnknownFrontEndNamesTheNearest) {
+  melstream_front_end* front_end = nullptr;
+  const CError error = error_of(melstream_front_end_by_name("wisper-80", &front_end));
+  EXPECT_EQ(error.status, MELSTREAM_NOT_FOUND);
+  EXPECT_NE(error.message.find("did you mean 'whisper-80'"), std::string::npos) << error.message;
+  EXPECT_EQ(front_end, nullptr);
+}
+
+TEST(CErrors, ABadSpecNamesItsKey) {
+  const auto error_of_spec = [](const char* spec) {
+    melstream_front_end* front_end = nullptr;
+    const CError error = error_of(melstream_front_end_by_spec(nullptr, spec, &front_end));
+    EXPECT_EQ(front_end, nullptr);
+    EXPECT_EQ(error.status, MELSTREAM_INVALID_ARGUMENT) << spec;
+    return error;
+  };
+  EXPECT_EQ(error_of_spec("n_mels=0").field, "n_mels");
+  EXPECT_EQ(error_of_spec("n_mel=80").field, "n_mel");
+  EXPECT_NE(error_of_spec("n_mel=80").message.find("n_mels"), std::string::npos);
+  EXPECT_EQ(error_of_spec("sample_rate_hz=8000").field, "sample_rate_hz");
+  EXPECT_EQ(error_of_spec("whisper").field, "spec");
+  EXPECT_NE(error_of_spec("n_mels=80\nn_mels=81").message.find("once"), std::string::npos);
+}
+
+TEST(CErrors, ASpecReadsBackWithItsHash) {
+  for (std::size_t i = 0; i < melstream_front_end_count(); ++i) {
+    const CFrontEnd known = front_end_by_name(melstream_front_end_name_at(i));
+    melstream_front_end* handle = nullptr;
+    const std::string spec = std::string("# a comment\n\n") + melstream_front_end_spec(known.get());
+    ASSERT_EQ(melstream_front_end_by_spec("mine", spec.c_str(), &handle), MELSTREAM_OK) << melstream_error_message();
+    const CFrontEnd read_back(handle);
+    EXPECT_STREQ(melstream_front_end_sha256(handle), melstream_front_end_sha256(known.get()));
+    EXPECT_STREQ(melstream_front_end_name(handle), "mine");
+  }
+}
+
+TEST(CErrors, EnginesThatThereAreNot) {
+  melstream_engine* engine = nullptr;
+  melstream_engine_options options = MELSTREAM_ENGINE_OPTIONS_INIT;
+  options.backend = "gpu";
+  EXPECT_EQ(melstream_engine_create(&options, &engine), MELSTREAM_INVALID_ARGUMENT);
+  EXPECT_STREQ(melstream_error_field(), "backend");
+  options.backend = "cpu";
+  options.simd = "mmx";
+  EXPECT_EQ(melstream_engine_create(&options, &engine), MELSTREAM_INVALID_ARGUMENT);
+  EXPECT_STREQ(melstream_error_field(), "simd");
+  options.simd = nullptr;
+  options.n_threads = 257;
+  EXPECT_EQ(melstream_engine_create(&options, &engine), MELSTREAM_INVALID_ARGUMENT);
+  EXPECT_STREQ(melstream_error_field(), "threads");
+  EXPECT_EQ(engine, nullptr);
+}
+
+TEST(CErrors, CudaWithoutAPluginIsUnavailableAndAutoTakesTheCpu) {
+  ASSERT_EQ(setenv("MELSTREAM_CUDA_PLUGIN", "/nowhere/libmelstream_cuda.so", 1), 0);
+  melstream_engine* engine = nullptr;
+  melstream_engine_options options = MELSTREAM_ENGINE_OPTIONS_INIT;
+  options.backend = "cuda";
+  EXPECT_EQ(melstream_engine_create(&options, &engine), MELSTREAM_UNAVAILABLE);
+  EXPECT_NE(std::string(melstream_error_message()).find("/nowhere"), std::string::npos);
+  options.backend = "auto";
+  ASSERT_EQ(melstream_engine_create(&options, &engine), MELSTREAM_OK);
+  EXPECT_STREQ(melstream_engine_backend(engine), "cpu");
+  melstream_engine_free(engine);
+  unsetenv("MELSTREAM_CUDA_PLUGIN");
+}
+
+TEST(CErrors, BadClips) {
+  const auto broken = [](const auto& how, const std::string& words, const std::string& field) {
+    GoodCall call;
+    how(call);
+    call.expect(MELSTREAM_INVALID_ARGUMENT, words, field);
+  };
+  broken([](GoodCall& c) { c.clip.samples = nullptr; }, "is null, with 16000 samples", "clips[0].samples");
+  broken([](GoodCall& c) { c.clip.n_samples = -1; }, "-1 is not in", "clips[0].n_samples");
+  broken(
+      [](GoodCall& c) {
+        c.clip.samples = reinterpret_cast<const char*>(c.samples.data()) + 1;
+        c.clip.n_samples = 500;
+      },
+      "not aligned", "clips[0].samples");
+  broken([](GoodCall& c) { c.samples[15999] = NAN; }, "sample 15999 is NaN", "clips[0].samples");
+  broken([](GoodCall& c) { c.samples[0] = INFINITY; }, "sample 0 is infinite", "clips[0].samples");
+  broken(
+      [](GoodCall& c) {
+        c.samples.assign(100, NAN);
+        c.clip = {c.samples.data(), 100};
+      },
+      "sample 0 is NaN",
+      "clips[0].samples");  // too short for a row
+  broken([](GoodCall& c) { c.output.values = nullptr; }, "is null", "outputs[0].values");
+  broken([](GoodCall& c) { c.output.row_stride = 79; }, "over each other", "outputs[0]");
+  broken([](GoodCall& c) { c.output.row_stride = -80; }, "over each other", "outputs[0]");
+  broken([](GoodCall& c) { c.output.bin_stride = 0; }, "over each other", "outputs[0]");
+}
+
+TEST(CErrors, BadOptions) {
+  const auto broken = [](const auto& how, const std::string& words, const std::string& field) {
+    GoodCall call;
+    how(call);
+    call.expect(MELSTREAM_INVALID_ARGUMENT, words, field);
+  };
+  broken([](GoodCall& c) { c.options.smoothing = 3; }, "3 is none of", "smoothing");
+  broken([](GoodCall& c) { c.options.normalization = -1; }, "-1 is none of", "normalization");
+  broken([](GoodCall& c) { c.options.sample_type = 9; }, "9 is none of", "sample_type");
+  broken([](GoodCall& c) { c.options.pad_to_samples = -5; }, "-5 is not in", "pad_to_samples");
+  broken([](GoodCall& c) { c.options.memory = MELSTREAM_CUDA; }, "", "memory");
+  broken(
+      [](GoodCall& c) {
+        c.options.normalization = MELSTREAM_NORMALIZATION_FIXED_MAX;
+        c.options.fixed_max = NAN;
+      },
+      "finite", "fixed_max");
+  broken(
+      [](GoodCall& c) {
+        c.front_end = front_end_by_name("paraformer-560");
+        c.options.smoothing = 1;
+      },
+      "takes none", "smoothing");
+  broken(
+      [](GoodCall& c) {
+        c.front_end = front_end_by_name("kaldi-80");
+        c.options.normalization = 3;
+      },
+      "takes none (0) or per_feature_window", "normalization");
+}
+
+TEST(CErrors, AnOutputThatIsTooSmallSaysHowLargeItMustBe) {
+  GoodCall call;
+  call.output.n_rows = 99;
+  call.expect(MELSTREAM_OUT_OF_RANGE, "room for 99 rows, the clip of 16000 samples has 100", "outputs[0].n_rows");
+}
+
+TEST(CErrors, StructsOfOtherVersions) {
+  GoodCall call;
+  call.options.struct_size = 0;
+  call.expect(MELSTREAM_INVALID_ARGUMENT, "struct_size is 0", "options");
+  // An older header: a shorter struct, what it does not have is at its default.
+  GoodCall older;
+  older.options.struct_size = offsetof(melstream_clip_options, pad_to_samples);
+  older.options.pad_to_samples = 1;
+  EXPECT_EQ(older.run(), MELSTREAM_OK) << melstream_error_message();
+  // A newer one: more fields, fine as long as they are not used.
+  struct Newer {
+    melstream_clip_options known;
+    std::int64_t unknown;
+  } newer{MELSTREAM_CLIP_OPTIONS_INIT, 0};
+  newer.known.struct_size = sizeof newer;
+  GoodCall good;
+  EXPECT_EQ(melstream_extract(good.engine.get(), good.front_end.get(), &newer.known, 1, &good.clip, &good.output),
+            MELSTREAM_OK);
+  newer.unknown = 1;
+  EXPECT_EQ(melstream_extract(good.engine.get(), good.front_end.get(), &newer.known, 1, &good.clip, &good.output),
+            MELSTREAM_INVALID_ARGUMENT);
+  EXPECT_NE(std::string(melstream_error_message()).find("does not know"), std::string::npos);
+}
+
+TEST(CErrors, StreamsTakeNoNormalizationOfAWholeClip) {
+  const CEngine engine = make_c_engine();
+  melstream_stream_options options = MELSTREAM_STREAM_OPTIONS_INIT;
+  options.normalization = MELSTREAM_NORMALIZATION_WHISPER_WINDOW;
+  melstream_stream* stream = nullptr;
+  EXPECT_EQ(melstream_stream_create(engine.get(), front_end_by_name("whisper-80").get(), &options, &stream),
+            MELSTREAM_INVALID_ARGUMENT);
+  EXPECT_EQ(stream, nullptr);
+  EXPECT_NE(std::string(melstream_error_message()).find("running_max"), std::string::npos);
+}
+
+#if !defined(__SANITIZE_THREAD__)  // which does not follow into a child with threads
+TEST(CErrors, AChildProcessUsesItsParentsEngine) {
+  const CEngine engine = make_c_engine(2);
+  const CFrontEnd front_end = front_end_by_name("whisper-80");
+  const auto clip = made_up_audio(16000, 2);
+  melstream_clip_options options = MELSTREAM_CLIP_OPTIONS_INIT;
+  const auto expected = extract(*engine, *front_end, options, {clip});
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    _exit(extract(*engine, *front_end, options, {clip}) == expected ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+#endif
+
+}  // namespace
+}  // namespace melstream::test
