@@ -42,6 +42,7 @@ def _traced(torch, call):
 def copies_of(torch, call):
     """{"htod_copies": ...} of one call, or {"copies_not_measured": reason}."""
     known = torch.zeros(KNOWN_BYTES, dtype=torch.uint8)
+    _traced(torch, lambda: known.to("cuda"))  # a first profile sets CUPTI up, and may have missed what went on meanwhile
     control = count_copies(_traced(torch, lambda: known.to("cuda")))
     if (control["htod_copies"], control["htod_bytes"]) != (1, KNOWN_BYTES):
         return {"copies_not_measured": "the profiler saw %d copies of %d bytes where 1 of %d was made"
