@@ -73,6 +73,9 @@ class CountingClipDevice final : public ClipDevice {
   ClipQueue& clip_queue() noexcept override { return queue_; }
   void stop() noexcept override { device_->stop(); }
   std::string why_unusable(const void* address) const override { return device_->why_unusable(address); }
+  std::string why_unusable_stream(void* cuda_stream) const override {
+    return device_->why_unusable_stream(cuda_stream);
+  }
 
  private:
   const std::unique_ptr<ClipDevice> device_;

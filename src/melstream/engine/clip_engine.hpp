@@ -46,21 +46,22 @@ struct ClipBatch {
   std::span<const DeviceOutput> outputs;  ///< one a clip
 };
 
-/// Thread-safe: calls take turns. A row's bits are those that Engine of the same device gives, whatever its batch.
+/// Thread-safe: calls take turns. Destroying it waits for what was enqueued. A row's bits are those that Engine of the
+/// same device gives, whatever its batch.
 class ClipEngine {
  public:
   virtual ~ClipEngine() = default;
-  /// Makes what a front end needs, which the first call with it would do else: tables are uploaded, transforms probed,
-  /// memory is taken, and the device is waited for. Throws as extract_async().
+  /// Makes what a front end needs, which the first call with it would do else: tables are uploaded, transforms are
+  /// probed, and the device is waited for. Throws as extract_async().
   virtual void prepare(const std::shared_ptr<const FrontEnd>& front_end, Smoothing smoothing) = 0;
   /// Enqueues the features of clips[i] to outputs[i] and returns. Allocates only if no batch so large came before. The
   /// device that the calling thread has chosen stays chosen. Samples that are not finite give NaN in rows around them.
   /// @param cuda_stream a cudaStream_t of this device; null: the default stream. Calls on different streams run in the
   /// order in which they were made.
-  /// Throws before anything is enqueued: Error(kInvalidArgument or kOutOfRange, field such as "clips[3].samples" or
-  /// "outputs[3].n_rows"), Error(kResourceExhausted) where device memory is short, Error(kUnavailable) where
-  /// a transform failed its probe. Throws EngineError, after which the
-  /// engine is unusable.
+  /// Throws Error before anything is enqueued: kInvalidArgument or kOutOfRange with a field such as "clips[3].samples"
+  /// or "outputs[3].n_rows"; kFailedPrecondition with field "cuda_stream", where the stream is captured into a graph;
+  /// kResourceExhausted, where device memory is short; kUnavailable, where a transform failed its probe. Throws
+  /// EngineError, after which the engine is unusable.
   virtual void extract_async(const ClipBatch& batch, void* cuda_stream) = 0;
 };
 

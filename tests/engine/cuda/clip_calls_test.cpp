@@ -260,6 +260,21 @@ TEST(ClipCalls, MemoryThatTheDeviceCannotUseIsTold) {
   }
 }
 
+TEST(ClipCalls, StreamThatIsCapturedIsRefusedBeforeMemoryIsTaken) {
+  ClipBench bench;
+  bench.machine.why_unusable_stream = "is captured into a graph";
+  OwnedClips owned(batch_of("whisper-80"), clips_of(1, 2'000, 1));
+  const std::int64_t before = bench.machine.n_operations;
+  try {
+    bench.engine().extract_async(owned.batch(), stream(1));
+    FAIL();
+  } catch (const core::Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kFailedPrecondition);
+    EXPECT_EQ(error.field(), "cuda_stream");
+  }
+  EXPECT_EQ(bench.machine.n_operations, before);
+}
+
 TEST(ClipCalls, TooLittleMemoryIsNotTheEndOfTheEngine) {
   ClipBench bench;
   OwnedClips small(batch_of("whisper-80", Normalization::kRunningMax), clips_of(1, 2'000, 1));

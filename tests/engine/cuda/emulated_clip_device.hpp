@@ -32,6 +32,8 @@ struct ClipMachine {
   std::size_t memory_bytes = std::size_t{1} << 32;
   /// What ClipDevice::why_unusable() says of every address.
   std::string why_unusable;
+  /// The same of every stream.
+  std::string why_unusable_stream;
 
   std::size_t device_bytes = 0;  ///< allocated now
   std::size_t pinned_bytes = 0;
@@ -62,6 +64,7 @@ class EmulatedClipDevice final : public engine::cuda::ClipDevice {
   /// Runs what waits, as who destroys the engine of a GPU waits for it.
   void stop() noexcept override { run(1); }
   std::string why_unusable(const void* /*address*/) const override { return machine_.why_unusable; }
+  std::string why_unusable_stream(void* /*cuda_stream*/) const override { return machine_.why_unusable_stream; }
 
  private:
   class ClipsQueue;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "melstream/engine/cuda/clip_geometry-inl.hpp"
@@ -170,6 +171,10 @@ std::shared_ptr<const CudaPrepared> ClipEngineOnDevice::find_or_make(const std::
 }
 
 void ClipEngineOnDevice::extract(const ClipBatch& batch, void* cuda_stream) {
+  // Before anything else: memory cannot be taken either while the stream is captured.
+  if (const std::string why = device_->why_unusable_stream(cuda_stream); !why.empty()) {
+    throw core::Error(core::ErrorCode::kFailedPrecondition, "cuda_stream " + why, "cuda_stream");
+  }
   const std::shared_ptr<const CudaPrepared> prepared = find_or_make(batch.front_end, batch.smoothing);
   plan_.build(batch, *prepared, *device_);
   ++counters_.n_calls;

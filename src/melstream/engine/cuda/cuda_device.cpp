@@ -272,6 +272,17 @@ class CudaDevice final : public ClipDevice {
     return "lies on device " + std::to_string(attributes.device) + ", the engine is on device " +
            std::to_string(index_);
   }
+  std::string why_unusable_stream(void* cuda_stream) const override {
+    const CurrentDevice here(index_);
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    const cudaError_t result = cudaStreamIsCapturing(static_cast<cudaStream_t>(cuda_stream), &status);
+    if (result == cudaErrorStreamCaptureImplicit || (result == cudaSuccess && status != cudaStreamCaptureStatusNone)) {
+      cudaGetLastError();
+      return "is captured into a graph, where the order of calls would be lost";
+    }
+    check(result, "cudaStreamIsCapturing");
+    return {};
+  }
   void stop() noexcept override { queue_->synchronize(); }
 
  private:

@@ -119,6 +119,8 @@ class ClipDevice : public Device {
   virtual ClipQueue& clip_queue() noexcept = 0;
   /// Why kernels cannot use memory at an address that a caller gave, in words that follow "it"; "" if they can.
   virtual std::string why_unusable(const void* address) const = 0;
+  /// The same of a cudaStream_t: one that is captured into a graph cannot wait for what comes before it.
+  virtual std::string why_unusable_stream(void* cuda_stream) const = 0;
 };
 
 }  // namespace melstream::engine::cuda
