@@ -53,6 +53,19 @@ void stack(const CpuPrepared& prepared, const BaseRows& base, std::int64_t row, 
   }
 }
 
+/// Several at once, since each step of one waits for the step before.
+float largest_of(const float* values, std::size_t n) noexcept {
+  constexpr std::size_t kAtOnce = 16;
+  std::array<float, kAtOnce> largest;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  largest.fill(values[0]);
+  std::size_t i = 0;
+  for (; i + kAtOnce <= n; i += kAtOnce) {
+    for (std::size_t k = 0; k < kAtOnce; ++k) largest[k] = values[i + k] > largest[k] ? values[i + k] : largest[k];
+  }
+  for (; i < n; ++i) largest[0] = values[i] > largest[0] ? values[i] : largest[0];
+  return *std::max_element(largest.begin(), largest.end());
+}
+
 }  // namespace
 
 float assemble_row(const CpuPrepared& prepared, const BaseRows& base, std::int64_t row, float* out) noexcept {
@@ -65,9 +78,7 @@ float assemble_row(const CpuPrepared& prepared, const BaseRows& base, std::int64
   if (const auto& cmvn = prepared.front_end().spec().cmvn) {
     for (std::size_t i = 0; i < n_bins; ++i) out[i] = (out[i] + cmvn->shift[i]) * cmvn->scale[i];
   }
-  float largest = out[0];
-  for (std::size_t i = 1; i < n_bins; ++i) largest = out[i] > largest ? out[i] : largest;
-  return largest;
+  return largest_of(out, n_bins);
 }
 
 }  // namespace melstream::engine::cpu
