@@ -76,6 +76,7 @@ ClipBatch::Shape ClipBatch::shape_of(std::size_t index, const melstream_clip& cl
     refuse(argument + ".values", "is not aligned to the 4 bytes of a float");
   }
   check_strides(output, n_bins_, argument);
+  shape.copied_begin = shape.copied_end = n_rows;  // none
   find_copied_rows(shape);
   return shape;
 }
@@ -109,11 +110,11 @@ void ClipBatch::extract(std::span<const melstream_clip> clips, std::span<const m
   for (std::size_t i = 0; i < clips.size(); ++i) shapes_.push_back(shape_of(i, clips[i], outputs[i]));
   for (std::size_t i = 0; i < shapes_.size(); ++i) {
     const Shape& shape = shapes_[i];
-    // A clip that lies in one tick is normalised while its rows are still in the cache.
+    // A clip that fits into one tick is normalised while its rows are still in the cache.
     if (shape.n_computed() > room()) run_tick();
     if (shape.place.n_rows == 0) finish(shapes_[i]);
-    add_rows(i, 0, shape.copied_begin < shape.copied_end ? shape.copied_begin : shape.place.n_rows);
-    if (shape.copied_begin < shape.copied_end) add_rows(i, shape.copied_end, shape.place.n_rows);
+    add_rows(i, 0, shape.copied_begin);
+    add_rows(i, shape.copied_end, shape.place.n_rows);
   }
   run_tick();
 }
@@ -145,10 +146,6 @@ void ClipBatch::add_part(std::size_t index, std::int64_t first_row, std::int32_t
   const engine::IndexRange needed = engine::samples_of_rows(geometry_, first_row, n_rows, shape.n_samples);
   lane.samples_begin = needed.begin;
   give_samples(shape, part, lane, needed);
-  if (!shape.place.is_plain()) {
-    part.rows_at = n_scratch_rows_;
-    n_scratch_rows_ += static_cast<std::size_t>(n_rows * n_bins_);
-  }
   n_rows_ += n_rows;
   parts_.push_back(part);
   lanes_.push_back(lane);
@@ -178,13 +175,10 @@ void ClipBatch::give_samples(Shape& shape, Part& part, engine::Lane& lane, const
 
 void ClipBatch::run_tick() {
   if (parts_.empty()) return;
-  std::vector<float>& scratch = worker_.scratch_rows();
-  if (scratch.size() < n_scratch_rows_) scratch.resize(n_scratch_rows_);
   places_.clear();
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     const Part& part = parts_[i];
-    const Place& place = shapes_[part.shape].place;
-    places_.push_back(place.is_plain() ? place.row(part.first_row) : scratch.data() + part.rows_at);
+    places_.push_back(shapes_[part.shape].place.from_row(part.first_row));
     if (part.n_converted > 0) {
       lanes_[i].samples[0] = {worker_.scratch_samples().data() + part.samples_at, part.n_converted};
     }
@@ -192,77 +186,50 @@ void ClipBatch::run_tick() {
   }
   maxima_.resize(static_cast<std::size_t>(n_rows_));
   worker_.run(lanes_, places_, maxima_);
-
-  const auto each_part = [this](const auto& f) {
-    std::size_t at = 0;
-    for (std::size_t i = 0; i < parts_.size(); ++i) {
-      const auto n = static_cast<std::size_t>(parts_[i].n_rows);
-      f(parts_[i], places_[i], std::span(maxima_).subspan(at, n));
-      at += n;
-    }
-  };
-  if (rules_.normalization == engine::Normalization::kWhisperWindow) {
-    each_part([this](const Part& part, const float*, std::span<const float> maxima) {
-      Shape& shape = shapes_[part.shape];
-      shape.maximum = std::max(shape.maximum, *std::max_element(maxima.begin(), maxima.end()));
-    });
-  }
-  for (const Part& part : parts_) shapes_[part.shape].n_here += part.n_rows;
-  each_part([this](const Part& part, const float* rows, std::span<float> maxima) { place_part(part, rows, maxima); });
+  std::size_t at = 0;
   for (const Part& part : parts_) {
-    Shape& shape = shapes_[part.shape];
-    shape.n_done += std::exchange(shape.n_here, 0);
-    if (shape.n_done == shape.n_computed() && !std::exchange(shape.is_finished, true)) finish(shape);
+    const auto n = static_cast<std::size_t>(part.n_rows);
+    take_part(part, std::span(maxima_).subspan(at, n));
+    at += n;
   }
   parts_.clear();
   lanes_.clear();
   n_rows_ = 0;
-  n_scratch_rows_ = n_scratch_samples_ = 0;
+  n_scratch_samples_ = 0;
 }
 
-/// The maxima become what each row is clamped to.
-void ClipBatch::place_part(const Part& part, const float* rows, std::span<float> maxima) {
+/// Rows that were computed. Each maximum becomes that of all rows up to its own.
+void ClipBatch::take_part(const Part& part, std::span<float> maxima) {
   Shape& shape = shapes_[part.shape];
-  std::span<const float> clamps = maxima;
-  switch (rules_.normalization) {
-    case engine::Normalization::kNone:
-    case engine::Normalization::kPerFeatureWindow:
-      clamps = {};
-      break;
-    case engine::Normalization::kRunningMax:
-      for (float& maximum : maxima) maximum = shape.maximum = std::max(shape.maximum, maximum);
-      break;
-    case engine::Normalization::kFixedMax:
-      std::fill(maxima.begin(), maxima.end(), rules_.fixed_max);
-      break;
-    case engine::Normalization::kWhisperWindow:
-      shape.is_raw = shape.n_here != shape.n_computed();  // else its maximum is known
-      std::fill(maxima.begin(), maxima.end(), shape.maximum);
-      if (shape.is_raw) clamps = {};
-      break;
+  for (float& maximum : maxima) maximum = shape.maximum = std::max(shape.maximum, maximum);
+  if (rules_.normalization == engine::Normalization::kRunningMax) {
+    normalize_rows(shape.place.rows(part.first_row, part.n_rows), maxima);
   }
-  place_rows(rows, clamps, shape.place.rows(part.first_row, part.n_rows));
+  shape.n_done += part.n_rows;
+  if (shape.n_done == shape.n_computed()) finish(shape);
 }
 
-/// Once all computed rows are placed: the rows of silence, what needs the whole clip, and the rest of the output.
+/// What needs the whole clip, the rows of silence, and the rest of the output.
 void ClipBatch::finish(Shape& shape) {
   const Place& place = shape.place;
-  const std::int64_t n_given = shape.n_given;
-  if (rules_.sample_type == MELSTREAM_FLOAT32 && shape.n_checked < n_given) {  // samples that no row reads
+  if (rules_.sample_type == MELSTREAM_FLOAT32 && shape.n_checked < shape.n_given) {  // samples that no row reads
     check_finite(shape.floats.subspan(static_cast<std::size_t>(shape.n_checked)), shape.n_checked,
                  shape.name + ".samples");
   }
+  normalize(shape, place.rows(0, shape.copied_begin));
+  normalize(shape, place.rows(shape.copied_end, place.n_rows - shape.copied_end));
   if (shape.copied_begin < shape.copied_end) {
     const std::int64_t source = shape.copied_begin - 1;
-    repeat_row(place.rows(source, shape.copied_end - source), 0);
+    repeat_first_row(place.rows(source, shape.copied_end - source));
   }
-  if (shape.is_raw) normalize_whisper(place, shape.maximum);
   if (rules_.normalization == engine::Normalization::kPerFeatureWindow) normalize_per_feature(place);
-  if (shape.n_room > place.n_rows) {
-    Place rest = place;
-    rest.n_rows = shape.n_room;
-    fill_rows(rest.rows(place.n_rows, shape.n_room - place.n_rows), rules_.fill);
-  }
+  fill_rows(place.rows(place.n_rows, shape.n_room - place.n_rows), rules_.fill);
+}
+
+/// Rows that are to be clamped by one maximum.
+void ClipBatch::normalize(const Shape& shape, const Place& rows) const noexcept {
+  if (rules_.normalization == engine::Normalization::kFixedMax) normalize_window(rows, rules_.fixed_max);
+  if (rules_.normalization == engine::Normalization::kWhisperWindow) normalize_window(rows, shape.maximum);
 }
 
 }  // namespace melstream::capi

@@ -1,6 +1,5 @@
-// Features of whole clips, of caller's memory into caller's memory: cuts clips into ticks, lays their rows out and
-// normalises them. Memory is bounded whatever the clips' lengths, but for per_feature_window in layouts that are not
-// plain.
+// Features of whole clips, from caller's memory to caller's memory: cuts clips into ticks, whose rows the engine writes
+// where the caller wants them, and normalises them there. Memory is bounded whatever the clips' lengths.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "melstream/capi/placing.hpp"
+#include "melstream/capi/place.hpp"
 #include "melstream/capi/worker.hpp"
 #include "melstream/engine.h"
 #include "melstream/engine/front_end.hpp"
@@ -52,10 +51,7 @@ class ClipBatch {
     std::int64_t copied_begin = 0;
     std::int64_t copied_end = 0;
     std::int64_t n_done = 0;  ///< of n_computed()
-    std::int64_t n_here = 0;  ///< in the tick that is being placed
     float maximum = 0.0F;     ///< of all rows so far
-    bool is_finished = false;
-    bool is_raw = false;  ///< rows were placed that are still to be normalised
     std::int64_t n_computed() const noexcept { return place.n_rows - (copied_end - copied_begin); }
   };
   /// Rows of one clip in the tick: one lane.
@@ -63,7 +59,6 @@ class ClipBatch {
     std::size_t shape = 0;
     std::int64_t first_row = 0;
     std::int32_t n_rows = 0;
-    std::size_t rows_at = 0;     ///< in the scratch rows, unless the place is plain
     std::size_t samples_at = 0;  ///< in the scratch samples, if the samples had to be converted
     std::size_t n_converted = 0;
   };
@@ -75,8 +70,9 @@ class ClipBatch {
   void give_samples(Shape& shape, Part& part, engine::Lane& lane, const engine::IndexRange& needed);
   std::int32_t room() const noexcept;
   void run_tick();
-  void place_part(const Part& part, const float* rows, std::span<float> maxima);
+  void take_part(const Part& part, std::span<float> maxima);
   void finish(Shape& shape);
+  void normalize(const Shape& shape, const Place& rows) const noexcept;
 
   Worker& worker_;
   const ClipRules& rules_;
@@ -88,10 +84,9 @@ class ClipBatch {
   std::vector<Part> parts_;
   std::vector<engine::Lane> lanes_;  // one a part
   std::int32_t n_rows_ = 0;
-  std::size_t n_scratch_rows_ = 0;     // floats
   std::size_t n_scratch_samples_ = 0;  // floats
   // Of run_tick(), kept for the next.
-  std::vector<float*> places_;
+  std::vector<engine::RowsPlace> places_;
   std::vector<float> maxima_;
 };
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "melstream/capi/options.hpp"
-#include "melstream/capi/placing.hpp"
+#include "melstream/capi/place.hpp"
 #include "melstream/capi/samples.hpp"
 #include "melstream/core/error.hpp"
 #include "melstream/engine/framing.hpp"
@@ -75,7 +75,8 @@ void Stream::compute(Worker& worker, float* rows, std::int32_t n_rows) {
   lane.samples[0] = std::span<const float>(samples_).subspan(static_cast<std::size_t>(needed.begin - samples_begin_),
                                                              static_cast<std::size_t>(needed.size()));
   maxima_.resize(static_cast<std::size_t>(n_rows));
-  worker.run({&lane, 1}, {&rows, 1}, maxima_);
+  const engine::RowsPlace place{rows, n_bins_, 1};
+  worker.run({&lane, 1}, {&place, 1}, maxima_);
   normalize(rows, n_rows);
   next_row_ += n_rows;
 }
@@ -86,7 +87,7 @@ void Stream::normalize(float* rows, std::int32_t n_rows) {
     maximum_ = std::max(maximum_, maximum);
     maximum = rules_.normalization == engine::Normalization::kFixedMax ? rules_.fixed_max : maximum_;
   }
-  place_rows(rows, maxima_, {rows, n_rows, n_bins_, n_bins_, 1});
+  normalize_rows({rows, n_rows, n_bins_, n_bins_, 1}, maxima_);
 }
 
 /// What no row to come can read, once it is worth moving the rest.

@@ -23,9 +23,10 @@ const engine::Prepared& Worker::prepared(const std::shared_ptr<const engine::Fro
   return *prepared_.back();
 }
 
-void Worker::run(std::span<const engine::Lane> lanes, std::span<float* const> places, std::span<float> maxima) {
+void Worker::run(std::span<const engine::Lane> lanes, std::span<const engine::RowsPlace> places,
+                 std::span<float> maxima) {
   is_usable_ = false;
-  const engine::Ticket ticket = instance_.engine->submit({.lanes = lanes, .maxima = maxima, .lane_rows = places});
+  const engine::Ticket ticket = instance_.engine->submit({.lanes = lanes, .maxima = maxima, .places = places});
   while (!instance_.engine->poll(ticket, std::chrono::seconds(1))) {
   }
   is_usable_ = true;

@@ -22,20 +22,18 @@ class Worker {
                                    engine::Smoothing smoothing);
 
   /// Computes within kTickLimits and returns when all is written. Throws EngineError; the worker is then unusable.
-  /// @param places [n_lanes], room for each lane's rows. @param maxima of all rows, in the order of the lanes.
-  void run(std::span<const engine::Lane> lanes, std::span<float* const> places, std::span<float> maxima);
+  /// @param places [n_lanes]. @param maxima of all rows, in the order of the lanes.
+  void run(std::span<const engine::Lane> lanes, std::span<const engine::RowsPlace> places, std::span<float> maxima);
 
   const engine::EngineInfo& info() const noexcept { return instance_.info; }
   bool is_usable() const noexcept { return is_usable_; }
 
-  /// Memory that one call after another uses: rows on their way, converted samples. Only ever grows.
-  std::vector<float>& scratch_rows() noexcept { return scratch_rows_; }
+  /// Memory that one call after another uses for converted samples. Only ever grows.
   std::vector<float>& scratch_samples() noexcept { return scratch_samples_; }
 
  private:
   engine::EngineInstance instance_;
   std::vector<std::shared_ptr<const engine::Prepared>> prepared_;  ///< the last one was asked for last
-  std::vector<float> scratch_rows_;
   std::vector<float> scratch_samples_;
   bool is_usable_ = true;
 };

@@ -45,15 +45,22 @@ struct Lane {
   std::array<std::span<const float>, 2> samples{};
 };
 
+/// Where rows of a lane go: value (t, m), row t of the lane and bin m, at values[t * row_stride + m * bin_stride].
+/// Places do not overlap.
+struct RowsPlace {
+  float* values = nullptr;
+  std::int64_t row_stride = 0;
+  std::int64_t bin_stride = 1;
+};
+
 /// One pass over all streams. Everything in it belongs to the caller and stays untouched until poll() says done.
 struct Tick {
   std::span<const Lane> lanes;
   /// Rows of lane 0, then lane 1, ...; each [n_rows][n_bins(smoothing)] row-major, not normalised.
   std::span<float> rows;
   std::span<float> maxima;  ///< largest value of each row, in the same order
-  /// Where each lane's rows go instead, [n_lanes], each with room for its rows; `rows` is then not looked at. Empty: as
-  /// above.
-  std::span<float* const> lane_rows{};
+  /// Where each lane's rows go instead, [n_lanes]; `rows` is then not looked at. Empty: as above.
+  std::span<const RowsPlace> places{};
 };
 
 using Ticket = std::uint64_t;

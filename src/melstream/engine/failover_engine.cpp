@@ -92,7 +92,7 @@ struct FailoverEngine::TickUnderWay {
   Tick translated(Choose choose) {
     lanes.assign(tick.lanes.begin(), tick.lanes.end());
     for (Lane& lane : lanes) lane.prepared = choose(*static_cast<const PreparedPair*>(lane.prepared));
-    return {.lanes = lanes, .rows = tick.rows, .maxima = tick.maxima, .lane_rows = tick.lane_rows};
+    return {.lanes = lanes, .rows = tick.rows, .maxima = tick.maxima, .places = tick.places};
   }
 
   Tick tick;                ///< the caller's

@@ -59,16 +59,17 @@ void TickPlan::check_and_place() {
   }
   outputs_.clear();
   std::size_t n_rows = 0, n_values = 0;
-  const bool has_places = !tick_.lane_rows.empty();
-  if (has_places && tick_.lane_rows.size() != tick_.lanes.size()) {
+  const bool has_places = !tick_.places.empty();
+  if (has_places && tick_.places.size() != tick_.lanes.size()) {
     throw core::EngineError("a tick of " + std::to_string(tick_.lanes.size()) + " lanes with places for " +
-                            std::to_string(tick_.lane_rows.size()));
+                            std::to_string(tick_.places.size()));
   }
   for (const Lane& lane : tick_.lanes) {
-    float* const rows = has_places ? tick_.lane_rows[outputs_.size()] : tick_.rows.data() + n_values;
-    outputs_.push_back({rows, tick_.maxima.data() + n_rows});
+    const auto n_bins = static_cast<std::size_t>(planned(lane).n_bins());
+    const RowsPlace behind_the_last{tick_.rows.data() + n_values, static_cast<std::int64_t>(n_bins), 1};
+    outputs_.push_back({has_places ? tick_.places[outputs_.size()] : behind_the_last, tick_.maxima.data() + n_rows});
     n_rows += static_cast<std::size_t>(lane.n_rows);
-    n_values += static_cast<std::size_t>(lane.n_rows) * static_cast<std::size_t>(planned(lane).n_bins());
+    n_values += static_cast<std::size_t>(lane.n_rows) * n_bins;
   }
   if (n_rows > static_cast<std::size_t>(limits_.max_rows)) {
     throw core::EngineError("a tick of " + std::to_string(n_rows) + " rows; the engine was made for " +

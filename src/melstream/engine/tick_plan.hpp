@@ -38,8 +38,8 @@ struct Unit {
 
 /// Where the rows of a lane go.
 struct LaneOutput {
-  float* rows = nullptr;
-  float* maxima = nullptr;
+  RowsPlace rows;
+  float* maxima = nullptr;  ///< one after another
 };
 
 class TickPlan {

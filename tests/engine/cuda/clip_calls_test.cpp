@@ -225,7 +225,9 @@ TEST(ClipCalls, WhatIsWrongIsToldBeforeAnythingIsEnqueued) {
       EXPECT_EQ(error.code(), refusal.code) << error.what();
     }
     // The first of all prepares the front end.
-    if (&refusal != &refusals[1]) EXPECT_EQ(bench.machine.n_launches, before) << refusal.field;
+    if (&refusal != &refusals[1]) {
+      EXPECT_EQ(bench.machine.n_launches, before) << refusal.field;
+    }
   }
   OwnedClips good(batch_of("whisper-80"), clips_of(3, 2'000, 1));
   bench.engine().extract_async(good.batch(), nullptr);

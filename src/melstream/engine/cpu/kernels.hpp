@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -28,6 +29,14 @@ struct RowSinks {
   std::array<float*, kMaxLanes> maxima{};  ///< largest value of the row
 };
 
+/// Where the rows of a group go if they are adjacent rows of one lane and bins lie apart: value m of frame i at
+/// values[m * bin_stride + i].
+struct ColumnSink {
+  float* values = nullptr;
+  std::int64_t bin_stride = 0;
+  float* maxima = nullptr;  ///< [n_lanes]
+};
+
 /// One instruction target. Functions read tables made for `n_lanes`. Thread-safe; allocate nothing.
 struct Kernels {
   std::string_view target;  ///< "avx512", "avx2", "sse4", "neon", "scalar"
@@ -36,6 +45,8 @@ struct Kernels {
   void (*power)(const TransformTables& tables, const FrameGroup& group, const Workspace& workspace) noexcept = nullptr;
   /// Mel, logarithm and cepstrum of workspace.power.
   void (*rows)(const RowTables& tables, const Workspace& workspace, const RowSinks& sinks) noexcept = nullptr;
+  /// The same values, a column each.
+  void (*columns)(const RowTables& tables, const Workspace& workspace, const ColumnSink& sink) noexcept = nullptr;
 };
 
 /// Those of this build that this machine can run, best first; "scalar" is always the last.

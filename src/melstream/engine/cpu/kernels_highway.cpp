@@ -34,7 +34,7 @@ namespace melstream::engine::cpu::HWY_NAMESPACE {
 // clang-format on
 
 inline Kernels kernels(std::string_view target) {
-  return {target, static_cast<int>(kLanes), &power_of_group, &rows_of_group};
+  return {target, static_cast<int>(kLanes), &power_of_group, &rows_of_group, &columns_of_group};
 }
 
 }  // namespace melstream::engine::cpu::HWY_NAMESPACE

@@ -22,7 +22,8 @@ namespace scalar {
 }  // namespace scalar
 
 const Kernels& scalar_kernels() noexcept {
-  static constexpr Kernels kKernels{"scalar", scalar::kLanes, &scalar::power_of_group, &scalar::rows_of_group};
+  static constexpr Kernels kKernels{"scalar", scalar::kLanes, &scalar::power_of_group, &scalar::rows_of_group,
+                                    &scalar::columns_of_group};
   return kKernels;
 }
 

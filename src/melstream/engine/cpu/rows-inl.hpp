@@ -42,6 +42,27 @@ MELSTREAM_INLINE void write_rows(std::size_t n, const RowSinks& sinks, const Val
   for (std::size_t lane = 0; lane < kLanes; ++lane) *sinks.maxima[lane] = one_each[lane];
 }
 
+/// Writes value_of(0), ... value_of(n - 1), asked for in this order, of all lanes side by side, and the largest of
+/// each.
+template <typename ValueOf>
+MELSTREAM_INLINE void write_columns(std::size_t n, const ColumnSink& sink, const ValueOf& value_of) {
+  V largest = broadcast(-std::numeric_limits<float>::infinity());
+  float* column = sink.values;
+  for (std::size_t m = 0; m < n; ++m, column += sink.bin_stride) {
+    const V v = value_of(m);
+    largest = maximum(largest, v);
+    store_unaligned(v, column);
+  }
+  store_unaligned(largest, sink.maxima);
+}
+
+MELSTREAM_INLINE void write_values(std::size_t n, const RowSinks& sinks, const auto& value_of) {
+  write_rows(n, sinks, value_of);
+}
+MELSTREAM_INLINE void write_values(std::size_t n, const ColumnSink& sink, const auto& value_of) {
+  write_columns(n, sink, value_of);
+}
+
 /// Cepstrum i of the logarithms `log_mels` [n_mels]; the first may be that of the raw energy instead.
 MELSTREAM_INLINE V cepstrum(const RowTables& tables, const float* log_mels, const float* energy, std::size_t i) {
   if (i == 0 && tables.energy_first) {
@@ -54,8 +75,8 @@ MELSTREAM_INLINE V cepstrum(const RowTables& tables, const float* log_mels, cons
   return sum;
 }
 
-template <LogBase kBase, LogFloor kFloor>
-inline void rows_of(const RowTables& tables, const Workspace& workspace, const RowSinks& sinks) {
+template <LogBase kBase, LogFloor kFloor, typename Sink>
+inline void values_of(const RowTables& tables, const Workspace& workspace, const Sink& sink) {
   const V floor = broadcast(tables.log.floor_value);
   const float* const power = workspace.power();
   const auto n_mels = static_cast<std::size_t>(tables.n_mels);
@@ -63,18 +84,26 @@ inline void rows_of(const RowTables& tables, const Workspace& workspace, const R
   const auto log_mel = [&](std::size_t m) MELSTREAM_LAMBDA {
     return floored_logarithm<kBase, kFloor>(mel(tables, power, m, &weight), floor);
   };
-  if (tables.n_ceps == 0) return write_rows(n_mels, sinks, log_mel);
+  if (tables.n_ceps == 0) return write_values(n_mels, sink, log_mel);
   float* const log_mels = workspace.values();
   for (std::size_t m = 0; m < n_mels; ++m) store(log_mel(m), log_mels + m * kLanes);
-  write_rows(static_cast<std::size_t>(tables.n_ceps), sinks,
-             [&](std::size_t i) MELSTREAM_LAMBDA { return cepstrum(tables, log_mels, workspace.energy(), i); });
+  write_values(static_cast<std::size_t>(tables.n_ceps), sink,
+               [&](std::size_t i) MELSTREAM_LAMBDA { return cepstrum(tables, log_mels, workspace.energy(), i); });
+}
+
+template <typename Sink>
+inline void values_of_group(const RowTables& tables, const Workspace& workspace, const Sink& sink) noexcept {
+  const bool ten = tables.log.base == LogBase::kTen, max = tables.log.floor == LogFloor::kMax;
+  if (tables.log.base == LogBase::kNone) return values_of<LogBase::kNone, LogFloor::kMax>(tables, workspace, sink);
+  if (ten && max) return values_of<LogBase::kTen, LogFloor::kMax>(tables, workspace, sink);
+  if (ten) return values_of<LogBase::kTen, LogFloor::kAdd>(tables, workspace, sink);
+  if (max) return values_of<LogBase::kE, LogFloor::kMax>(tables, workspace, sink);
+  values_of<LogBase::kE, LogFloor::kAdd>(tables, workspace, sink);
 }
 
 inline void rows_of_group(const RowTables& tables, const Workspace& workspace, const RowSinks& sinks) noexcept {
-  const bool ten = tables.log.base == LogBase::kTen, max = tables.log.floor == LogFloor::kMax;
-  if (tables.log.base == LogBase::kNone) return rows_of<LogBase::kNone, LogFloor::kMax>(tables, workspace, sinks);
-  if (ten && max) return rows_of<LogBase::kTen, LogFloor::kMax>(tables, workspace, sinks);
-  if (ten) return rows_of<LogBase::kTen, LogFloor::kAdd>(tables, workspace, sinks);
-  if (max) return rows_of<LogBase::kE, LogFloor::kMax>(tables, workspace, sinks);
-  rows_of<LogBase::kE, LogFloor::kAdd>(tables, workspace, sinks);
+  values_of_group(tables, workspace, sinks);
+}
+inline void columns_of_group(const RowTables& tables, const Workspace& workspace, const ColumnSink& sink) noexcept {
+  values_of_group(tables, workspace, sink);
 }

@@ -9,6 +9,8 @@ inline constexpr std::size_t kLanes = hn::MaxLanes(FloatTag());
 /// Aligned to the vector.
 MELSTREAM_INLINE V load(const float* from) { return hn::Load(FloatTag(), from); }
 MELSTREAM_INLINE void store(V v, float* to) { hn::Store(v, FloatTag(), to); }
+/// Anywhere.
+MELSTREAM_INLINE void store_unaligned(V v, float* to) { hn::StoreU(v, FloatTag(), to); }
 MELSTREAM_INLINE V broadcast(float value) { return hn::Set(FloatTag(), value); }
 /// a * b + c, fused where the target can.
 MELSTREAM_INLINE V mul_add(V a, V b, V c) { return hn::MulAdd(a, b, c); }

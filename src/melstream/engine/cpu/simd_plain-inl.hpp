@@ -7,6 +7,7 @@ inline constexpr std::size_t kLanes = 4;
 
 MELSTREAM_INLINE V load(const float* from) { return *reinterpret_cast<const V*>(from); }
 MELSTREAM_INLINE void store(V v, float* to) { *reinterpret_cast<V*>(to) = v; }
+MELSTREAM_INLINE void store_unaligned(V v, float* to) { std::memcpy(to, &v, sizeof v); }
 MELSTREAM_INLINE V broadcast(float value) { return V{value, value, value, value}; }
 MELSTREAM_INLINE V mul_add(V a, V b, V c) { return a * b + c; }
 MELSTREAM_INLINE V neg_mul_add(V a, V b, V c) { return c - a * b; }

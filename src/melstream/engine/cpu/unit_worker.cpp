@@ -8,6 +8,14 @@
 #include "melstream/engine/frame_reader.hpp"
 
 namespace melstream::engine::cpu {
+namespace {
+
+void scatter(const float* row, std::size_t n_values, const RowsPlace& place) noexcept {
+  float* to = place.values;
+  for (std::size_t m = 0; m < n_values; ++m, to += place.bin_stride) *to = row[m];
+}
+
+}  // namespace
 
 void UnitWorker::compute(const TickPlan& plan, const Unit& unit) noexcept {
   const std::size_t n_slots = fill_slots(plan, unit);
@@ -75,34 +83,66 @@ void UnitWorker::read_group(const TickPlan& plan, const Strand& recipe, std::siz
   }
 }
 
+/// A frame of a slot as a row of a lane; null values if the lane does not want it.
+RowsPlace UnitWorker::place_of(const TickPlan& plan, const Slot& slot, std::int32_t lane_index) const noexcept {
+  const Lane& lane = plan.lane(lane_index);
+  const std::int64_t row = slot.frame - lane.first_row;
+  const IndexRange& centres = slot.piece->centres;
+  if (row < 0 || row >= lane.n_rows || slot.frame < centres.begin || slot.frame >= centres.end) return {};
+  const RowsPlace& rows = plan.output(lane_index).rows;
+  return {rows.values + row * rows.row_stride, rows.row_stride, rows.bin_stride};
+}
+
 void UnitWorker::write_group(const TickPlan& plan, const Strand& recipe, std::size_t first_slot,
                              std::size_t n_slots) noexcept {
   for (std::int32_t j = 0; j < recipe.n_lanes; ++j) {
     const CpuPrepared& prepared = prepared_of(plan.lane(recipe.first_lane + j));
+    if (!prepared.is_assembled() && write_columns(plan, j, first_slot, n_slots)) continue;
     const auto n_values = static_cast<std::size_t>(prepared.rows().n_values());
     float* const base_rows = workspace_.base_rows(static_cast<std::size_t>(j));
     RowSinks sinks;
     sinks.rows.fill(workspace_.unwanted());
     sinks.maxima.fill(&unwanted_maximum_);
+    std::array<RowsPlace, kMaxLanes> scattered;  // of the rows whose bins lie apart
     const std::size_t n_filled = std::min(n_lanes_, n_slots - first_slot);
     for (std::size_t i = 0; i < n_filled; ++i) {
       const std::size_t slot_index = first_slot + i;
       const Slot& slot = slots_[slot_index];
-      if (prepared.is_assembled()) {
-        sinks.rows[i] = base_rows + slot_index * n_values;
-        continue;
-      }
+      sinks.rows[i] = base_rows + slot_index * n_values;
+      if (prepared.is_assembled()) continue;
       const std::int32_t lane_index = plan.strand_of(*slot.piece).first_lane + j;
-      const Lane& lane = plan.lane(lane_index);
-      const std::int64_t row = slot.frame - lane.first_row;
-      const IndexRange& centres = slot.piece->centres;
-      if (row < 0 || row >= lane.n_rows || slot.frame < centres.begin || slot.frame >= centres.end) continue;
-      const LaneOutput& output = plan.output(lane_index);
-      sinks.rows[i] = output.rows + static_cast<std::size_t>(row) * n_values;
-      sinks.maxima[i] = output.maxima + row;
+      const RowsPlace place = place_of(plan, slot, lane_index);
+      if (place.values == nullptr) continue;
+      sinks.maxima[i] = plan.output(lane_index).maxima + (slot.frame - plan.lane(lane_index).first_row);
+      if (place.bin_stride == 1) {
+        sinks.rows[i] = place.values;
+      } else {
+        scattered[i] = place;
+      }
     }
     kernels_.rows(prepared.rows(), workspace_, sinks);
+    for (std::size_t i = 0; i < n_filled; ++i) {
+      if (scattered[i].values != nullptr) scatter(sinks.rows[i], n_values, scattered[i]);
+    }
   }
+}
+
+/// Mel-major output of adjacent rows as it leaves the vectors. False, and nothing done, if the group is something else.
+bool UnitWorker::write_columns(const TickPlan& plan, std::int32_t lane_of_strand, std::size_t first_slot,
+                               std::size_t n_slots) noexcept {
+  if (n_slots - first_slot < n_lanes_) return false;
+  const Slot& first = slots_[first_slot];
+  const Slot& last = slots_[first_slot + n_lanes_ - 1];
+  if (first.piece != last.piece) return false;
+  const std::int32_t lane_index = plan.strand_of(*first.piece).first_lane + lane_of_strand;
+  const LaneOutput& output = plan.output(lane_index);
+  if (output.rows.row_stride != 1 || output.rows.bin_stride == 1) return false;
+  const RowsPlace place = place_of(plan, first, lane_index);
+  if (place.values == nullptr || place_of(plan, last, lane_index).values == nullptr) return false;
+  const std::int64_t row = first.frame - plan.lane(lane_index).first_row;
+  kernels_.columns(prepared_of(plan.lane(lane_index)).rows(), workspace_,
+                   {place.values, place.bin_stride, output.maxima + row});
+  return true;
 }
 
 void UnitWorker::assemble(const TickPlan& plan, const Unit& unit, std::int32_t lane_of_strand) noexcept {
@@ -119,7 +159,10 @@ void UnitWorker::assemble(const TickPlan& plan, const Unit& unit, std::int32_t l
     const IndexRange rows = rows_around(lane, piece.centres);
     for (std::int64_t row = rows.begin; row < rows.end; ++row) {
       const std::int64_t at = row - lane.first_row;
-      output.maxima[at] = assemble_row(prepared, base, row, output.rows + at * prepared.n_bins());
+      const RowsPlace place{output.rows.values + at * output.rows.row_stride, 0, output.rows.bin_stride};
+      float* const values_of_row = place.bin_stride == 1 ? place.values : workspace_.assembled();
+      output.maxima[at] = assemble_row(prepared, base, row, values_of_row);
+      if (values_of_row != place.values) scatter(values_of_row, static_cast<std::size_t>(prepared.n_bins()), place);
     }
     values += static_cast<std::size_t>(piece.frames.size()) * static_cast<std::size_t>(prepared.rows().n_values());
   }

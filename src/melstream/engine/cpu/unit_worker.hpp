@@ -29,6 +29,9 @@ class UnitWorker {
   std::size_t fill_slots(const TickPlan& plan, const Unit& unit) noexcept;
   void read_group(const TickPlan& plan, const Strand& recipe, std::size_t first_slot, std::size_t n_slots) noexcept;
   void write_group(const TickPlan& plan, const Strand& recipe, std::size_t first_slot, std::size_t n_slots) noexcept;
+  RowsPlace place_of(const TickPlan& plan, const Slot& slot, std::int32_t lane_index) const noexcept;
+  bool write_columns(const TickPlan& plan, std::int32_t lane_of_strand, std::size_t first_slot,
+                     std::size_t n_slots) noexcept;
   void assemble(const TickPlan& plan, const Unit& unit, std::int32_t lane_of_strand) noexcept;
 
   const Kernels& kernels_;

@@ -47,6 +47,8 @@ class Workspace {
   float* base_rows(std::size_t lane_of_strand) const noexcept {
     return base_rows_.get() + lane_of_strand * kUnitFrames * kMaxMels;
   }
+  /// A row of several base rows that does not go to adjacent floats: [kUnitFrames * kMaxMels].
+  float* assembled() const noexcept { return assembled_.get(); }
   /// Takes rows that nobody wants.
   float* unwanted() const noexcept { return unwanted_.get(); }
 
@@ -55,7 +57,7 @@ class Workspace {
  private:
   static constexpr std::size_t kFrameStride = kMaxFft + 2 * kFrameLead;
 
-  AlignedFloats raw_, input_, scratch_, power_, energy_, values_, copies_, base_rows_, unwanted_;
+  AlignedFloats raw_, input_, scratch_, power_, energy_, values_, copies_, base_rows_, assembled_, unwanted_;
 };
 
 }  // namespace melstream::engine::cpu

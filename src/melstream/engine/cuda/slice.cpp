@@ -189,7 +189,7 @@ void Slice::add_lane(const TickPlan& plan, const Unit& unit, std::int32_t lane_o
     }
     if (const auto n = static_cast<std::size_t>(std::max<std::int64_t>(0, rows.size())); n > 0) {
       const auto at = static_cast<std::size_t>(rows.begin - lane.first_row);
-      deliver_to(plan.output(lane_index).rows + at * n_bins, values_at, n * n_bins);
+      deliver_rows(plan.output(lane_index).rows, at, values_at, n, n_bins);
       values_at += n * n_bins;
       maxima_at += n;
     }
@@ -207,15 +207,28 @@ void Slice::add_lane(const TickPlan& plan, const Unit& unit, std::int32_t lane_o
   }
 }
 
+/// Rows [first, first + n) of a lane, from the download on one after another.
+void Slice::deliver_rows(const RowsPlace& place, std::size_t first, std::size_t from, std::size_t n,
+                         std::size_t n_bins) noexcept {
+  float* to = place.values + static_cast<std::int64_t>(first) * place.row_stride;
+  if (place.bin_stride == 1 && place.row_stride == static_cast<std::int64_t>(n_bins)) {
+    deliver_to(to, from, n * n_bins);
+    return;
+  }
+  for (std::size_t row = 0; row < n; ++row, from += n_bins, to += place.row_stride) {
+    deliveries_.push_back({from, n_bins, to, place.bin_stride});
+  }
+}
+
 void Slice::deliver_to(float* to, std::size_t from, std::size_t n_floats) noexcept {
   if (!deliveries_.empty()) {
     Delivery& last = deliveries_.back();
-    if (last.from + last.n_floats == from && last.to + last.n_floats == to) {
+    if (last.stride == 1 && last.from + last.n_floats == from && last.to + last.n_floats == to) {
       last.n_floats += n_floats;
       return;
     }
   }
-  deliveries_.push_back({from, n_floats, to});
+  deliveries_.push_back({from, n_floats, to, 1});
 }
 
 void Slice::run_async(Queue& queue, const Tile& tile, bool measure) {
@@ -279,7 +292,12 @@ void Slice::run_lane(Queue& queue, const Tile& tile, const UnitWork& work, const
 void Slice::deliver() const noexcept {
   const auto* const out = reinterpret_cast<const float*>(out_host_.get());
   for (const Delivery& delivery : deliveries_) {
-    std::memcpy(delivery.to, out + delivery.from, delivery.n_floats * sizeof(float));
+    if (delivery.stride == 1) {
+      std::memcpy(delivery.to, out + delivery.from, delivery.n_floats * sizeof(float));
+      continue;
+    }
+    float* to = delivery.to;
+    for (std::size_t i = 0; i < delivery.n_floats; ++i, to += delivery.stride) *to = out[delivery.from + i];
   }
 }
 

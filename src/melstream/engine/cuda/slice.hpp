@@ -80,6 +80,7 @@ class Slice {
     std::size_t from = 0;
     std::size_t n_floats = 0;
     float* to = nullptr;
+    std::int64_t stride = 1;
   };
   struct Need {
     std::size_t upload = 0;
@@ -91,6 +92,8 @@ class Slice {
   std::size_t take(std::size_t n_bytes) noexcept;
   void add_frames(const TickPlan& plan, const Unit& unit, UnitWork& work, const PinnedRegions* regions) noexcept;
   void add_lane(const TickPlan& plan, const Unit& unit, std::int32_t lane_of_strand, UnitWork& work) noexcept;
+  void deliver_rows(const RowsPlace& place, std::size_t first, std::size_t from, std::size_t n,
+                    std::size_t n_bins) noexcept;
   void deliver_to(float* to, std::size_t from, std::size_t n_floats) noexcept;
   void run_unit(Queue& queue, const Tile& tile, const UnitWork& work, int first_mark, bool measure);
   void run_lane(Queue& queue, const Tile& tile, const UnitWork& work, const LaneWork& lane, float* base_rows);
