@@ -5,15 +5,14 @@
 #include <string.h>  // explicit_bzero
 
 #include "melstream/engine/cpu/assemble.hpp"
+#include "melstream/engine/cpu/scatter.hpp"
 #include "melstream/engine/frame_reader.hpp"
 
 namespace melstream::engine::cpu {
 namespace {
 
-void scatter(const float* row, std::size_t n_values, const RowsPlace& place) noexcept {
-  float* to = place.values;
-  for (std::size_t m = 0; m < n_values; ++m, to += place.bin_stride) *to = row[m];
-}
+/// Two cache lines of each bin.
+constexpr std::int64_t kLinesOfFloats = 32;
 
 }  // namespace
 
@@ -122,7 +121,8 @@ void UnitWorker::write_group(const TickPlan& plan, const Strand& recipe, std::si
     }
     kernels_.rows(prepared.rows(), workspace_, sinks);
     for (std::size_t i = 0; i < n_filled; ++i) {
-      if (scattered[i].values != nullptr) scatter(sinks.rows[i], n_values, scattered[i]);
+      if (scattered[i].values == nullptr) continue;
+      scatter_rows(sinks.rows[i], 1, static_cast<std::int64_t>(n_values), scattered[i]);
     }
   }
 }
@@ -157,14 +157,32 @@ void UnitWorker::assemble(const TickPlan& plan, const Unit& unit, std::int32_t l
         lane.segment_samples == kOpenEnd ? kOpenEnd : frame_count(prepared.geometry().frame, lane.segment_samples)};
     const LaneOutput& output = plan.output(lane_index);
     const IndexRange rows = rows_around(lane, piece.centres);
-    for (std::int64_t row = rows.begin; row < rows.end; ++row) {
-      const std::int64_t at = row - lane.first_row;
-      const RowsPlace place{output.rows.values + at * output.rows.row_stride, 0, output.rows.bin_stride};
-      float* const values_of_row = place.bin_stride == 1 ? place.values : workspace_.assembled();
-      output.maxima[at] = assemble_row(prepared, base, row, values_of_row);
-      if (values_of_row != place.values) scatter(values_of_row, static_cast<std::size_t>(prepared.n_bins()), place);
-    }
+    assemble_rows(prepared, base, {rows.begin - lane.first_row, rows.end - lane.first_row}, lane.first_row, output);
     values += static_cast<std::size_t>(piece.frames.size()) * static_cast<std::size_t>(prepared.rows().n_values());
+  }
+}
+
+/// @param rows of the lane, counted from its first.
+void UnitWorker::assemble_rows(const CpuPrepared& prepared, const BaseRows& base, const IndexRange& rows,
+                               std::int64_t first_row, const LaneOutput& output) noexcept {
+  const std::int64_t n_bins = prepared.n_bins(), row_stride = output.rows.row_stride;
+  if (output.rows.bin_stride == 1) {
+    for (std::int64_t at = rows.begin; at < rows.end; ++at) {
+      output.maxima[at] = assemble_row(prepared, base, first_row + at, output.rows.values + at * row_stride);
+    }
+    return;
+  }
+  // Some rows at a time: each bin of them is another page of memory.
+  const std::int64_t most =
+      std::clamp<std::int64_t>(static_cast<std::int64_t>(kAssembledFloats) / n_bins, 1, kLinesOfFloats);
+  for (std::int64_t begin = rows.begin; begin < rows.end; begin += most) {
+    const std::int64_t n = std::min(most, rows.end - begin);
+    for (std::int64_t i = 0; i < n; ++i) {
+      output.maxima[begin + i] =
+          assemble_row(prepared, base, first_row + begin + i, workspace_.assembled() + i * n_bins);
+    }
+    const RowsPlace place{output.rows.values + begin * row_stride, row_stride, output.rows.bin_stride};
+    scatter_rows(workspace_.assembled(), n, n_bins, place);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "melstream/engine/cpu/assemble.hpp"
 #include "melstream/engine/cpu/kernels.hpp"
 #include "melstream/engine/tick_plan.hpp"
 
@@ -33,6 +34,8 @@ class UnitWorker {
   bool write_columns(const TickPlan& plan, std::int32_t lane_of_strand, std::size_t first_slot,
                      std::size_t n_slots) noexcept;
   void assemble(const TickPlan& plan, const Unit& unit, std::int32_t lane_of_strand) noexcept;
+  void assemble_rows(const CpuPrepared& prepared, const BaseRows& base, const IndexRange& rows, std::int64_t first_row,
+                     const LaneOutput& output) noexcept;
 
   const Kernels& kernels_;
   const std::size_t n_lanes_;

@@ -29,7 +29,7 @@ Workspace::Workspace()
       values_(std::size_t{kMaxMels} * kMaxLanes),
       copies_(kMaxLanes * kFrameStride),
       base_rows_(std::size_t{kMaxSharing} * kUnitFrames * kMaxMels),
-      assembled_(std::size_t{kUnitFrames} * kMaxMels),
+      assembled_(kAssembledFloats),
       unwanted_(kMaxMels) {}
 
 }  // namespace melstream::engine::cpu

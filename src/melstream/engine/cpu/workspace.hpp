@@ -16,6 +16,8 @@ inline constexpr int kMaxMels = 512;
 inline constexpr int kUnitFrames =
     64;  ///< base frames of one unit of work, so also the most of one row; a multiple of every n_lanes
 
+inline constexpr std::size_t kAssembledFloats = std::size_t{kUnitFrames} * kMaxMels;
+
 /// A buffer of floats aligned to the widest vector.
 class AlignedFloats {
  public:
@@ -47,7 +49,7 @@ class Workspace {
   float* base_rows(std::size_t lane_of_strand) const noexcept {
     return base_rows_.get() + lane_of_strand * kUnitFrames * kMaxMels;
   }
-  /// A row of several base rows that does not go to adjacent floats: [kUnitFrames * kMaxMels].
+  /// Rows of several base rows that do not go to adjacent floats: [kAssembledFloats], one row at least.
   float* assembled() const noexcept { return assembled_.get(); }
   /// Takes rows that nobody wants.
   float* unwanted() const noexcept { return unwanted_.get(); }
