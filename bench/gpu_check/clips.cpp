@@ -92,6 +92,7 @@ class Clips {
   void streams() {
     const ClipBatch batch = whisper();
     std::vector<std::unique_ptr<DeviceClips>> calls;
+    calls.reserve(8);
     for (int i = 0; i < 8; ++i) {
       calls.push_back(std::make_unique<DeviceClips>(*memory_, batch, samples_, ClipLayout::kMel));
     }

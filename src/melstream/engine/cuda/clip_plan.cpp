@@ -11,8 +11,8 @@
 namespace melstream::engine::cuda {
 namespace {
 
-/// Samples and rows of all clips stay far from the end of 64 bits.
-constexpr std::int64_t kMost = std::int64_t{1} << 48;
+/// Two years of samples, or of rows: what is computed of them stays far from the end of 64 bits.
+constexpr std::int64_t kMost = std::int64_t{1} << 40;
 
 std::string item(const char* list, std::size_t index, const char* member) {
   return std::string(list) + "[" + std::to_string(index) + "]." + member;
@@ -30,7 +30,7 @@ bool is_aligned(const void* address, std::size_t n_bytes) noexcept {
 void check_clip(const DeviceClip& clip, SampleType type, std::size_t index) {
   const auto field = [&](const char* member) { return item("clips", index, member); };
   if (clip.n_samples < 0 || clip.n_samples > kMost) {
-    refuse(field("n_samples"), "= " + std::to_string(clip.n_samples) + " is not in 0..2^48");
+    refuse(field("n_samples"), "= " + std::to_string(clip.n_samples) + " is not in 0..2^40");
   }
   if (clip.n_samples == 0) return;
   if (clip.samples == nullptr) refuse(field("samples"), "is null, of " + std::to_string(clip.n_samples) + " samples");
@@ -43,7 +43,7 @@ void check_clip(const DeviceClip& clip, SampleType type, std::size_t index) {
 void check_output(const DeviceOutput& output, std::int64_t n_rows, std::size_t index) {
   const auto field = [&](const char* member) { return item("outputs", index, member); };
   if (output.n_rows < 0 || output.n_rows > kMost) {
-    refuse(field("n_rows"), "= " + std::to_string(output.n_rows) + " is not in 0..2^48");
+    refuse(field("n_rows"), "= " + std::to_string(output.n_rows) + " is not in 0..2^40");
   }
   if (output.n_rows < n_rows) {
     refuse(field("n_rows"), "= " + std::to_string(output.n_rows) + "; the clip has " + std::to_string(n_rows) + " rows",
@@ -76,7 +76,7 @@ void ClipPlan::build(const ClipBatch& batch, const PlannedPrepared& prepared, co
     refuse("clips", "are " + std::to_string(batch.clips.size()) + ", at most 2^25 go into one call");
   }
   if (batch.pad_to_samples < 0 || batch.pad_to_samples > kMost) {
-    refuse("pad_to_samples", "= " + std::to_string(batch.pad_to_samples) + " is not in 0..2^48");
+    refuse("pad_to_samples", "= " + std::to_string(batch.pad_to_samples) + " is not in 0..2^40");
   }
   const RowGeometry& geometry = prepared.geometry();
   slots_ = {geometry.frame, geometry.lfr, geometry.lfr.n > geometry.lfr.m};
