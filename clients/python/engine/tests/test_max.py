@@ -76,7 +76,8 @@ class OneClip(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         def outputs(clip):
-            return [melstream.max.log_mel(clip, rows="rows_of_" + name, **arguments) for name, arguments in PRESETS.items()]
+            return [melstream.max.log_mel(clip, rows="rows_of_" + name, **arguments)
+                    for name, arguments in PRESETS.items()]
 
         cls.check = load_check()
         cls.model = compiled("one_clip", [tensor(DType.float32, "n_samples")], outputs)
@@ -122,13 +123,16 @@ class Batch(unittest.TestCase):
 
     CLIPS = ("jfk", "white", "espeak")
     FILL = -7.0
+    FIXED_MAX = 1.25
 
     @classmethod
     def setUpClass(cls):
         def outputs(batch, lengths):
-            windows = melstream.max.log_mel(batch, normalization="whisper_window", lengths=lengths, pad_to_samples=480000,
-                                            layout="mel", threads=2)
-            return [windows, melstream.max.log_mel(batch, lengths=lengths, fill=cls.FILL)]
+            windows = melstream.max.log_mel(batch, normalization="whisper_window", lengths=lengths,
+                                            pad_to_samples=480000, layout="mel", threads=2)
+            raw = melstream.max.log_mel(batch, lengths=lengths, fill=cls.FILL)
+            scaled = melstream.max.log_mel(batch, normalization="fixed_max", fixed_max=cls.FIXED_MAX, lengths=lengths)
+            return [windows, raw, scaled]
 
         inputs = [tensor(DType.int16, "batch", "n_samples"), tensor(DType.int64, "batch")]
         cls.model = compiled("batch", inputs, outputs)
@@ -140,7 +144,7 @@ class Batch(unittest.TestCase):
             row[:len(clip)] = clip
 
     def test_windows_of_30_s_are_whispers(self):
-        windows, _ = run(self.model, self.batch, self.lengths)
+        windows, *_ = run(self.model, self.batch, self.lengths)
         self.assertEqual(windows.shape, (3, 80, 3000))
         entry = next(one for one in entries("whisper80_norm30s") if one["audio"] == "jfk")
         golden = np.load(os.path.join(GOLDEN, entry["file"]), allow_pickle=False)
@@ -148,12 +152,17 @@ class Batch(unittest.TestCase):
         self.assertTrue(report["pass"], report)
 
     def test_each_clip_has_the_bits_that_it_has_alone_and_then_fill(self):
-        _, together = run(self.model, self.batch, self.lengths)
+        _, together, _ = run(self.model, self.batch, self.lengths)
         for clip, features in zip(self.clips, together):
-            _, alone = run(self.model, clip[np.newaxis].copy(), np.array([len(clip)], np.int64))
+            _, alone, _ = run(self.model, clip[np.newaxis].copy(), np.array([len(clip)], np.int64))
             np.testing.assert_array_equal(features[:alone.shape[1]], alone[0])
             self.assertTrue((features[alone.shape[1]:] == self.FILL).all())
         self.assertLess(len(self.clips[1]) // 160, together.shape[1])
+
+    def test_values_are_scaled_by_the_callers_maximum(self):
+        _, raw, scaled = run(self.model, self.batch[:1].copy(), self.lengths[:1].copy())
+        expected = (np.maximum(raw, self.FIXED_MAX - 8) + 4) / 4
+        np.testing.assert_allclose(scaled, expected, rtol=0, atol=1e-6)
 
     def test_a_length_beyond_the_clip_is_refused(self):
         with self.assertRaisesRegex(ValueError, r"lengths\[1\] is 176001; clips have 0 to 176000 samples"):
@@ -180,6 +189,15 @@ class WrongArguments(unittest.TestCase):
         self.assert_refused(ValueError, r"3 dimensions: give \[n\] or \[batch, n\]", tensor(DType.float32, 1, 1, 400))
         with self.assertRaisesRegex(TypeError, "give a value of the graph"):
             melstream.max.log_mel(np.zeros(16000, np.float32))
+
+    def test_lengths_that_do_not_fit(self):
+        types = [tensor(DType.float32, 3, 16000), tensor(DType.int64, 2), tensor(DType.int32, 3)]
+        with Graph("wrong", input_types=types, custom_extensions=[melstream.max.OPS]) as graph:
+            batch, too_few, short = [one.tensor for one in graph.inputs]
+            with self.assertRaisesRegex(ValueError, "2 values for 3 clips: give one for each"):
+                melstream.max.log_mel(batch, lengths=too_few)
+            with self.assertRaisesRegex(TypeError, r"lengths.cast\(DType.int64\)"):
+                melstream.max.log_mel(batch, lengths=short)
 
     def test_choices(self):
         self.assert_refused(ValueError, "smoothing is 'box5x5': use one of none, box3x3", smoothing="box5x5")

@@ -37,6 +37,8 @@ def log_mel(samples, front_end="whisper-80", *, smoothing="none", normalization=
     if n_bins == 0:
         raise ValueError("front end %s has no smoothing %s: use smoothing=\"none\"" % (definition.name, smoothing))
     *batch, n_samples = samples.shape
+    if lengths is not None:
+        _check_lengths(lengths, batch)
     n_rows = _n_rows(definition, smoothing, pad_to_samples or n_samples, rows)
     parameters = {
         "front_end": definition.name,
@@ -45,14 +47,16 @@ def log_mel(samples, front_end="whisper-80", *, smoothing="none", normalization=
         "n_threads": threads,
         "smoothing": SMOOTHINGS.index(smoothing),
         "normalization": NORMALIZATIONS.index(normalization),
-        "fixed_max": float(fixed_max or 0.0),
-        "fill": float(fill),
+        "fixed_max_bits": _bits(fixed_max or 0.0),
+        "fill_bits": _bits(fill),
         "pad_to_samples": pad_to_samples,
         "has_lengths": lengths is not None,
         "mel_major": layout == "mel",
     }
     shape = [*batch, n_rows, n_bins] if layout == "time" else [*batch, n_bins, n_rows]
-    return _call(samples, _lengths(lengths, batch), TensorType(DType.float32, shape, device=DeviceRef.CPU()), parameters)
+    # Where there are no lengths, anything may be in their place.
+    operands = [samples, samples if lengths is None else lengths]
+    return _call(operands, TensorType(DType.float32, shape, device=DeviceRef.CPU()), parameters)
 
 
 def _check_samples(samples):
@@ -60,7 +64,8 @@ def _check_samples(samples):
         raise TypeError("samples are a %s: give a value of the graph (graph.inputs[0].tensor); for arrays there is "
                         "melstream.engine.log_mel" % type(samples).__name__)
     if samples.dtype not in (DType.float32, DType.int16):
-        raise TypeError("samples are %s: give float32 in -1..1 (samples.cast(DType.float32)) or int16" % samples.dtype.name)
+        raise TypeError("samples are %s: give float32 in -1..1 (samples.cast(DType.float32)) or int16"
+                        % samples.dtype.name)
     if samples.rank not in (1, 2):
         raise ValueError("samples have %d dimensions: give [n] or [batch, n]" % samples.rank)
     _check_device("samples", samples)
@@ -68,7 +73,8 @@ def _check_samples(samples):
 
 def _check_device(name, value):
     if value.device.device_type.value != "cpu":
-        raise ValueError("%s are on %s: the op runs on the CPU, give %s.to(DeviceRef.CPU())" % (name, value.device, name))
+        raise ValueError("%s are on %s: the op runs on the CPU, give %s.to(DeviceRef.CPU())"
+                         % (name, value.device, name))
 
 
 def _check_choices(smoothing, normalization, fixed_max, layout, pad_to_samples, threads):
@@ -85,6 +91,11 @@ def _check_choices(smoothing, normalization, fixed_max, layout, pad_to_samples, 
         raise ValueError("threads is %d: give 1 to %d" % (threads, MAX_THREADS))
 
 
+def _bits(value):
+    """Of a float32: MAX 26.6 takes no float as a parameter of an op."""
+    return int(np.float32(value).view(np.uint32))
+
+
 def _n_rows(definition, smoothing, n_samples, name):
     """Rows, or their dimension where the number of samples is a dimension with a name."""
     if isinstance(n_samples, (int, StaticDim)):
@@ -92,22 +103,18 @@ def _n_rows(definition, smoothing, n_samples, name):
     return SymbolicDim(name)
 
 
-def _lengths(lengths, batch):
-    """The second operand; where nobody gave one, a number that is not looked at."""
-    if lengths is None:
-        return ops.constant(np.zeros(1, np.int64), DType.int64, DeviceRef.CPU())
+def _check_lengths(lengths, batch):
     if not isinstance(lengths, TensorValue) or lengths.dtype != DType.int64 or lengths.rank != 1:
-        raise TypeError("lengths are a value of the graph, int64 [batch]: give it with a dtype of int64")
+        raise TypeError("lengths are not an int64 [batch] of the graph: give such a value (lengths.cast(DType.int64))")
     _check_device("lengths", lengths)
-    n_clips = batch[0] if batch else StaticDim(1)
-    if isinstance(n_clips, StaticDim) and isinstance(lengths.shape[0], StaticDim) and lengths.shape[0] != n_clips:
-        raise ValueError("lengths has %s values for %s clips" % (lengths.shape[0], n_clips))
-    return lengths
+    given, wanted = lengths.shape[0], batch[0] if batch else StaticDim(1)
+    if isinstance(given, StaticDim) and isinstance(wanted, StaticDim) and given != wanted:
+        raise ValueError("lengths has %s values for %s clips: give one for each" % (given, wanted))
 
 
-def _call(samples, lengths, features, parameters):
+def _call(operands, features, parameters):
     try:
-        return ops.custom("melstream.log_mel", DeviceRef.CPU(), [samples, lengths], [features], parameters)[0].tensor
+        return ops.custom("melstream.log_mel", DeviceRef.CPU(), operands, [features], parameters)[0].tensor
     except ValueError as error:
         if "melstream.log_mel" not in str(error):
             raise

@@ -12,15 +12,16 @@ ABI_VERSION = 1
 SMOOTHINGS = ("none", "box3x3", "box3x3-valid")
 NORMALIZATIONS = ("none", "running_max", "fixed_max", "whisper_window", "per_feature_window")
 
+_HANDLE = ctypes.c_void_p
 _FUNCTIONS = {
     "melstream_error_message": (ctypes.c_char_p, ()),
-    "melstream_front_end_by_name": (ctypes.c_int32, (ctypes.c_char_p, ctypes.POINTER(ctypes.c_void_p))),
-    "melstream_front_end_by_spec": (ctypes.c_int32, (ctypes.c_char_p, ctypes.c_char_p, ctypes.POINTER(ctypes.c_void_p))),
-    "melstream_front_end_free": (None, (ctypes.c_void_p,)),
-    "melstream_front_end_name": (ctypes.c_char_p, (ctypes.c_void_p,)),
-    "melstream_front_end_spec": (ctypes.c_char_p, (ctypes.c_void_p,)),
-    "melstream_front_end_bins": (ctypes.c_int32, (ctypes.c_void_p, ctypes.c_int32)),
-    "melstream_front_end_rows": (ctypes.c_int64, (ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64)),
+    "melstream_front_end_by_name": (ctypes.c_int32, (ctypes.c_char_p, ctypes.POINTER(_HANDLE))),
+    "melstream_front_end_by_spec": (ctypes.c_int32, (ctypes.c_char_p, ctypes.c_char_p, ctypes.POINTER(_HANDLE))),
+    "melstream_front_end_free": (None, (_HANDLE,)),
+    "melstream_front_end_name": (ctypes.c_char_p, (_HANDLE,)),
+    "melstream_front_end_spec": (ctypes.c_char_p, (_HANDLE,)),
+    "melstream_front_end_bins": (ctypes.c_int32, (_HANDLE, ctypes.c_int32)),
+    "melstream_front_end_rows": (ctypes.c_int64, (_HANDLE, ctypes.c_int32, ctypes.c_int64)),
 }
 
 
@@ -39,7 +40,8 @@ def library():
         loaded.melstream_abi_version.restype = ctypes.c_uint32
         version = loaded.melstream_abi_version()
     except (OSError, AttributeError) as error:
-        raise ImportError("melstream's engine is not there (%s): set %s to the path of %s" % (error, VARIABLE, NAME)) from None
+        raise ImportError("melstream's engine is not there (%s): set %s to the path of %s"
+                          % (error, VARIABLE, NAME)) from None
     if version != ABI_VERSION:
         raise ImportError("%s has ABI version %d, melstream.max takes %d: install both from one release of melstream"
                           % (path, version, ABI_VERSION))
@@ -54,12 +56,13 @@ class FrontEnd:
 
     def __init__(self, front_end):
         self._library = library()
-        self._handle = ctypes.c_void_p()
+        self._handle = _HANDLE()
+        handle = ctypes.byref(self._handle)
         if isinstance(front_end, str):
-            status = self._library.melstream_front_end_by_name(front_end.encode(), ctypes.byref(self._handle))
+            status = self._library.melstream_front_end_by_name(front_end.encode(), handle)
         elif isinstance(getattr(front_end, "spec", None), str):
             name = str(getattr(front_end, "name", "custom")).encode()
-            status = self._library.melstream_front_end_by_spec(name, front_end.spec.encode(), ctypes.byref(self._handle))
+            status = self._library.melstream_front_end_by_spec(name, front_end.spec.encode(), handle)
         else:
             raise TypeError("front_end is a %s: give a name (\"whisper-80\") or a melstream.engine.FrontEnd"
                             % type(front_end).__name__)

@@ -7,7 +7,7 @@ from std.sys import size_of
 # MELSTREAM_ABI_VERSION of the header that the structs below follow.
 comptime ABI_VERSION: UInt32 = 1
 comptime LIBRARY_VARIABLE = "MELSTREAM_ENGINE_LIBRARY"
-# By this name a library is found that the process has loaded already, wherever it lies: Python's melstream.max loads it.
+# By this name dlopen() finds a library that the process has loaded already, from wherever: melstream.max loads it.
 comptime LIBRARY_NAME = "libmelstream_engine.so.1"
 
 # A C pointer that Mojo does not look behind.

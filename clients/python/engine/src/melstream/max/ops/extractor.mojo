@@ -19,11 +19,13 @@ struct Extractor(Movable):
         self.library = Library.open()
         self.front_end = 0
         self.engine = 0
+        name += "\0"
+        spec += "\0"
         var by_spec = function[FrontEndBySpec](self.library.front_end_by_spec)
         var front_end: Address = 0
         var status = by_spec(
-            Int(name.as_c_string_span().ptr()),
-            Int(spec.as_c_string_span().ptr()),
+            Int(name.unsafe_ptr()),
+            Int(spec.unsafe_ptr()),
             Pointer(to=front_end).as_unsafe_any_origin(),
         )
         _ = name

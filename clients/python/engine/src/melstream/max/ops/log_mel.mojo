@@ -4,13 +4,14 @@ Its parameters are those of melstream_clip_options, and
     front_end, spec  name (for messages) and definition of the front end
     n_bins           floats of a row
     n_threads        that compute one call
-    has_lengths      whether the second operand is looked at
+    has_lengths      whether the second operand, int64 [batch], is looked at; where not, it may be anything
     mel_major        [bins][rows] instead of [rows][bins]
+Floats are given by their bits: MAX 26.6 takes no float as a parameter.
 """
 import extensibility
 from extensibility import InputTensor, OutputTensor, Tensor
 from max.gpu.host import DeviceContext
-from std.memory import Pointer
+from std.memory import Pointer, bitcast
 from std.sys import size_of
 from std.utils.coord import coord_to_index_list
 from std.utils.index import IndexList
@@ -19,22 +20,26 @@ from .abi import FLOAT32, HOST, INT16, Clip, ClipOptions, Extract, Output, funct
 from .extractor import Extractor, extractor
 
 
-def clips_of[
-    has_lengths: Bool
-](samples: InputTensor[...], lengths: InputTensor[dtype=DType.int64, rank=1, ...]) raises -> List[Clip]:
+def float_of(bits: Int) -> Float32:
+    return bitcast[DType.float32](UInt32(bits))
+
+
+def clips_of[has_lengths: Bool](samples: InputTensor[...], lengths: InputTensor[...]) raises -> List[Clip]:
     """Where the clips of samples [n] or [batch][n] lie."""
     var n_samples = samples.dim_size[samples.rank - 1]()
     var n_clips = 1
     comptime if samples.rank == 2:
         n_clips = samples.dim_size[0]()
     comptime if has_lengths:
+        comptime assert lengths.dtype == DType.int64 and lengths.rank == 1, "lengths are int64 [batch]"
         if lengths.dim_size[0]() != n_clips:
             raise Error("lengths has ", lengths.dim_size[0](), " values for ", n_clips, " clips")
     var clips = List[Clip](capacity=n_clips)
     for i in range(n_clips):
         var length = Int64(n_samples)
         comptime if has_lengths:
-            length = lengths[i]
+            var at = Int(lengths.unsafe_ptr()) + i * size_of[Int64]()
+            length = Pointer[Int64, MutUntrackedOrigin](unsafe_from_address=at)[]
             if length < 0 or length > Int64(n_samples):
                 raise Error("lengths[", i, "] is ", length, "; clips have 0 to ", n_samples, " samples")
         clips.append(Clip(Int(samples.unsafe_ptr()) + i * n_samples * size_of[Scalar[samples.dtype]](), length))
@@ -79,15 +84,15 @@ struct LogMel:
         n_threads: Int,
         smoothing: Int,
         normalization: Int,
-        fixed_max: Float32,
-        fill: Float32,
+        fixed_max_bits: Int,
+        fill_bits: Int,
         pad_to_samples: Int,
         has_lengths: Bool,
         mel_major: Bool,
     ](
         features: OutputTensor[dtype=DType.float32, ...],
         samples: InputTensor[...],
-        lengths: InputTensor[dtype=DType.int64, rank=1, ...],
+        lengths: InputTensor[...],
         ctx: DeviceContext,
     ) raises:
         comptime assert target == "cpu", "melstream.log_mel runs on the CPU"
@@ -97,8 +102,8 @@ struct LogMel:
             INT16 if samples.dtype == DType.int16 else FLOAT32,
             Int32(smoothing),
             Int32(normalization),
-            fixed_max,
-            fill,
+            float_of(fixed_max_bits),
+            float_of(fill_bits),
             Int64(pad_to_samples),
             HOST,
             0,
@@ -119,8 +124,8 @@ def log_mel_shape[
     n_threads: Int,
     smoothing: Int,
     normalization: Int,
-    fixed_max: Float32,
-    fill: Float32,
+    fixed_max_bits: Int,
+    fill_bits: Int,
     pad_to_samples: Int,
     has_lengths: Bool,
     mel_major: Bool,
