@@ -8,6 +8,10 @@
     with Graph("features", input_types=[clip], custom_extensions=[melstream.max.OPS]) as graph:
         graph.output(melstream.max.log_mel(graph.inputs[0].tensor, "whisper-80"))
 """
+from . import _library
 from ._graph import OPS, log_mel
 
 __all__ = ["OPS", "log_mel"]
+
+# Here, and not with the first graph: a graph that was compiled elsewhere needs the library too.
+_library.library()
