@@ -7,9 +7,9 @@ import sys
 import tempfile
 import unittest
 
-import case
+from engine_case import REPOSITORY
 
-COMPARE = os.path.join(case.REPOSITORY, "bench", "compare.py")
+COMPARE = os.path.join(REPOSITORY, "bench", "compare.py")
 
 
 class EngineCompareTest(unittest.TestCase):
