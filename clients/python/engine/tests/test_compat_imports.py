@@ -15,12 +15,12 @@ def imported_with(*modules):
 
 
 class CompatImports(CompatTest):
-    def test_NumpyIsEnoughForThePartsWithoutTensors(self):
+    def test_numpy_is_enough_for_the_parts_without_tensors(self):
         found = imported_with("melstream.compat", "melstream.compat.transformers", "melstream.compat.kaldi_native_fbank")
         self.assertIn("melstream.compat.transformers", found)
         self.assertFalse(found & {"torch", *ORIGINALS})
 
-    def test_PartsWithTensorsImportNoneOfTheOriginals(self):
+    def test_parts_with_tensors_import_none_of_the_originals(self):
         module_or_skip("torch")
         found = imported_with("melstream.compat.whisper", "melstream.compat.torchaudio", "melstream.compat.nemo")
         self.assertIn("torch", found)

@@ -54,12 +54,12 @@ def rows_of(fbank, first=0):
 
 
 class CompatKaldiNativeFbank(CompatTest):
-    def test_GivesTheGoldenFeatures(self):
+    def test_gives_the_golden_features(self):
         for preset, (values, scale) in PRESETS.items():
             for clip in golden_clips(preset):
                 self.assert_golden(preset, clip, features(knf, samples(clip) * scale, **values))
 
-    def test_PiecesOfAnySizeGiveTheSameBits(self):
+    def test_pieces_of_any_size_give_the_same_bits(self):
         for snip_edges in (False, True):
             clip = samples("espeak")[:8000]
             wanted = features(knf, clip, snip_edges=snip_edges)
@@ -70,7 +70,7 @@ class CompatKaldiNativeFbank(CompatTest):
                 fbank.input_finished()
                 np.testing.assert_array_equal(wanted, rows_of(fbank), "pieces of %d" % size)
 
-    def test_FramesAreReadyAsSoonAsTheirSamplesAreThere(self):
+    def test_frames_are_ready_as_soon_as_their_samples_are_there(self):
         fbank = knf.OnlineFbank(options_of(knf))
         for n_more, n_ready in ((399, 0), (1, 1), (159, 1), (1, 2)):
             fbank.accept_waveform(16000, np.zeros(n_more, np.float32))
@@ -80,7 +80,7 @@ class CompatKaldiNativeFbank(CompatTest):
         self.assertEqual([False, True, False], [fbank.is_last_frame(i) for i in range(3)])
         self.assertEqual((80, 0.01), (fbank.dim, fbank.frame_shift_in_seconds))
 
-    def test_PoppedFramesAreGoneAndTheOthersKeepTheirNumbers(self):
+    def test_popped_frames_are_gone_and_the_others_keep_their_numbers(self):
         wanted = features(knf, samples("square"))
         fbank = knf.OnlineFbank(options_of(knf))
         fbank.accept_waveform(16000, samples("square")[:4000])
@@ -95,7 +95,7 @@ class CompatKaldiNativeFbank(CompatTest):
         fbank.pop(1000)
         self.assertEqual(len(wanted), fbank.num_frames_ready)
 
-    def test_FramesCanBePoppedOneByOneWhileSamplesCome(self):
+    def test_frames_can_be_popped_one_by_one_while_samples_come(self):
         wanted = features(knf, samples("square"))
         fbank = knf.OnlineFbank(options_of(knf))
         n_read = 0
@@ -107,12 +107,12 @@ class CompatKaldiNativeFbank(CompatTest):
                 n_read += 1
         self.assertEqual(len(wanted), n_read)
 
-    def test_OptionsAreMadeOfDictionaries(self):
+    def test_options_are_made_of_dictionaries(self):
         options = knf.FbankOptions.from_dict({"mel_opts": {"num_bins": 40}, "frame_opts": {"dither": 0}, "eps": 1e-3})
         self.assertEqual((40, 0, 1e-3), (options.mel_opts.num_bins, options.frame_opts.dither, options.eps))
         self.assertEqual(options, knf.FbankOptions.from_dict(options.as_dict()))
 
-    def test_WhatTheEngineDoesNotComputeIsRefused(self):
+    def test_what_the_engine_does_not_compute_is_refused(self):
         refused = dict(dither=1.0, samp_freq=8000.0, window_type="sine", is_librosa=True, htk_mode=True, use_energy=True,
                        use_power=False, low_freq=9000.0, high_freq=10.0, num_bins=0, preemph_coeff=2.0, frame_length_ms=300.0,
                        frame_shift_ms=0.0, eps=0.0)
@@ -122,7 +122,7 @@ class CompatKaldiNativeFbank(CompatTest):
         with self.assert_refused(ValueError, "frame_opts.dither", "3e-05", "0"):
             knf.OnlineFbank(knf.FbankOptions())
 
-    def test_WaveformsThatAreNoneAreRefused(self):
+    def test_waveforms_that_are_none_are_refused(self):
         fbank = knf.OnlineFbank(options_of(knf))
         with self.assert_refused(ValueError, "sampling_rate", "8000", "16000"):
             fbank.accept_waveform(8000, [0.0])
@@ -139,12 +139,12 @@ class GenuineKaldiNativeFbank(CompatTest):
     def setUpClass(cls):
         cls.genuine = original_or_skip("kaldi_native_fbank")
 
-    def test_EqualsTheOriginalOnEveryGoldenClip(self):
+    def test_equals_the_original_on_every_golden_clip(self):
         for clip in clips():
             for preset, (values, scale) in PRESETS.items():
                 self.assert_alike(clip, scale, values, tolerance(preset, clip))
 
-    def test_EqualsTheOriginalWithOtherOptions(self):
+    def test_equals_the_original_with_other_options(self):
         for clip in clips():
             for values in OTHERS:
                 self.assert_alike(clip, 32768, values, frame_tolerance("wenet80", clip))
@@ -157,12 +157,12 @@ class GenuineKaldiNativeFbank(CompatTest):
             wanted, found = np.log(np.maximum(wanted, TINY)), np.log(np.maximum(found, TINY))
         self.assert_equal_by_rule(wanted, found, rule, "%s, %s" % (clip, values))
 
-    def test_TakesTheOriginalsOptions(self):
+    def test_takes_the_originals_options(self):
         fbank = knf.OnlineFbank(options_of(self.genuine))
         fbank.accept_waveform(16000, samples("jfk"))
         np.testing.assert_array_equal(features(knf, samples("jfk"))[:1098], rows_of(fbank))
 
-    def test_DefaultsAreTheOriginals(self):
+    def test_defaults_are_the_originals(self):
         for name in ("FrameExtractionOptions", "MelBanksOptions", "FbankOptions"):
             wanted, found = getattr(self.genuine, name)().as_dict(), getattr(knf, name)().as_dict()
             self.assertEqual(list(wanted), list(found))
@@ -170,7 +170,7 @@ class GenuineKaldiNativeFbank(CompatTest):
                 # The original has them in single precision.
                 self.assertEqual(value, np.float32(flat(found)[key]) if isinstance(value, float) else flat(found)[key], key)
 
-    def test_AnswersAsTheOriginalWhileItGoesOn(self):
+    def test_answers_as_the_original_while_it_goes_on(self):
         both = [library.OnlineFbank(options_of(library, snip_edges=False)) for library in (self.genuine, knf)]
         for size in (1, 279, 1, 3000, 160):
             for fbank in both:

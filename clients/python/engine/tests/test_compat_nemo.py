@@ -53,14 +53,14 @@ class NemoTest(CompatTest):
 
 
 class CompatNemo(NemoTest):
-    def test_GivesTheGoldenFeatures(self):
+    def test_gives_the_golden_features(self):
         for preset, options in PRESETS.items():
             preprocessor = self.ours(**options)
             for clip in golden_clips(preset):
                 found, lengths = self.features(preprocessor, [clip])
                 self.assert_golden(preset, clip, found[0, :, :lengths[0]].T)
 
-    def test_ClipsOfABatchHaveTheFeaturesThatTheyHaveAlone(self):
+    def test_clips_of_a_batch_have_the_features_that_they_have_alone(self):
         preprocessor = self.ours(**PRESETS["nemo80_norm"])
         found, lengths = self.features(preprocessor, BATCH, garbage=0.25)
         for clip, features, n in zip(BATCH, found, lengths):
@@ -68,14 +68,14 @@ class CompatNemo(NemoTest):
             alone, _ = self.features(preprocessor, [clip])
             np.testing.assert_array_equal(alone[0, :, :n], features[:, :n], clip)
 
-    def test_ColumnsBehindAClipAreThePaddingAndTheirNumberIsDivided(self):
+    def test_columns_behind_a_clip_are_the_padding_and_their_number_is_divided(self):
         for pad_to, n_columns in ((16, 1104), (0, 1101), (1, 1101), (1000, 2000)):
             found, lengths = self.features(self.ours(**PRESETS["nemo80_norm"], pad_to=pad_to, pad_value=-3), BATCH)
             self.assertEqual((5, 80, n_columns), found.shape)
             for features, n in zip(found, lengths):
                 self.assertTrue((features[:, n:] == -3).all())
 
-    def test_NormalizesWholeClipsToo(self):
+    def test_normalizes_whole_clips_too(self):
         raw, _ = self.features(self.ours(**PRESETS["nemo80_raw"]), BATCH)
         found, lengths = self.features(self.ours(**dict(PRESETS["nemo80_raw"], normalize="all_features")), BATCH)
         for values, features, n in zip(raw.astype(np.float64), found, lengths):
@@ -84,7 +84,7 @@ class CompatNemo(NemoTest):
                 np.testing.assert_allclose((own - own.mean()) / (own.std(ddof=1) + 1e-5), features[:, :n], atol=2e-5)
             self.assertFalse(features[:, n:].any())
 
-    def test_DithersInTrainingAlone(self):
+    def test_dithers_in_training_alone(self):
         preprocessor = self.ours(dither=1e-3)
         signal, length = self.batch(["jfk"])
         one, two = (preprocessor.train()(signal, length)[0] for _ in range(2))
@@ -93,7 +93,7 @@ class CompatNemo(NemoTest):
         one, two = (preprocessor.eval()(signal, length)[0] for _ in range(2))
         self.assertTrue(one.equal(two))
 
-    def test_StandsWhereTheOriginalDoes(self):
+    def test_stands_where_the_original_does(self):
         preprocessor = self.ours(**PRESETS["nemo80_norm"])
         wanted, _ = self.features(preprocessor, ["espeak"])
         model = self.torch.nn.Sequential(preprocessor)
@@ -107,7 +107,7 @@ class CompatNemo(NemoTest):
         preprocessor.featurizer.pad_to = 0
         self.assertEqual(291, self.features(preprocessor, ["espeak"])[0].shape[2])
 
-    def test_WhatTheEngineDoesNotComputeIsRefused(self):
+    def test_what_the_engine_does_not_compute_is_refused(self):
         refused = dict(sample_rate=8000, frame_splicing=2, exact_pad=True, mag_power=1.0, nb_augmentation_prob=0.5,
                        window="blackman", log_zero_guard_type="max", log_zero_guard_value="epsilon", mel_norm=2,
                        normalize={"fixed_mean": [0.0], "fixed_std": [1.0]}, pad_to="max", n_fft=514, features=0, lowfreq=-1,
@@ -120,7 +120,7 @@ class CompatNemo(NemoTest):
         with self.assert_refused(ValueError, "n_window_stride", "None"):
             self.ours(window_stride=None)
 
-    def test_SignalsThatAreNoneAreRefused(self):
+    def test_signals_that_are_none_are_refused(self):
         preprocessor = self.ours()
         with self.assert_refused(ValueError, "input_signal", "(400,)", "(clips, samples)"):
             preprocessor(self.torch.zeros(400), self.torch.tensor([400]))
@@ -144,23 +144,23 @@ class GenuineNemo(NemoTest):
             self.assert_equal_by_rule(one[:, :n].T, other[:, :n].T, rule_of(clip), "%s, %s" % (clip, options))
             np.testing.assert_array_equal(one[:, n:], other[:, n:])
 
-    def test_EqualsTheOriginalOnEveryGoldenClip(self):
+    def test_equals_the_original_on_every_golden_clip(self):
         for preset, options in PRESETS.items():
             for clip in golden_clips(preset):
                 self.assert_alike([clip], lambda clip, preset=preset: tolerance(preset, clip), **options)
 
-    def test_EqualsTheOriginalWithOtherArguments(self):
+    def test_equals_the_original_with_other_arguments(self):
         for options in OTHERS:
             for clip in clips():
                 self.assert_alike([clip], lambda clip: frame_tolerance("nemo80_raw", clip),
                                   **dict(WINDOW, normalize=None, **options) if "window_size" not in options
                                   else dict(options, normalize=None))
 
-    def test_EqualsTheOriginalOnBatches(self):
+    def test_equals_the_original_on_batches(self):
         for options in (dict(), dict(pad_to=0), dict(pad_to=32, pad_value=1.5)):
             self.assert_alike(BATCH, lambda clip: tolerance("nemo80_norm", clip), **PRESETS["nemo80_norm"], **options)
 
-    def test_DithersAsTheOriginal(self):
+    def test_dithers_as_the_original(self):
         options = dict(PRESETS["nemo80_raw"], dither=1e-3)
         both = []
         for library in (self.genuine, self.ours):
@@ -168,7 +168,7 @@ class GenuineNemo(NemoTest):
             both.append(library(**options).train()(input_signal=self.batch(["jfk"])[0], length=self.batch(["jfk"])[1])[0][0].T)
         self.assert_equal_by_rule(both[0][:1100], both[1][:1100], frame_tolerance("nemo80_raw", "jfk"))
 
-    def test_FiltersAndLengthsAreTheOriginals(self):
+    def test_filters_and_lengths_are_the_originals(self):
         for options in (PRESETS["nemo128_norm"], dict(n_fft=1024, lowfreq=50, highfreq=7950, mel_norm=None)):
             wanted, found = self.genuine(**options), self.ours(**options)
             # librosa rounds to single precision in between.
@@ -176,7 +176,7 @@ class GenuineNemo(NemoTest):
             n_samples = self.torch.arange(0, 1000, 7)
             self.assertTrue(wanted.featurizer.get_seq_len(n_samples).equal(found.featurizer.get_seq_len(n_samples)))
 
-    def test_LoadsTheOriginalsState(self):
+    def test_loads_the_originals_state(self):
         wanted = self.genuine(**WINDOW)
         self.ours(**WINDOW).load_state_dict(wanted.state_dict(), strict=True)
 

@@ -53,32 +53,32 @@ class TorchaudioTest(CompatTest):
 
 
 class CompatTorchaudio(TorchaudioTest):
-    def test_GivesTheGoldenFilterbanks(self):
+    def test_gives_the_golden_filterbanks(self):
         for preset, (options, scale) in FBANKS.items():
             for clip in set(golden_clips(preset)) & set(clips(FEWEST)):
                 self.assert_golden(preset, clip, self.ours.fbank(self.waveform(clip, scale), **options))
 
-    def test_GivesTheGoldenCepstra(self):
+    def test_gives_the_golden_cepstra(self):
         for preset, options in MFCCS.items():
             for clip in set(golden_clips(preset)) & set(clips(FEWEST)):
                 self.assert_golden(preset, clip, self.ours.mfcc(self.waveform(clip), **options))
 
-    def test_TakesTheChannelThatIsAskedFor(self):
+    def test_takes_the_channel_that_is_asked_for(self):
         both = self.torch.cat([self.waveform("chirp"), self.waveform("jfk")[:, :32000]])
         for channel, row in ((-1, 0), (0, 0), (1, 1)):
             self.assertTrue(self.ours.fbank(both[row:row + 1]).equal(self.ours.fbank(both, channel=channel)))
         interleaved = both.T.contiguous().T  # as files have them: samples of a channel do not lie one after another
         self.assertTrue(self.ours.fbank(both[1:]).equal(self.ours.fbank(interleaved, channel=1)))
 
-    def test_TakesTheMeanOff(self):
+    def test_takes_the_mean_off(self):
         plain = self.ours.fbank(self.waveform("chirp"))
         self.assertTrue((plain - plain.mean(0)).equal(self.ours.fbank(self.waveform("chirp"), subtract_mean=True)))
 
-    def test_TooShortASignalGivesNothing(self):
+    def test_too_short_a_signal_gives_nothing(self):
         self.assertEqual((0,), tuple(self.ours.fbank(self.waveform("square"), min_duration=0.6).shape))
         self.assertEqual((48, 23), tuple(self.ours.fbank(self.waveform("square"), min_duration=0.5).shape))
 
-    def test_WhatTheEngineDoesNotComputeIsRefused(self):
+    def test_what_the_engine_does_not_compute_is_refused(self):
         refused = dict(dither=1.0, sample_frequency=8000.0, vtln_warp=1.1, use_energy=True, use_power=False,
                        window_type="blackman", num_mel_bins=3, low_freq=-1.0, high_freq=8001.0, frame_length=500.0,
                        frame_shift=0.0, preemphasis_coefficient=1.5, channel=2)
@@ -93,7 +93,7 @@ class CompatTorchaudio(TorchaudioTest):
             with self.assert_refused(ValueError, next(iter(options)), "taken"):
                 self.ours.mfcc(self.waveform("jfk"), **options)
 
-    def test_WaveformsThatAreNoneAreRefused(self):
+    def test_waveforms_that_are_none_are_refused(self):
         with self.assert_refused(ValueError, "waveform", "(1, 399)", "400"):
             self.ours.fbank(self.waveform("short399"))
         with self.assert_refused(ValueError, "waveform", "(176000,)", "(channels, samples)"):
@@ -123,7 +123,7 @@ class GenuineTorchaudio(TorchaudioTest):
             wanted, found = (one.clamp(min=TINY).log() for one in (wanted, found))
         self.assert_equal_by_rule(wanted, found, rule, "%s of %s, %s" % (function, clip, options))
 
-    def test_FilterbanksEqualTheOriginals(self):
+    def test_filterbanks_equal_the_originals(self):
         for preset, (options, scale) in FBANKS.items():
             for clip in clips(FEWEST):
                 self.assert_alike("fbank", clip, scale, options, tolerance(preset, clip))
@@ -133,7 +133,7 @@ class GenuineTorchaudio(TorchaudioTest):
                     continue  # The mean over time holds cells without signal, where single precision leaves nothing but noise.
                 self.assert_alike("fbank", clip, 32768, options, frame_tolerance("wenet80", clip))
 
-    def test_CepstraEqualTheOriginals(self):
+    def test_cepstra_equal_the_originals(self):
         # Not chirp's: each of its cepstra is a sum over bins without signal, where single precision leaves nothing but noise.
         for clip in set(golden_clips("mfcc13")) & set(clips(FEWEST)):
             for options in OTHER_MFCCS:

@@ -25,7 +25,7 @@ class TransformersTest(CompatTest):
 
 
 class CompatTransformers(TransformersTest):
-    def test_GivesTheGoldenFeatures(self):
+    def test_gives_the_golden_features(self):
         for preset, size in (("whisper80_norm", 80), ("whisper128_norm", 128)):
             extractor = WhisperFeatureExtractor(feature_size=size)
             for clip in golden_clips(preset):
@@ -33,7 +33,7 @@ class CompatTransformers(TransformersTest):
                 self.assertEqual((1, size), found.shape[:2])
                 self.assert_golden(preset, clip, found[0].T)
 
-    def test_PadsTo30SecondsUnlessItIsSaidOtherwise(self):
+    def test_pads_to30_seconds_unless_it_is_said_otherwise(self):
         found = self.features(samples("jfk"))
         self.assertEqual((1, 80, 3000), found.shape)
         self.assert_golden("whisper80_norm30s", "jfk", found[0].T)
@@ -42,7 +42,7 @@ class CompatTransformers(TransformersTest):
                                   (dict(max_length=16001, pad_to_multiple_of=320), 102), (dict(padding=False), 1100)):
             self.assertEqual(n_frames, self.features(samples("jfk"), **options).shape[2], options)
 
-    def test_ClipsOfABatchHaveTheFeaturesThatTheyHaveAlone(self):
+    def test_clips_of_a_batch_have_the_features_that_they_have_alone(self):
         found = self.features([samples(clip) for clip in BATCH])
         self.assertEqual((len(BATCH), 80, 3000), found.shape)
         for clip, features in zip(BATCH, found):
@@ -50,20 +50,20 @@ class CompatTransformers(TransformersTest):
         stacked = np.stack([samples("square"), samples("impulse")])
         np.testing.assert_array_equal(self.features(list(stacked)), self.features(stacked))
 
-    def test_TakesWhatHoldsSamples(self):
+    def test_takes_what_holds_samples(self):
         wanted = self.features(samples("espeak"))
         for audio in (samples("espeak").astype(np.float64), samples("espeak").tolist(), [samples("espeak").tolist()],
                       np.repeat(samples("espeak"), 2)[::2], tuple(samples("espeak").tolist())):
             np.testing.assert_array_equal(wanted, self.features(audio))
 
-    def test_PaddingMayStandInFrontAndBeOfAnyValue(self):
+    def test_padding_may_stand_in_front_and_be_of_any_value(self):
         clip = samples("white")
         for side, value, padded in (("left", 0.0, np.pad(clip, (4000, 0))),
                                     ("right", 0.25, np.pad(clip, (0, 4000), constant_values=0.25))):
             found = WhisperFeatureExtractor(padding_side=side, padding_value=value)(clip, max_length=20000, **RATE)
             np.testing.assert_array_equal(self.features(padded, padding=False), found["input_features"])
 
-    def test_TheMaskSaysWhichFramesAreAClipsOwn(self):
+    def test_the_mask_says_which_frames_are_a_clips_own(self):
         for extractor, first in ((WhisperFeatureExtractor(), 0), (WhisperFeatureExtractor(padding_side="left"), 2900)):
             mask = extractor([samples("white"), samples("jfk")], return_attention_mask=True, **RATE)["attention_mask"]
             self.assertEqual(((2, 3000), np.int32), (mask.shape, mask.dtype))
@@ -71,17 +71,17 @@ class CompatTransformers(TransformersTest):
             self.assertTrue(mask[0, first:first + 100].all())
         self.assertNotIn("attention_mask", WhisperFeatureExtractor()(samples("white"), **RATE))
 
-    def test_NormalizesAClipOverItsOwnSamples(self):
+    def test_normalizes_a_clip_over_its_own_samples(self):
         clip = samples("white")
         normal = ((clip - clip.mean()) / np.sqrt(clip.var() + 1e-7)).astype(np.float32)
         found = self.features([clip, samples("jfk")], do_normalize=True, max_length=20000)
         np.testing.assert_allclose(self.features(normal, max_length=20000)[0], found[0], atol=1e-6)
 
-    def test_CountsFramesForTokenTimestamps(self):
+    def test_counts_frames_for_token_timestamps(self):
         found = WhisperFeatureExtractor()([samples("white"), samples("jfk")], return_token_timestamps=True, **RATE)
         self.assertEqual([100, 1100], list(found.num_frames))
 
-    def test_WithoutTransformersTheResultReadsAlike(self):
+    def test_without_transformers_the_result_reads_alike(self):
         _batch_feature.batch_feature_class.cache_clear()
         self.addCleanup(_batch_feature.batch_feature_class.cache_clear)
         with mock.patch("importlib.util.find_spec", return_value=None):
@@ -92,7 +92,7 @@ class CompatTransformers(TransformersTest):
         with self.assertRaises(AttributeError):
             found.labels
 
-    def test_TensorsAreMadeWhereTheyAreAskedFor(self):
+    def test_tensors_are_made_where_they_are_asked_for(self):
         torch = module_or_skip("torch")
         wanted = self.features(samples("white"), return_attention_mask=True)
         for audio in (samples("white"), torch.from_numpy(samples("white")), [torch.from_numpy(samples("white"))]):
@@ -102,7 +102,7 @@ class CompatTransformers(TransformersTest):
             moved = one.to("cpu", dtype=torch.float16)
             self.assertEqual((torch.float16, torch.int32), (moved.input_features.dtype, moved.attention_mask.dtype))
 
-    def test_ConfigurationIsReadFromLocalFiles(self):
+    def test_configuration_is_read_from_local_files(self):
         wanted = WhisperFeatureExtractor(feature_size=128, chunk_length=10, processor_class="WhisperProcessor", suffix="x")
         with tempfile.TemporaryDirectory() as folder:
             path, = wanted.save_pretrained(folder)
@@ -115,24 +115,24 @@ class CompatTransformers(TransformersTest):
         with self.assert_refused(OSError, "openai/whisper-tiny", "local folder", "downloaded"):
             WhisperFeatureExtractor.from_pretrained("openai/whisper-tiny")
 
-    def test_CanBeCopied(self):
+    def test_can_be_copied(self):
         extractor = WhisperFeatureExtractor()
         for copied in (copy.deepcopy(extractor), pickle.loads(pickle.dumps(extractor))):
             np.testing.assert_array_equal(self.features(samples("white")), copied(samples("white"), **RATE)["input_features"])
 
-    def test_CollatesExamples(self):
+    def test_collates_examples(self):
         examples = [{"input_features": self.features(samples(clip))[0]} for clip in BATCH]
         found = WhisperFeatureExtractor().pad(examples, return_tensors="np")
         np.testing.assert_array_equal(self.features([samples(clip) for clip in BATCH]), found["input_features"])
         with self.assert_refused(ValueError, "processed_features", "input_values"):
             WhisperFeatureExtractor().pad({"input_values": []})
 
-    def test_SaysWhenTheRateIsNotGiven(self):
+    def test_says_when_the_rate_is_not_given(self):
         with self.assertLogs("melstream.compat.transformers", "WARNING") as caught:
             WhisperFeatureExtractor()(samples("white"))
         self.assertIn("16000", caught.output[0])
 
-    def test_WhatTheEngineDoesNotComputeIsRefused(self):
+    def test_what_the_engine_does_not_compute_is_refused(self):
         refused = dict(sampling_rate=8000, dither=0.1, feature_size=600, n_fft=402, hop_length=0, padding_side="middle")
         for parameter, value in refused.items():
             with self.assert_refused(ValueError, parameter + ": is " + repr(value)):
@@ -141,7 +141,7 @@ class CompatTransformers(TransformersTest):
             with self.assert_refused(ValueError, str(value)):
                 self.features(samples("white"), **{parameter: value})
 
-    def test_ClipsThatAreNoneAreRefused(self):
+    def test_clips_that_are_none_are_refused(self):
         with self.assert_refused(ValueError, "padding", "[16000, 176000]"):
             self.features([samples("white"), samples("jfk")], padding=False)
         with self.assert_refused(ValueError, "raw_speech", "200", "201"):
@@ -175,14 +175,14 @@ class GenuineTransformers(TransformersTest):
         for key in set(wanted) - {"input_features"}:
             np.testing.assert_array_equal(np.asarray(wanted[key]), np.asarray(found[key]))
 
-    def test_EqualsTheOriginalOnEveryGoldenClip(self):
+    def test_equals_the_original_on_every_golden_clip(self):
         for clip in clips(FEWEST):
             for size in (80, 128):
                 self.assert_alike([clip], dict(feature_size=size), dict(padding=False))
         for clip in clips():
             self.assert_alike([clip], (), dict(return_tensors="pt"))
 
-    def test_EqualsTheOriginalOnBatches(self):
+    def test_equals_the_original_on_batches(self):
         for options in (dict(return_tensors="np"), dict(padding="longest"), dict(padding=True, return_attention_mask=True),
                         dict(max_length=100_000, return_attention_mask=True), dict(max_length=16_100, pad_to_multiple_of=320),
                         dict(truncation=False, max_length=16_000, padding="longest"),
@@ -190,18 +190,18 @@ class GenuineTransformers(TransformersTest):
                         dict(max_length=48_077, return_attention_mask=True)):
             self.assert_alike(BATCH, (), options)
 
-    def test_EqualsTheOriginalWithOtherArguments(self):
+    def test_equals_the_original_with_other_arguments(self):
         for made in (dict(padding_side="left"), dict(padding_value=0.1), dict(chunk_length=5), dict(return_attention_mask=True),
                      dict(hop_length=320, n_fft=512), dict(feature_size=64)):
             for options in (dict(), dict(return_attention_mask=True, return_tensors="pt")):
                 self.assert_alike(["espeak", "white"], made, options)
 
-    def test_NormalizesAsTheOriginal(self):
+    def test_normalizes_as_the_original(self):
         for options in (dict(), dict(return_attention_mask=True), dict(max_length=20_000)):
             self.assert_alike(BATCH, (), dict(do_normalize=True, **options))
         self.assert_alike(["espeak", "white"], dict(padding_value=0.1, padding_side="left"), dict(do_normalize=True))
 
-    def test_AttributesAndConfigurationAreTheOriginals(self):
+    def test_attributes_and_configuration_are_the_originals(self):
         made = dict(feature_size=128, hop_length=320)
         wanted, found = self.genuine.WhisperFeatureExtractor(**made), WhisperFeatureExtractor(**made)
         self.assertEqual(wanted.to_dict(), found.to_dict())
@@ -253,7 +253,7 @@ class InTransformers(TransformersTest):
         hook.remove()
         return given, [one["text"] for one in texts]
 
-    def test_WorksInAPipeline(self):
+    def test_works_in_a_pipeline(self):
         audio = [samples(clip) for clip in ("espeak", "jfk")]
         for options in (dict(), dict(batch_size=2), dict(chunk_length_s=5, ignore_warning=True)):
             wanted, wanted_texts = self.encoded(self.genuine.WhisperFeatureExtractor(), list(audio), **options)
@@ -263,7 +263,7 @@ class InTransformers(TransformersTest):
             for one, other in zip(wanted, found):
                 self.assert_equal_by_rule(one.T, other.T, tolerance("whisper80_norm", "jfk"), str(options))
 
-    def test_WorksInAProcessor(self):
+    def test_works_in_a_processor(self):
         processor = self.genuine.WhisperProcessor(self.genuine.WhisperFeatureExtractor(), self.tokenizer)
         processor.feature_extractor = WhisperFeatureExtractor()
         found = processor(samples("jfk"), text="MEL", return_tensors="pt", **RATE)

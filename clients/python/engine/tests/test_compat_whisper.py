@@ -21,12 +21,12 @@ class WhisperTest(CompatTest):
 
 
 class CompatWhisper(WhisperTest):
-    def test_GivesTheGoldenFeatures(self):
+    def test_gives_the_golden_features(self):
         for preset, n_mels in (("whisper80_norm", 80), ("whisper128_norm", 128)):
             for clip in golden_clips(preset):
                 self.assert_golden(preset, clip, self.ours(samples(clip), n_mels).T)
 
-    def test_ReadsFilesArraysAndTensorsAlike(self):
+    def test_reads_files_arrays_and_tensors_alike(self):
         wanted = self.ours(samples("espeak"))
         self.assertIsInstance(wanted, self.torch.Tensor)
         strided = np.repeat(samples("espeak"), 2)[::2]
@@ -34,13 +34,13 @@ class CompatWhisper(WhisperTest):
                       self.torch.from_numpy(np.repeat(samples("espeak"), 2))[::2]):
             self.assertTrue(wanted.equal(self.ours(audio)))
 
-    def test_PaddingAddsZerosAtTheEnd(self):
+    def test_padding_adds_zeros_at_the_end(self):
         clip = samples("jfk")
         padded = self.ours(clip, padding=480_000 - len(clip))
         self.assert_golden("whisper80_norm30s", "jfk", padded.T)
         self.assertTrue(self.ours(clip).equal(self.ours(clip, padding=-7)))
 
-    def test_TheMaximumOfABatchIsThatOfAllClips(self):
+    def test_the_maximum_of_a_batch_is_that_of_all_clips(self):
         names = ["square", "silence", "impulse"]  # of one length, with maxima that are far apart
         found = self.ours(np.stack([samples(clip) for clip in names]))
         raw = [golden("whisper80_raw", clip).astype(np.float64) for clip in names]
@@ -49,14 +49,14 @@ class CompatWhisper(WhisperTest):
             self.assert_equal_by_rule((np.maximum(values, peak - 8) + 4) / 4, features.T, tolerance("whisper80_norm", clip), clip)
         self.assertLess(float(found[1].max()), float(self.ours(samples("square")).max()) - 1)
 
-    def test_OtherFilesAreDecodedByFfmpeg(self):
+    def test_other_files_are_decoded_by_ffmpeg(self):
         other = path_of("espeak_44k1_stereo")
         with mock.patch.dict(os.environ, PATH=""), self.assert_refused(RuntimeError, "espeak_44k1_stereo.wav", "ffmpeg"):
             self.ours(other)
         with self.assert_refused(FileNotFoundError, "nowhere.wav"):
             self.ours("nowhere.wav")
 
-    def test_WhatIsNotTakenIsSaid(self):
+    def test_what_is_not_taken_is_said(self):
         with self.assert_refused(ValueError, "n_mels", "64", "80 and 128"):
             self.ours(samples("espeak"), n_mels=64)
         with self.assert_refused(ValueError, "audio", "(200,)", "201"):
@@ -83,25 +83,25 @@ class GenuineWhisper(WhisperTest):
         for one, other in zip(wanted.reshape(-1, *wanted.shape[-2:]), found.reshape(-1, *found.shape[-2:])):
             self.assert_equal_by_rule(one.T, other.T, tolerance("whisper%d_norm" % n_mels, clip), "%s %s" % (clip, options))
 
-    def test_EqualsTheOriginalOnEveryGoldenClip(self):
+    def test_equals_the_original_on_every_golden_clip(self):
         for clip in clips(FEWEST):
             for n_mels in (80, 128):
                 self.assert_alike(clip, samples(clip), n_mels)
             self.assert_alike(clip, self.torch.from_numpy(samples(clip)), padding=480_000, device="cpu")
 
-    def test_EqualsTheOriginalOnBatches(self):
+    def test_equals_the_original_on_batches(self):
         # Beside a loud clip the others are clamped: the loosest rule of the clips is chirp's.
         self.assert_alike("chirp", np.stack([samples("chirp")[:16000], samples("white"), samples("tone1k")]))
         self.assert_alike("square", self.torch.from_numpy(samples("square"))[None], 128, padding=1)
 
-    def test_DecodesFilesAsTheOriginal(self):
+    def test_decodes_files_as_the_original(self):
         for clip in ("espeak_44k1_stereo", "espeak_8k_mulaw", "espeak"):
             self.assert_alike("espeak", path_of(clip))
         with tempfile.NamedTemporaryFile(suffix=".mp3") as file:
             with self.assert_refused(RuntimeError, "ffmpeg", file.name):
                 self.ours(file.name)
 
-    def test_RefusesWhatTheOriginalRefuses(self):
+    def test_refuses_what_the_original_refuses(self):
         for clip in ("short1", "short200"):
             for function in (self.genuine.log_mel_spectrogram, self.ours):
                 with self.assertRaises((RuntimeError, ValueError)):
