@@ -11,7 +11,7 @@ endforeach()
 install(TARGETS ${melstream_devel} EXPORT melstreamTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT devel
         FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT devel)
-install(TARGETS melstream_c EXPORT melstreamTargets
+install(TARGETS melstream_c EXPORT melstreamCTargets
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT devel NAMELINK_COMPONENT devel
         FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT devel)
 # The prefix is known when it is installed (cmake --install --prefix).
@@ -23,6 +23,7 @@ install(CODE "
                  \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/pkgconfig/melstream-engine.pc\" @ONLY)
 " COMPONENT devel)
 set(melstream_config_folder ${CMAKE_INSTALL_LIBDIR}/cmake/melstream)
+install(EXPORT melstreamCTargets NAMESPACE melstream:: DESTINATION ${melstream_config_folder} COMPONENT devel)
 install(EXPORT melstreamTargets NAMESPACE melstream:: DESTINATION ${melstream_config_folder} COMPONENT devel)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/melstreamConfig.cmake.in ${PROJECT_BINARY_DIR}/melstreamConfig.cmake
                               INSTALL_DESTINATION ${melstream_config_folder})

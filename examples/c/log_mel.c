@@ -10,8 +10,15 @@ static void must(melstream_status status) {
 }
 
 int main(int argc, char** argv) {
-  static float samples[30 * 16000];
-  melstream_clip clip = {samples, (int64_t)fread(samples, sizeof(float), 30 * 16000, stdin)};
+  enum { kChunk = 160000 };
+  float* samples = NULL;
+  size_t n_samples = 0, n_read = 0;
+  do {
+    samples = realloc(samples, (n_samples + kChunk) * sizeof(float));
+    n_read = fread(samples + n_samples, sizeof(float), kChunk, stdin);
+    n_samples += n_read;
+  } while (n_read > 0);
+  melstream_clip clip = {samples, (int64_t)n_samples};
 
   melstream_front_end* front_end = NULL;
   melstream_engine* engine = NULL;
@@ -27,6 +34,7 @@ int main(int argc, char** argv) {
   fprintf(stderr, "%lld rows of %d bins, computed on %s\n", (long long)rows, bins, melstream_engine_target(engine));
 
   free(values);
+  free(samples);
   melstream_engine_free(engine);
   melstream_front_end_free(front_end);
   return 0;

@@ -71,7 +71,8 @@ MELSTREAM_API const char* melstream_front_end_name_at(size_t index);
 /* By name, "whisper-80". NOT_FOUND lists the names that are known. */
 MELSTREAM_API melstream_status melstream_front_end_by_name(const char* name, melstream_front_end** front_end);
 /* By canonical text: `key=value` lines as `melstream front-ends --spec NAME` and melstream_front_end_spec() print them.
- * Keys that are left out are those of whisper-80. `name` is for messages; null: "custom". */
+ * Keys that are left out are those of whisper-80; a line `sha256 HASH` must be true. `name` is for messages; null:
+ * "custom". */
 MELSTREAM_API melstream_status melstream_front_end_by_spec(const char* name, const char* spec,
                                                            melstream_front_end** front_end);
 /* Null is allowed. Engines and streams that use the front end keep what they need. */
@@ -101,7 +102,8 @@ enum {
 
 /* Floats of one row; 0 where the front end has no such smoothing. */
 MELSTREAM_API int32_t melstream_front_end_bins(const melstream_front_end* front_end, melstream_smoothing smoothing);
-/* Rows of a clip of n_samples; 0 where the front end has no such smoothing, or the clip is too short for one row. */
+/* Rows of a clip of n_samples; 0 where the front end has no such smoothing, or the clip is too short for one row, or
+ * longer than 2^40 samples, which no call takes. */
 MELSTREAM_API int64_t melstream_front_end_rows(const melstream_front_end* front_end, melstream_smoothing smoothing,
                                                int64_t n_samples);
 /* Samples from one row to the next. */
@@ -179,8 +181,8 @@ typedef struct {
   int64_t bin_stride;
 } melstream_output;
 
-/* The features of clips[i] in outputs[i]. Clips do not influence each other: each has the bits that it has alone.
- * float32 samples on the host are read where they lie; int16 samples are converted in small pieces.
+/* The features of clips[i] in outputs[i]; outputs do not overlap. Clips do not influence each other: each has the bits
+ * that it has alone. float32 samples on the host are read where they lie; int16 samples are converted in small pieces.
  * Samples on the host that are not finite are INVALID_ARGUMENT; on the GPU they are not looked at and give NaN.
  * @param options null: the defaults. OUT_OF_RANGE: an output has fewer rows than its clip. */
 MELSTREAM_API melstream_status melstream_extract(melstream_engine* engine, const melstream_front_end* front_end,

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -82,18 +83,44 @@ TEST(CErrors, ABadSpecNamesItsKey) {
   EXPECT_EQ(error_of_spec("sample_rate_hz=8000").field, "sample_rate_hz");
   EXPECT_EQ(error_of_spec("whisper").field, "spec");
   EXPECT_NE(error_of_spec("n_mels=80\nn_mels=81").message.find("once"), std::string::npos);
+  EXPECT_EQ(error_of_spec("\n# nothing\n").field, "spec");
+  EXPECT_NE(error_of_spec("n_mels=80\nsha256 00ff").message.find("the hash of the lines"), std::string::npos);
 }
 
 TEST(CErrors, ASpecReadsBackWithItsHash) {
   for (std::size_t i = 0; i < melstream_front_end_count(); ++i) {
     const CFrontEnd known = front_end_by_name(melstream_front_end_name_at(i));
     melstream_front_end* handle = nullptr;
-    const std::string spec = std::string("# a comment\n\n") + melstream_front_end_spec(known.get());
+    const std::string spec = std::string("# a comment\n\n") + melstream_front_end_spec(known.get()) + "sha256 " +
+                             melstream_front_end_sha256(known.get()) + "\n";
     ASSERT_EQ(melstream_front_end_by_spec("mine", spec.c_str(), &handle), MELSTREAM_OK) << melstream_error_message();
     const CFrontEnd read_back(handle);
     EXPECT_STREQ(melstream_front_end_sha256(handle), melstream_front_end_sha256(known.get()));
     EXPECT_STREQ(melstream_front_end_name(handle), "mine");
   }
+}
+
+TEST(CErrors, RowsOfClipsThatNobodyHas) {
+  for (std::size_t i = 0; i < melstream_front_end_count(); ++i) {
+    const CFrontEnd front_end = front_end_by_name(melstream_front_end_name_at(i));
+    for (const std::int64_t n : {std::int64_t{-1}, INT64_MIN, INT64_MAX, (std::int64_t{1} << 40) + 1}) {
+      EXPECT_EQ(melstream_front_end_rows(front_end.get(), 0, n), 0);
+    }
+    EXPECT_GT(melstream_front_end_rows(front_end.get(), 0, std::int64_t{1} << 40), 0);
+  }
+}
+
+TEST(CErrors, ThePluginIsLookedForBesideTheLibraryAlone) {
+  unsetenv("MELSTREAM_CUDA_PLUGIN");
+  melstream_engine* engine = nullptr;
+  melstream_engine_options options = MELSTREAM_ENGINE_OPTIONS_INIT;
+  options.backend = "cuda";
+  ASSERT_EQ(melstream_engine_create(&options, &engine), MELSTREAM_UNAVAILABLE);
+  const std::string message = melstream_error_message();
+  const std::string folder = std::filesystem::path(MELSTREAM_ENGINE_LIBRARY).parent_path();
+  EXPECT_NE(message.find("tried " + folder + "/libmelstream_cuda.so, " + folder + "/melstream/libmelstream_cuda.so)"),
+            std::string::npos)
+      << message;
 }
 
 TEST(CErrors, EnginesThatThereAreNot) {
@@ -152,8 +179,8 @@ TEST(CErrors, BadClips) {
       "clips[0].samples");  // too short for a row
   broken([](GoodCall& c) { c.output.values = nullptr; }, "is null", "outputs[0].values");
   broken([](GoodCall& c) { c.output.row_stride = 79; }, "over each other", "outputs[0]");
-  broken([](GoodCall& c) { c.output.row_stride = -80; }, "over each other", "outputs[0]");
-  broken([](GoodCall& c) { c.output.bin_stride = 0; }, "over each other", "outputs[0]");
+  broken([](GoodCall& c) { c.output.row_stride = -80; }, "must be above 0", "outputs[0]");
+  broken([](GoodCall& c) { c.output.bin_stride = 0; }, "must be above 0", "outputs[0]");
 }
 
 TEST(CErrors, BadOptions) {
@@ -184,7 +211,7 @@ TEST(CErrors, BadOptions) {
         c.front_end = front_end_by_name("kaldi-80");
         c.options.normalization = 3;
       },
-      "takes none (0) or per_feature_window", "normalization");
+      "takes none or per_feature_window", "normalization");
 }
 
 TEST(CErrors, AnOutputThatIsTooSmallSaysHowLargeItMustBe) {

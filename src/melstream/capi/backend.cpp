@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <system_error>
+#include <vector>
 
 #include <dlfcn.h>
 
@@ -14,17 +16,26 @@
 namespace melstream::capi {
 namespace {
 
-/// Of this library: the plugin may lie beside it.
-std::filesystem::path this_library() {
+namespace fs = std::filesystem;
+
+/// The folder of this library.
+fs::path own_folder() {
   Dl_info info{};
-  if (dladdr(reinterpret_cast<const void*>(&this_library), &info) == 0 || info.dli_fname == nullptr) return {};
+  if (dladdr(reinterpret_cast<const void*>(&own_folder), &info) == 0 || info.dli_fname == nullptr) return {};
   std::error_code ignored;
-  return std::filesystem::absolute(info.dli_fname, ignored);
+  return fs::absolute(info.dli_fname, ignored).parent_path();
 }
 
-engine::Plugin plugin() {
-  return engine::Plugin(engine::cuda_plugin_places(std::getenv(engine::kCudaPluginVariable), this_library()));
+/// Beside this library, or in the folder that an installation has for it. Nowhere else: what the place of the build was
+/// may be anybody's folder by now.
+std::vector<fs::path> plugin_places() {
+  const char* const chosen = std::getenv(engine::kCudaPluginVariable);
+  if (chosen != nullptr && *chosen != '\0') return engine::cuda_plugin_places(chosen, {});
+  const fs::path folder = own_folder();
+  return {folder / engine::kCudaPluginFile, folder / "melstream" / engine::kCudaPluginFile};
 }
+
+engine::Plugin plugin() { return engine::Plugin(plugin_places()); }
 
 engine::EngineInstance make_cuda(int device) {
   engine::PluginOptions options;

@@ -25,15 +25,16 @@ std::span<const float> zeros(std::int64_t n) {
 constexpr std::int64_t kMostConverted = std::int64_t{1} << 18;
 
 void check_strides(const melstream_output& output, std::int64_t n_bins, const std::string& argument) {
-  const std::int64_t row = output.row_stride, bin = output.bin_stride;
+  const std::int64_t row = output.row_stride, bin = output.bin_stride, n_rows = output.n_rows;
   const std::string given = "row_stride " + std::to_string(row) + " and bin_stride " + std::to_string(bin);
-  const bool rows_apart = output.n_rows <= 1 || row >= 1, bins_apart = n_bins <= 1 || bin >= 1;
-  const bool nested =
-      output.n_rows <= 1 || n_bins <= 1 || row >= (n_bins - 1) * bin + 1 || bin >= (output.n_rows - 1) * row + 1;
-  if (rows_apart && bins_apart && nested) return;
-  refuse(argument, given + " put values of " + std::to_string(output.n_rows) + " rows of " + std::to_string(n_bins) +
-                       " bins over each other; time-major is " + std::to_string(n_bins) + " and 1, mel-major 1 and " +
-                       std::to_string(output.n_rows));
+  const std::string taken =
+      "; time-major is " + std::to_string(n_bins) + " and 1, mel-major 1 and " + std::to_string(n_rows);
+  if ((n_rows > 1 && row < 1) || (n_bins > 1 && bin < 1)) refuse(argument, given + ": strides must be above 0" + taken);
+  if (n_rows <= 1 || n_bins <= 1) return;
+  // Rows lie apart within the stride of a bin, or bins within that of a row.
+  if ((row - 1) / bin >= n_bins - 1 || (bin - 1) / row >= n_rows - 1) return;
+  refuse(argument, given + " put values of " + std::to_string(n_rows) + " rows of " + std::to_string(n_bins) +
+                       " bins over each other" + taken);
 }
 
 }  // namespace
@@ -63,8 +64,7 @@ ClipBatch::Shape ClipBatch::shape_of(std::size_t index, const melstream_clip& cl
   if (output.n_rows < n_rows) {
     throw core::Error(core::ErrorCode::kOutOfRange,
                       argument + ".n_rows: room for " + std::to_string(output.n_rows) + " rows, the clip of " +
-                          std::to_string(shape.n_samples) + " samples has " + std::to_string(n_rows) +
-                          " (melstream_front_end_rows)",
+                          std::to_string(shape.n_samples) + " samples has " + std::to_string(n_rows) + "",
                       argument + ".n_rows");
   }
   shape.n_room = output.n_rows;

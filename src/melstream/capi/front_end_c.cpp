@@ -88,7 +88,7 @@ int32_t melstream_front_end_bins(const melstream_front_end* front_end, melstream
 
 int64_t melstream_front_end_rows(const melstream_front_end* front_end, melstream_smoothing smoothing,
                                  int64_t n_samples) {
-  if (!has_smoothing(front_end, smoothing) || n_samples < 0) return 0;
+  if (!has_smoothing(front_end, smoothing) || n_samples < 0 || n_samples > melstream::capi::kMostSamples) return 0;
   return melstream::engine::row_count(front_end->value->rows(melstream::capi::smoothing_of(smoothing)), n_samples);
 }
 

@@ -1,13 +1,6 @@
 #include "melstream/capi/options.hpp"
 
 namespace melstream::capi {
-namespace {
-
-/// A thousand days: far from where sums of positions could overflow.
-constexpr std::int64_t kMostSamples = std::int64_t{1} << 40;
-
-}  // namespace
-
 engine::Smoothing smoothing_of(melstream_smoothing smoothing) {
   switch (smoothing) {
     case MELSTREAM_SMOOTHING_NONE:

@@ -14,6 +14,9 @@
 
 namespace melstream::capi {
 
+/// Two years of audio: far from where sums of positions could overflow.
+inline constexpr std::int64_t kMostSamples = std::int64_t{1} << 40;
+
 /// The caller's options; what their header did not know is at its default. Throws Error(kInvalidArgument) if they have
 /// more than this library knows.
 template <typename Options>

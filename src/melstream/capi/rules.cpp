@@ -9,8 +9,6 @@
 namespace melstream::capi {
 namespace {
 
-constexpr std::int64_t kMostPadding = std::int64_t{1} << 40;
-
 engine::Smoothing checked_smoothing(const engine::FrontEnd& front_end, melstream_smoothing number) {
   const engine::Smoothing smoothing = smoothing_of(number);
   if (smoothing != engine::Smoothing::kNone && !front_end.allows_smoothing()) {
@@ -26,9 +24,8 @@ engine::Normalization checked_normalization(const engine::FrontEnd& front_end, m
   const bool is_free =
       normalization == engine::Normalization::kNone || normalization == engine::Normalization::kPerFeatureWindow;
   if (!is_free && !front_end.is_whisper()) {
-    refuse("normalization",
-           "front end '" + front_end.name() +
-               "' takes none (0) or per_feature_window (4): the others are those of Whisper's log10 mels");
+    refuse("normalization", "front end '" + front_end.name() +
+                                "' takes none or per_feature_window: the others are those of Whisper's log10 mels");
   }
   if (normalization == engine::Normalization::kFixedMax && !std::isfinite(fixed_max)) {
     refuse("fixed_max", "is not a finite number");
@@ -40,8 +37,8 @@ engine::Normalization checked_normalization(const engine::FrontEnd& front_end, m
 
 ClipRules clip_rules(const std::shared_ptr<const engine::FrontEnd>& front_end, const melstream_clip_options& options) {
   check_sample_type(options.sample_type);
-  if (options.pad_to_samples < 0 || options.pad_to_samples > kMostPadding) {
-    refuse("pad_to_samples", std::to_string(options.pad_to_samples) + " is not in 0.." + std::to_string(kMostPadding));
+  if (options.pad_to_samples < 0 || options.pad_to_samples > kMostSamples) {
+    refuse("pad_to_samples", std::to_string(options.pad_to_samples) + " is not in 0.." + std::to_string(kMostSamples));
   }
   if (options.memory != MELSTREAM_HOST && options.memory != MELSTREAM_CUDA) {
     refuse("memory", std::to_string(options.memory) + " is none of 0 (host), 1 (CUDA)");
@@ -68,9 +65,7 @@ Stream::Rules stream_rules(const std::shared_ptr<const engine::FrontEnd>& front_
   rules.fixed_max = options.fixed_max;
   if (rules.normalization == engine::Normalization::kWhisperWindow ||
       rules.normalization == engine::Normalization::kPerFeatureWindow) {
-    refuse("normalization",
-           "a stream takes none (0), running_max (1) and fixed_max (2): the others need the whole clip "
-           "(melstream_extract)");
+    refuse("normalization", "a stream takes none, running_max and fixed_max: the others need the whole clip");
   }
   return rules;
 }

@@ -153,7 +153,6 @@ std::shared_ptr<const FrontEnd> FrontEndCatalog::find(std::string_view name) con
     names.emplace_back(front_end->name());
     listed.append(listed.empty() ? "" : ", ").append(front_end->name());
   }
-  for (const auto& [alias, _] : kAliases) names.push_back(alias);
   const std::string_view nearest = nearest_name(name, names);
   constexpr std::size_t kShown = 64;
   std::string message = "unknown front end '" + std::string(name.substr(0, kShown)) + "'";

@@ -257,20 +257,30 @@ void set_field(FrontEndSpec& spec, std::string_view key, std::string_view value)
 }
 
 FrontEndSpec parse_spec(std::string name, std::string_view text) {
+  constexpr std::string_view kHash = "sha256 ";
   FrontEndSpec spec;
   spec.name = std::move(name);
   std::vector<std::string_view> seen;
+  std::string_view hash;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = trimmed(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.empty() || line.front() == '#') continue;
+    if (line.starts_with(kHash)) {
+      hash = trimmed(line.substr(kHash.size()));
+      continue;
+    }
     const std::size_t equals = line.find('=');
     if (equals == std::string_view::npos) refuse("spec", line, "lines of key=value");
     const std::string_view key = trimmed(line.substr(0, equals));
     if (std::find(seen.begin(), seen.end(), key) != seen.end()) refuse(key, line, "each key once");
     set_field(spec, key, trimmed(line.substr(equals + 1)));
     seen.push_back(key);
+  }
+  if (seen.empty()) refuse("spec", text, "lines of key=value: it has none");
+  if (!hash.empty() && FrontEnd(spec).sha256() != hash) {
+    refuse("spec", hash, "the hash of the lines before it, " + FrontEnd(spec).sha256());
   }
   return spec;
 }

@@ -138,7 +138,8 @@ class FrontEndCatalog {
 /// Throws Error(kInvalidArgument, field key) with the accepted values; unknown keys name the nearest known one.
 void set_field(FrontEndSpec& spec, std::string_view key, std::string_view value);
 /// A front end as a text of `key=value` lines, as canonical_text() is one; blanks around keys and values, empty lines
-/// and lines that begin with '#' do not count. What the text leaves out is as in whisper-80. Throws
+/// and lines that begin with '#' do not count. What the text leaves out is as in whisper-80. A line
+/// `sha256 HASH`, which `melstream front-ends --spec` prints last, must be true. Throws
 /// Error(kInvalidArgument, field key or spec) naming the line; the result is checked by FrontEnd.
 FrontEndSpec parse_spec(std::string name, std::string_view text);
 /// Keys that set_field() takes, sorted.

@@ -1,5 +1,6 @@
 #include "arrays.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 
@@ -57,13 +58,20 @@ bool is_array(nb::handle object, Array& array) noexcept {
   }
 }
 
+/// " of dtype >f4" of what has one.
+std::string dtype_of(nb::handle object) {
+  if (!nb::hasattr(object, "dtype")) return {};
+  const nb::object dtype = object.attr("dtype");
+  return std::string(" of dtype ") + nb::str(nb::hasattr(dtype, "str") ? nb::object(dtype.attr("str")) : dtype).c_str();
+}
+
 AnyArray array_of(nb::handle object, const char* name) {
   AnyArray array;
   if (!is_array(object, array)) {
     raise_type_error(
-        std::string(name) + ": a " + name_of_type(object) +
-        " is no array that can be read; pass a NumPy array or a tensor of float32 or int16 (a gradient must be "
-        "detached)");
+        std::string(name) + ": a " + name_of_type(object) + dtype_of(object) +
+        " is no array that can be read; pass a NumPy array or a tensor of float32 or int16, of this machine's "
+        "byte order, without a gradient");
   }
   return array;
 }
@@ -99,7 +107,8 @@ std::vector<std::int64_t> lengths_of(nb::handle lengths, std::size_t n_clips, st
   }
   for (nb::handle length : nb::iter(lengths)) {
     std::int64_t n = 0;
-    if (PyIndex_Check(length.ptr()) == 0 || !nb::try_cast(nb::int_(nb::borrow(length)), n)) {
+    if (PyBool_Check(length.ptr()) != 0 || PyIndex_Check(length.ptr()) == 0 ||
+        !nb::try_cast(nb::int_(nb::borrow(length)), n)) {
       raise_type_error("lengths: has a " + name_of_type(length) + "; taken are whole numbers");
     }
     all.push_back(n);
@@ -192,6 +201,26 @@ nb::ndarray<> writable(nb::handle out) {
   return array;
 }
 
+namespace {
+
+/// Whether all elements have places of their own: each dimension's stride is beyond what the smaller ones cover.
+bool is_overlapping(const nb::ndarray<>& array) {
+  std::vector<std::pair<std::int64_t, std::int64_t>> dimensions;  // stride, size
+  for (std::size_t i = 0; i < array.ndim(); ++i) {
+    if (array.shape(i) == 0) return false;
+    if (array.shape(i) > 1) dimensions.emplace_back(array.stride(i), static_cast<std::int64_t>(array.shape(i)));
+  }
+  std::sort(dimensions.begin(), dimensions.end());
+  std::int64_t covered = 0;
+  for (const auto& [stride, size] : dimensions) {
+    if (stride <= covered) return true;
+    covered += (size - 1) * stride;
+  }
+  return false;
+}
+
+}  // namespace
+
 std::vector<melstream_output> outputs_of(const nb::ndarray<>& out, std::size_t n_clips, std::int32_t n_bins,
                                          bool mel_major, melstream_memory memory) {
   const std::size_t first = out.ndim() == 3 ? 1 : 0;
@@ -202,6 +231,8 @@ std::vector<melstream_output> outputs_of(const nb::ndarray<>& out, std::size_t n
                       (n_clips == 1 ? std::string() : std::to_string(n_clips) + ", ") +
                       (mel_major ? std::to_string(n_bins) + ", rows)" : "rows, " + std::to_string(n_bins) + ")"));
   }
+  if (is_overlapping(out))
+    raise_value_error("out: its elements lie over each other, or backwards; each needs a place of its own");
   if (memory_of(AnyArray(out), "out") != memory) raise_value_error("out: is not on the device of audio");
   std::vector<melstream_output> outputs;
   const std::int64_t clip_stride = first == 1 ? out.stride(0) : 0;

@@ -8,6 +8,7 @@
 #include "arrays.hpp"
 #include "errors.hpp"
 #include "handles.hpp"
+#include "without_gil.hpp"
 #include "words.hpp"
 
 namespace nb = nanobind;
@@ -47,7 +48,7 @@ void extract(const Engine& self, const FrontEnd& front_end, nb::handle audio, nb
   const auto outputs = outputs_of(values, clips.clips.size(), n_bins, mel_major, clips.memory);
   melstream_status status = MELSTREAM_OK;
   {
-    const nb::gil_scoped_release others_may_run;
+    const WithoutGil others_may_run;
     status = melstream_extract(self.handle.get(), front_end.handle.get(), &options, clips.clips.size(),
                                clips.clips.data(), outputs.data());
   }

@@ -15,6 +15,8 @@ using namespace nb::literals;
 namespace melstream::python {
 namespace {
 
+constexpr std::int64_t kMostSamples = std::int64_t{1} << 40;
+
 FrontEnd by_name(const std::string& name) {
   melstream_front_end* handle = nullptr;
   check(melstream_front_end_by_name(name.c_str(), &handle));
@@ -36,8 +38,18 @@ std::int32_t bins(const FrontEnd& self, std::string_view smoothing) {
   return n;
 }
 
+/// Of the same numbers and name.
+bool are_equal(const FrontEnd& self, nb::handle other) {
+  if (!nb::isinstance<FrontEnd>(other)) return false;
+  const auto& that = nb::cast<const FrontEnd&>(other);
+  return std::string_view(melstream_front_end_spec(self.handle.get())) == melstream_front_end_spec(that.handle.get()) &&
+         std::string_view(melstream_front_end_name(self.handle.get())) == melstream_front_end_name(that.handle.get());
+}
+
 std::int64_t rows(const FrontEnd& self, std::int64_t n_samples, std::string_view smoothing) {
-  if (n_samples < 0) raise_value_error("n_samples: " + std::to_string(n_samples) + " is below 0");
+  if (n_samples < 0 || n_samples > kMostSamples) {
+    raise_value_error("n_samples: " + std::to_string(n_samples) + " is not in 0.." + std::to_string(kMostSamples));
+  }
   bins(self, smoothing);
   return melstream_front_end_rows(self.handle.get(), smoothing_of(smoothing), n_samples);
 }
@@ -73,6 +85,9 @@ void add_front_end(nb::module_& module) {
           "Samples from one row to the next.")
       .def("bins", &bins, "smoothing"_a = "none", "Values of one row.")
       .def("rows", &rows, "n_samples"_a, "smoothing"_a = "none", "Rows of a clip of that many samples.")
+      .def("__eq__", &are_equal, "other"_a.none())
+      .def("__hash__",
+           [](const FrontEnd& self) { return nb::hash(nb::str(melstream_front_end_spec(self.handle.get()))); })
       .def("__repr__", [](const FrontEnd& self) {
         return std::string("<FrontEnd ") + melstream_front_end_name(self.handle.get()) + " " +
                std::string(melstream_front_end_sha256(self.handle.get())).substr(0, 12) + ">";

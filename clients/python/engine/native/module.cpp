@@ -5,6 +5,7 @@
 #include "melstream/engine.h"
 
 #include "handles.hpp"
+#include "without_gil.hpp"
 
 namespace nb = nanobind;
 
@@ -20,6 +21,7 @@ NB_MODULE(_native, module) {
   nb::set_leak_warnings(false);  // front ends and engines are kept to the end of the process, by name
   module.attr("ABI_VERSION") = MELSTREAM_ABI_VERSION;
   module.attr("build_id") = melstream_build_id();
+  melstream::python::prepare_for_exit(module);
   melstream::python::add_front_end(module);
   melstream::python::add_engine(module);
   melstream::python::add_stream(module);

@@ -10,6 +10,7 @@
 #include "arrays.hpp"
 #include "errors.hpp"
 #include "handles.hpp"
+#include "without_gil.hpp"
 #include "words.hpp"
 
 namespace nb = nanobind;
@@ -39,7 +40,7 @@ Stream make_stream(const Engine& engine, const FrontEnd& front_end, std::string_
 /// A call of the C ABI, without Python's lock: a thread that computes has the stream's.
 template <typename Call>
 auto locked(Stream& self, const Call& call) {
-  const nb::gil_scoped_release others_may_run;
+  const WithoutGil others_may_run;
   const std::lock_guard lock(*self.mutex);
   return call(self.handle.get());
 }

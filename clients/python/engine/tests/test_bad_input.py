@@ -26,7 +26,7 @@ class BadInput(unittest.TestCase):
     def test_dtype(self):
         for dtype in ("float64", "float16", "int32", "uint8", "complex64"):
             self.assert_refused(TypeError, "audio|%s|float32|int16" % dtype, CLIP.astype(dtype))
-        self.assert_refused(TypeError, "float32", CLIP.astype(">f4"))
+        self.assert_refused(TypeError, "byte order|>f4", CLIP.astype(">f4"))
         self.assert_refused(TypeError, "float32", np.array(["a"]))
 
     def test_what_is_no_array(self):
@@ -39,10 +39,22 @@ class BadInput(unittest.TestCase):
         self.assert_refused(ValueError, "()", np.float32(1.0))
         self.assert_refused(ValueError, "audio[1]|(2, 1600)", [CLIP, BATCH])
 
+    def test_stereo(self):
+        self.assert_refused(ValueError, "(46536, 2)|channels|mean", np.stack([CLIP, CLIP], axis=1))
+
+    def test_types_of_arguments(self):
+        for name, value in (("pad_to_samples", 480_000.0), ("pad_to_samples", None), ("normalization", None), ("smoothing", 3),
+                            ("fill", None), ("fill", "0"), ("engine", "cpu"), ("engine", 2)):
+            self.assert_refused(TypeError, "%s: is %r|taken is" % (name, value), CLIP, **{name: value})
+        self.assert_refused(TypeError, "fixed_max: is '1'", CLIP, normalization="fixed_max", fixed_max="1")
+        self.assert_refused(ValueError, "fixed_max|only there", CLIP, fixed_max=1.0)
+        with self.assertRaisesRegex(TypeError, "engine: is 'x'"):
+            engine.set_default_engine("x")
+
     def test_stride(self):
         self.assert_refused(ValueError, "stride 2|ascontiguousarray", CLIP[::2])
         self.assert_refused(ValueError, "stride -1", CLIP[::-1])
-        self.assert_refused(ValueError, "stride", BATCH.T)
+        self.assert_refused(ValueError, "stride", np.stack([CLIP] * 20).T)
 
     def test_numbers_that_are_none(self):
         for value, name in ((np.nan, "NaN"), (np.inf, "infinite"), (-np.inf, "-infinite")):
@@ -55,8 +67,9 @@ class BadInput(unittest.TestCase):
         self.assert_refused(ValueError, "1601|clip 1|0..1600", BATCH, lengths=[1600, 1601])
         self.assert_refused(ValueError, "-1|clip 0", BATCH, lengths=[-1, 5])
         self.assert_refused(ValueError, "3 for 2 clips", BATCH, lengths=[1, 2, 3])
-        self.assert_refused(TypeError, "lengths|int", BATCH, lengths=1600)
-        self.assert_refused((TypeError, ValueError), "", BATCH, lengths=["a", "b"])
+        self.assert_refused(TypeError, "lengths: is 1600", BATCH, lengths=1600)
+        for lengths in (["a", "b"], [100.0, 100.0], [True, True], np.array([0.5, 1.0]), np.array([True, False])):
+            self.assert_refused(TypeError, "lengths|whole numbers", BATCH, lengths=lengths)
         self.assert_refused(ValueError, "list", [CLIP], lengths=[5])
 
     def test_words(self):
@@ -76,6 +89,9 @@ class BadInput(unittest.TestCase):
         self.assert_refused(ValueError, "(290, 81)|(rows, 80)", CLIP, out=np.empty((290, 81), np.float32))
         self.assert_refused(ValueError, "(2, rows, 80)|2", BATCH, out=np.empty((10, 80), np.float32))
         self.assert_refused(TypeError, "out|float64", CLIP, out=np.empty((290, 80)))
+        self.assert_refused(ValueError, "out|backwards", CLIP, out=np.empty((290, 80), np.float32)[::-1])
+        one = np.lib.stride_tricks.as_strided(np.empty((10, 80), np.float32), (2, 10, 80), (0, 320, 4))
+        self.assert_refused(ValueError, "out|over each other", BATCH, out=one)
         read_only = np.empty((290, 80), np.float32)
         read_only.flags.writeable = False
         self.assert_refused(TypeError, "out|written", CLIP, out=read_only)
@@ -88,10 +104,32 @@ class BadInput(unittest.TestCase):
             self.assertIn(words, str(raised.exception))
 
     def test_specs(self):
-        for spec, words in (("n_mel=80", "n_mels"), ("n_mels=x", "whole number"), ("sample_rate_hz=8000", "16000")):
+        for spec, words in (("", "has none"), ("n_mels=80\nsha256 00", "hash"), ("n_mel=80", "n_mels"), ("n_mels=x", "whole number"), ("sample_rate_hz=8000", "16000")):
             with self.assertRaises(ValueError) as raised:
                 engine.FrontEnd.from_spec(spec)
             self.assertIn(words, str(raised.exception))
+
+
+class Exit(unittest.TestCase):
+    """A process ends as it would, whatever its threads do in the engine."""
+
+    WORK = {"clips": "for _ in iter(int, 1): engine.log_mel(clip)", "streams": "for _ in iter(int, 1): stream.push(clip), stream.pull()"}
+
+    def test_with_daemon_threads_at_work(self):
+        for work in self.WORK.values():
+            program = ("import threading, time, numpy\nfrom melstream import engine\nclip = numpy.zeros(16000, 'float32')\n"
+                       "def work():\n    stream = engine.Stream()\n    started.release()\n    %s\n"
+                       "started = threading.Semaphore(0)\n"
+                       "for _ in range(3):\n    threading.Thread(target=work, daemon=True).start()\n    started.acquire()\n" % work)
+            for _ in range(3):
+                result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+                self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def test_of_a_child(self):
+        program = ("import os, numpy\nfrom melstream import engine\nclip = numpy.zeros(16000, 'float32')\nengine.log_mel(clip)\n"
+                   "child = os.fork()\nengine.log_mel(clip)\nif child:\n    print(os.waitpid(child, 0)[1])\n")
+        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual((result.returncode, result.stdout.strip(), result.stderr), (0, "0", ""))
 
 
 @unittest.skipUnless(shutil.which("cc"), "no C compiler")

@@ -1,4 +1,5 @@
 """melstream.engine.log_mel: equal to the golden data, in every form that it takes and gives."""
+import array
 import pickle
 import threading
 import tracemalloc
@@ -86,6 +87,11 @@ class Forms(GoldenTest):
         read_only = np.frombuffer(samples("espeak", "int16").tobytes(), np.int16)
         np.testing.assert_array_equal(engine.log_mel(read_only), self.features)
 
+    def test_memory_of_others(self):
+        pcm = samples("espeak", "int16")
+        for given in (array.array("h", pcm.tolist()), memoryview(pcm), array.array("f", self.clip.tolist())):
+            np.testing.assert_array_equal(engine.log_mel(given), self.features)
+
     def test_writes_to_an_array_that_is_given(self):
         out = np.full((2, 400, 90), 5, np.float32)
         given = out[:, :300, 3:83]
@@ -163,3 +169,6 @@ class FrontEnds(GoldenTest):
         front_end = engine.FrontEnd.from_spec("n_mels=40", "mine")
         again = pickle.loads(pickle.dumps(front_end))
         self.assertEqual((again.name, again.spec), ("mine", front_end.spec))
+        self.assertEqual(again, front_end)
+        self.assertEqual(len({again, front_end, engine.FrontEnd("whisper-80"), engine.FrontEnd("whisper-80")}), 2)
+        self.assertNotEqual(front_end, engine.FrontEnd("whisper-80"))

@@ -34,12 +34,21 @@ class Tensors(unittest.TestCase):
     def test_refuses_what_it_cannot_take(self):
         clip = torch.from_numpy(samples("espeak"))
         for given, error, words in (
-                (clip.clone().requires_grad_(), ValueError, "gradient"), (clip.double(), TypeError, "float64"),
+                (clip.clone().requires_grad_(), ValueError, "gradient"),
+                ([clip, clip.clone().requires_grad_()], ValueError, "gradient"), (clip.double(), TypeError, "float64"),
                 (clip.bfloat16(), TypeError, "bfloat16"), (clip[::2], ValueError, "stride"), (clip.to("meta"), TypeError, "audio"),
                 (clip.to_sparse(), TypeError, "audio"), (torch.tensor(1.0), ValueError, "()")):
             with self.assertRaises(error) as raised:
                 engine.log_mel(given)
             self.assertIn(words, str(raised.exception))
+
+    def test_lengths_are_whole_numbers(self):
+        batch = torch.zeros(2, 16_000)
+        for lengths in (torch.tensor([1.0, 0.5]), torch.tensor([True, True])):
+            with self.assertRaisesRegex(TypeError, "whole numbers"):
+                engine.log_mel(batch, lengths=lengths)
+        with self.assertRaisesRegex(ValueError, "out: requires a gradient"):
+            engine.log_mel(batch[0], out=torch.zeros(100, 80, requires_grad=True))
 
     def test_a_tensor_that_is_given_is_written_to(self):
         out = torch.empty(300, 80)

@@ -5,7 +5,11 @@
             ...
 """
 import importlib as _importlib
+import pkgutil as _pkgutil
 from typing import TYPE_CHECKING
+
+# melstream.engine is a distribution of its own, which may lie in another folder.
+__path__ = _pkgutil.extend_path(__path__, __name__)
 
 if TYPE_CHECKING:
     from .client import Client, connect

@@ -66,6 +66,7 @@ def default_engine(device: _Optional[int] = None) -> Engine:
 
 def set_default_engine(engine: Engine, device: _Optional[int] = None) -> None:
     """What default_engine() gives from now on: an Engine with more threads, say."""
+    _check_types(engine=engine)
     with _engines_lock:
         _engines[device] = engine
 
@@ -107,21 +108,56 @@ def log_mel(audio: _Any, front_end: _Union[str, FrontEnd] = "whisper-80", *, smo
     if layout not in ("time", "mel"):
         raise ValueError("layout: %r is none of 'time', 'mel'" % (layout,))
     is_list = isinstance(audio, (list, tuple))
+    if not is_list and not hasattr(audio, "shape"):
+        audio = _viewed(audio)
     first = audio[0] if is_list and audio else audio
     torch = _torch_of(first)
-    if torch is not None and first.requires_grad:
-        raise ValueError("audio: requires a gradient, which is not offered; pass audio.detach()")
+    if torch is not None:
+        _check_gradients(audio if is_list else (audio,), out)
+    if lengths is not None:
+        lengths = _whole_numbers(lengths)
     device = first.device.index if torch is not None and first.is_cuda else None
-    if out is None:
-        out = _make_out(torch, first, _shape_of(audio, is_list, front_end, smoothing, lengths, pad_to_samples, layout))
-    if fixed_max is None:
-        if normalization == "fixed_max":
-            raise ValueError("fixed_max: is not given; normalization='fixed_max' needs the value")
-        fixed_max = 0.0
-    cuda_stream = 0 if device is None else torch.cuda.current_stream(device).cuda_stream
-    _native.extract(engine or default_engine(device), front_end, audio, lengths, out, smoothing, normalization, fixed_max, fill,
-                    pad_to_samples, layout == "mel", cuda_stream)
+    if (fixed_max is None) == (normalization == "fixed_max"):
+        raise ValueError("fixed_max: %s; it is given with normalization='fixed_max', and only there" % (
+            "is not given" if fixed_max is None else "is %r, with normalization=%r" % (fixed_max, normalization)))
+    try:
+        if out is None:
+            out = _make_out(torch, first, _shape_of(audio, is_list, front_end, smoothing, lengths, pad_to_samples, layout))
+        cuda_stream = 0 if device is None else torch.cuda.current_stream(device).cuda_stream
+        _native.extract(engine or default_engine(device), front_end, audio, lengths, out, smoothing, normalization,
+                        0.0 if fixed_max is None else fixed_max, fill, pad_to_samples, layout == "mel", cuda_stream)
+    except TypeError:
+        _check_types(smoothing=smoothing, normalization=normalization, fixed_max=fixed_max or 0.0, fill=fill,
+                     pad_to_samples=pad_to_samples, engine=engine or default_engine(device))
+        raise
     return out
+
+
+_TYPES = {"smoothing": (str, "a word"), "normalization": (str, "a word"), "fixed_max": ((int, float), "a number"),
+          "fill": ((int, float), "a number"), "pad_to_samples": (int, "a whole number"), "engine": (Engine, "an Engine")}
+
+
+def _check_types(**arguments):
+    """Raises TypeError for the first that is of another type: asked when a call has failed."""
+    for name, value in arguments.items():
+        taken, words = _TYPES[name]
+        if not isinstance(value, taken) and not (taken is not str and taken is not Engine and hasattr(value, "__index__")):
+            raise TypeError("%s: is %r, a %s; taken is %s" % (name, value, type(value).__name__, words)) from None
+
+
+def _viewed(audio):
+    """Memory of others (array.array, bytes) as an array, without a copy; what is none, _native names."""
+    try:
+        return _numpy.asarray(memoryview(audio))
+    except (TypeError, ValueError):
+        return audio
+
+
+def _check_gradients(clips, out):
+    for clip in (*clips, out):
+        if getattr(clip, "requires_grad", False):
+            raise ValueError("%s: requires a gradient, which is not offered; pass a detached tensor (.detach())" % (
+                "out" if clip is out else "audio"))
 
 
 def _torch_of(array):
@@ -138,16 +174,30 @@ def _shape_of(audio, is_list, front_end, smoothing, lengths, pad_to_samples, lay
     else:
         shape = getattr(audio, "shape", ()) or (0,)
         clips = tuple(shape[:-1])
-        n_samples = shape[-1] if lengths is None else max(_whole_numbers(lengths), default=0)
-    n_rows = front_end.rows(max(0, int(pad_to_samples or n_samples)), smoothing)
+        n_samples = shape[-1] if lengths is None else max(lengths, default=0)
+        if len(shape) == 2 and 1 <= shape[1] <= _MOST_CHANNELS and shape[0] > _FEWEST_FRAMES:
+            raise ValueError("audio: has the shape %s, which looks like (samples, channels); taken is (clips, samples), mono: mix the "
+                             "channels first, audio.mean(1)" % (tuple(shape),))
+    n_rows = front_end.rows(max(0, pad_to_samples or n_samples), smoothing)
     n_bins = front_end.bins(smoothing)
     return clips + ((n_rows, n_bins) if layout == "time" else (n_bins, n_rows))
 
 
+#: An array of more clips than this with fewer samples each is none of clips.
+_FEWEST_FRAMES = 100
+_MOST_CHANNELS = 8
+
+
 def _whole_numbers(lengths):
-    if not hasattr(lengths, "__len__"):
-        raise TypeError("lengths: a %s; taken is a sequence of whole numbers, one a clip" % type(lengths).__name__)
-    return [int(length) for length in lengths]
+    """A list of ints, of an array or tensor too. Nothing is rounded."""
+    if hasattr(lengths, "tolist"):
+        lengths = lengths.tolist()
+    if not isinstance(lengths, (list, tuple)):
+        raise TypeError("lengths: is %r; taken is a sequence of whole numbers, one a clip" % (lengths,))
+    for length in lengths:
+        if isinstance(length, bool) or not hasattr(length, "__index__"):
+            raise TypeError("lengths: has %r, a %s; taken are whole numbers" % (length, type(length).__name__))
+    return [length.__index__() for length in lengths]
 
 
 def _make_out(torch, first, shape):
@@ -165,7 +215,7 @@ class Stream(_native.Stream):
 
     def __init__(self, front_end: _Union[str, FrontEnd] = "whisper-80", *, smoothing: str = "none", normalization: str = "none",
                  fixed_max: _Optional[float] = None, dtype: _Any = "float32", engine: _Optional[Engine] = None) -> None:
-        if normalization == "fixed_max" and fixed_max is None:
-            raise ValueError("fixed_max: is not given; normalization='fixed_max' needs the value")
+        if (fixed_max is None) == (normalization == "fixed_max"):
+            raise ValueError("fixed_max: it is given with normalization='fixed_max', and only there")
         super().__init__(engine or default_engine(), front_end_of(front_end), smoothing, normalization, fixed_max or 0.0,
                          _numpy.dtype(dtype).name)

@@ -27,7 +27,7 @@ def log_mel(audio: torch.Tensor, front_end: str = "whisper-80", smoothing: str =
     shape = features_shape(audio.shape, front_end, smoothing, pad_to_samples, layout)
     out = torch.empty(shape, dtype=torch.float32, device=audio.device)
     return engine.log_mel(audio.detach(), front_end_of_text(front_end), smoothing=smoothing, normalization=normalization,
-                          fixed_max=fixed_max, lengths=None if lengths is None else lengths.tolist(), pad_to_samples=pad_to_samples,
+                          fixed_max=fixed_max if normalization == "fixed_max" else None, lengths=None if lengths is None else lengths.tolist(), pad_to_samples=pad_to_samples,
                           layout=layout, fill=fill, out=out)
 
 
@@ -46,6 +46,9 @@ def _no_gradient(ctx, gradient):
 log_mel.register_autograd(_no_gradient)
 
 
+_NO_SAMPLES = torch.empty(0)
+
+
 class LogMel(torch.nn.Module):
     """log_mel() with its arguments, as a module without parameters: forward(audio, lengths=None)."""
 
@@ -54,7 +57,9 @@ class LogMel(torch.nn.Module):
         super().__init__()
         if isinstance(front_end, engine.FrontEnd):
             front_end = front_end.spec
-        front_end_of_text(front_end).bins(smoothing)  # what is wrong is said here already
+        # What is wrong is said here already.
+        engine.log_mel(_NO_SAMPLES, front_end_of_text(front_end), smoothing=smoothing, normalization=normalization,
+                       fixed_max=fixed_max if normalization == "fixed_max" else None, pad_to_samples=0, layout=layout, fill=fill)
         self.arguments = dict(front_end=front_end, smoothing=smoothing, normalization=normalization, fixed_max=fixed_max,
                               pad_to_samples=pad_to_samples, layout=layout, fill=fill)
 
