@@ -107,6 +107,12 @@ class CompatKaldiNativeFbank(CompatTest):
                 n_read += 1
         self.assertEqual(len(wanted), n_read)
 
+    def test_misspelt_options_are_refused(self):
+        options = knf.FbankOptions()
+        for part, name in ((options, "use_energ"), (options.frame_opts, "sample_freq"), (options.mel_opts, "num_bin")):
+            with self.assertRaisesRegex(AttributeError, "no option '%s'; there are" % name):
+                setattr(part, name, 1)
+
     def test_options_are_made_of_dictionaries(self):
         options = knf.FbankOptions.from_dict({"mel_opts": {"num_bins": 40}, "frame_opts": {"dither": 0}, "eps": 1e-3})
         self.assertEqual((40, 0, 1e-3), (options.mel_opts.num_bins, options.frame_opts.dither, options.eps))

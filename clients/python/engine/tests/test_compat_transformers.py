@@ -33,7 +33,7 @@ class CompatTransformers(TransformersTest):
                 self.assertEqual((1, size), found.shape[:2])
                 self.assert_golden(preset, clip, found[0].T)
 
-    def test_pads_to30_seconds_unless_it_is_said_otherwise(self):
+    def test_pads_to_30_seconds_unless_it_is_said_otherwise(self):
         found = self.features(samples("jfk"))
         self.assertEqual((1, 80, 3000), found.shape)
         self.assert_golden("whisper80_norm30s", "jfk", found[0].T)
@@ -55,6 +55,10 @@ class CompatTransformers(TransformersTest):
         for audio in (samples("espeak").astype(np.float64), samples("espeak").tolist(), [samples("espeak").tolist()],
                       np.repeat(samples("espeak"), 2)[::2], tuple(samples("espeak").tolist())):
             np.testing.assert_array_equal(wanted, self.features(audio))
+
+    def test_a_clip_of_no_samples_is_silence(self):
+        found = self.features(np.zeros(0, np.float32))
+        np.testing.assert_array_equal(found, self.features(np.zeros(16000, np.float32)))
 
     def test_padding_may_stand_in_front_and_be_of_any_value(self):
         clip = samples("white")

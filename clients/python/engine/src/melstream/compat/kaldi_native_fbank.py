@@ -25,8 +25,20 @@ __all__ = ["FbankOptions", "FrameExtractionOptions", "MelBanksOptions", "OnlineF
 _WINDOWS = {**_kaldi.WINDOWS, "hann": "hann_periodic"}
 
 
+class _Options:
+    """Fields that are not there are refused, as in the original."""
+
+    as_dict = asdict
+
+    def __setattr__(self, name, value):
+        if name not in self.__dataclass_fields__:
+            raise AttributeError("%s has no option %r; there are: %s" % (
+                type(self).__name__, name, ", ".join(self.__dataclass_fields__)))
+        super().__setattr__(name, value)
+
+
 @dataclass
-class FrameExtractionOptions:
+class FrameExtractionOptions(_Options):
     """How frames are cut. Of the defaults one is refused, as it is random: set dither to 0."""
 
     samp_freq: float = 16000.0
@@ -40,15 +52,13 @@ class FrameExtractionOptions:
     blackman_coeff: float = 0.42  # without effect: that window is refused
     snip_edges: bool = True
 
-    as_dict = asdict
-
     @classmethod
     def from_dict(cls, values):
         return cls(**values)
 
 
 @dataclass
-class MelBanksOptions:
+class MelBanksOptions(_Options):
     """Which filters. vtln_low, vtln_high and debug_mel are without effect, as are the last three without is_librosa."""
 
     num_bins: int = 25
@@ -63,15 +73,13 @@ class MelBanksOptions:
     use_slaney_mel_scale: bool = True
     floor_to_int_bin: bool = False
 
-    as_dict = asdict
-
     @classmethod
     def from_dict(cls, values):
         return cls(**values)
 
 
 @dataclass
-class FbankOptions:
+class FbankOptions(_Options):
     """What is computed. energy_floor, raw_energy and htk_compat are without effect: use_energy is refused."""
 
     frame_opts: FrameExtractionOptions = field(default_factory=FrameExtractionOptions)
@@ -84,8 +92,6 @@ class FbankOptions:
     use_log_floor: bool = True
     eps: float = FLOAT_EPSILON
     use_power: bool = True
-
-    as_dict = asdict
 
     @classmethod
     def from_dict(cls, values):

@@ -176,8 +176,9 @@ def _clips(raw_speech):
     if not is_array and not isinstance(raw_speech, (list, tuple)):
         raise TypeError("raw_speech: is a %s; taken are an array or a list of samples, and a list of those" % (
             type(raw_speech).__name__))
-    require(len(raw_speech) > 0, "raw_speech", raw_speech, "are clips and samples, one and more")
-    is_batch = raw_speech.ndim > 1 if is_array else hasattr(raw_speech[0], "__len__") and np.ndim(raw_speech[0]) > 0
+    is_one = is_array and raw_speech.ndim == 1
+    require(is_one or len(raw_speech) > 0, "raw_speech", raw_speech, "are clips, one and more")
+    is_batch = not is_one if is_array else hasattr(raw_speech[0], "__len__") and np.ndim(raw_speech[0]) > 0
     clips = [np.ascontiguousarray(clip, np.float32) for clip in (raw_speech if is_batch else [raw_speech])]
     for clip in clips:
         require(clip.ndim == 1, "raw_speech", clip.shape, "are clips of the shape (samples,), mono")

@@ -31,6 +31,8 @@ def log_mel_spectrogram(audio, n_mels=80, padding=0, device=None):
 
     Returns a float32 tensor [n_mels, frames], with [clips] before it for clips. Raises ValueError, TypeError.
     """
+    if isinstance(padding, bool) or not hasattr(padding, "__index__"):
+        raise TypeError("padding: is %r; taken is a whole number of samples" % (padding,))
     require(n_mels in _FRONT_ENDS, "n_mels", n_mels, "are 80 and 128, which Whisper's models have")
     if isinstance(audio, (str, os.PathLike)):
         audio = _files.read(audio)
