@@ -64,7 +64,7 @@ MELSTREAM_API const char* melstream_error_field(void);
 /* A named definition of all that decides the numbers. Immutable: any thread may use it. */
 typedef struct melstream_front_end melstream_front_end;
 
-/* Names of the built-in ones, by index; null from melstream_front_end_count() on. Static. */
+/* Names of the built-in ones, by index; null from melstream_front_end_count() on, which is 0 without memory. Static. */
 MELSTREAM_API size_t melstream_front_end_count(void);
 MELSTREAM_API const char* melstream_front_end_name_at(size_t index);
 
@@ -122,9 +122,10 @@ typedef struct {
   const char* backend; /* "cpu", "cuda", or "auto": CUDA if its plugin and a GPU are there; null: "cpu" */
   const char* simd;    /* instruction set of the CPU engine ("avx2", ...); null or "auto": the best */
   int32_t cuda_device; /* index as the driver counts */
+  int32_t reserved;    /* 0 */
 } melstream_engine_options;
 #define MELSTREAM_ENGINE_OPTIONS_INIT \
-  { sizeof(melstream_engine_options), 0, NULL, NULL, 0 }
+  { sizeof(melstream_engine_options), 0, NULL, NULL, 0, 0 }
 
 /* @param options null: the defaults. UNAVAILABLE names what is missing. */
 MELSTREAM_API melstream_status melstream_engine_create(const melstream_engine_options* options,
@@ -160,12 +161,13 @@ typedef struct {
   /* Zeros are added at the end, or samples cut off, until there are that many (Whisper: 480000); 0: as they are. */
   int64_t pad_to_samples;
   melstream_memory memory;
+  int32_t reserved; /* 0 */
   /* MELSTREAM_CUDA: work is enqueued on this cudaStream_t, and the call returns before it is done; the samples and
    * outputs must live until it is. Null: the default stream. */
   void* cuda_stream;
 } melstream_clip_options;
 #define MELSTREAM_CLIP_OPTIONS_INIT \
-  { sizeof(melstream_clip_options), 0, 0, 0, 0.0F, 0.0F, 0, 0, NULL }
+  { sizeof(melstream_clip_options), 0, 0, 0, 0.0F, 0.0F, 0, 0, 0, NULL }
 
 typedef struct {
   const void* samples; /* [n_samples], aligned as their type; null if there are none */

@@ -87,6 +87,27 @@ TEST(CClips, PaddingIsZerosBehindTheClipOrACut) {
   }
 }
 
+TEST(CClips, PaddingOfFrontEndsWithLongStrides) {
+  // A row begins every hop_samples * lfr_n samples: beyond the end there may be many before one reads zeros alone.
+  const CEngine engine = make_c_engine();
+  for (const char* spec :
+       {"hop_samples=530\nlfr_m=1\nlfr_n=64", "hop_samples=1000\nlfr_m=3\nlfr_n=34", "hop_samples=7900\nlfr_n=64"}) {
+    melstream_front_end* handle = nullptr;
+    ASSERT_EQ(melstream_front_end_by_spec(nullptr, spec, &handle), MELSTREAM_OK) << melstream_error_message();
+    const CFrontEnd front_end(handle);
+    const std::int64_t padded = std::int64_t{4} * melstream_front_end_hop(handle);
+    for (const std::size_t n : {0UL, 1000UL, 40000UL}) {
+      const auto clip = made_up_audio(n, 3);
+      auto whole = clip;
+      whole.resize(static_cast<std::size_t>(padded));
+      melstream_clip_options options = kDefaults;
+      const auto expected = extract(*engine, *front_end, options, {whole}).front();
+      options.pad_to_samples = padded;
+      ASSERT_EQ(extract(*make_c_engine(), *front_end, options, {clip}).front(), expected) << spec << " " << n;
+    }
+  }
+}
+
 TEST(CClips, Int16IsConvertedExactly) {
   const CEngine engine = make_c_engine();
   for (const char* name : {"whisper-80", "kaldi-80", "paraformer-560"}) {

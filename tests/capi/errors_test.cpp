@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -136,7 +137,7 @@ TEST(CErrors, EnginesThatThereAreNot) {
   options.simd = nullptr;
   options.n_threads = 257;
   EXPECT_EQ(melstream_engine_create(&options, &engine), MELSTREAM_INVALID_ARGUMENT);
-  EXPECT_STREQ(melstream_error_field(), "threads");
+  EXPECT_STREQ(melstream_error_field(), "n_threads");
   EXPECT_EQ(engine, nullptr);
 }
 
@@ -222,8 +223,10 @@ TEST(CErrors, AnOutputThatIsTooSmallSaysHowLargeItMustBe) {
 
 TEST(CErrors, StructsOfOtherVersions) {
   GoodCall call;
-  call.options.struct_size = 0;
-  call.expect(MELSTREAM_INVALID_ARGUMENT, "struct_size is 0", "options");
+  for (const std::uint32_t size : {0U, 4U, 10U, 1U << 20, UINT32_MAX}) {  // memory that nobody has set
+    call.options.struct_size = size;
+    call.expect(MELSTREAM_INVALID_ARGUMENT, "struct_size is " + std::to_string(size), "options");
+  }
   // An older header: a shorter struct, what it does not have is at its default.
   GoodCall older;
   older.options.struct_size = offsetof(melstream_clip_options, pad_to_samples);
@@ -243,6 +246,53 @@ TEST(CErrors, StructsOfOtherVersions) {
             MELSTREAM_INVALID_ARGUMENT);
   EXPECT_NE(std::string(melstream_error_message()).find("does not know"), std::string::npos);
 }
+
+TEST(CErrors, PointersOfStreams) {
+  const CEngine engine = make_c_engine();
+  const melstream_stream_options options = MELSTREAM_STREAM_OPTIONS_INIT;
+  const CStream stream = make_c_stream(*engine, *front_end_by_name("whisper-80"), options);
+  EXPECT_EQ(error_of(melstream_stream_push(stream.get(), nullptr, 5)).field, "samples");
+  EXPECT_EQ(error_of(melstream_stream_push(stream.get(), nullptr, -5)).field, "n_samples");
+  std::vector<float> rows(81);
+  std::int64_t n_rows = 0;
+  auto* const odd = reinterpret_cast<float*>(reinterpret_cast<char*>(rows.data()) + 1);
+  EXPECT_EQ(error_of(melstream_stream_pull(stream.get(), odd, 1, &n_rows)).field, "rows");
+}
+
+TEST(CErrors, MoreClipsThanThereCanBe) {
+  GoodCall call;
+  const CError error =
+      error_of(melstream_extract(call.engine.get(), call.front_end.get(), nullptr, SIZE_MAX, &call.clip, &call.output));
+  EXPECT_EQ(error.status, MELSTREAM_INVALID_ARGUMENT);
+  EXPECT_EQ(error.field, "n_clips");
+}
+
+TEST(CErrors, AMessageIsCutBetweenCharacters) {
+  std::string name(3000, 'x');
+  for (std::size_t i = 1; i + 1 < name.size(); i += 2) name.replace(i, 2, "\xC3\xBC");
+  melstream_front_end* front_end = nullptr;
+  const CError error = error_of(melstream_front_end_by_spec(name.c_str(), "n_mels=0", &front_end));
+  EXPECT_LT(error.message.size(), 1024U);
+  EXPECT_NE(error.message.back(), '\xC3');
+}
+
+#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)  // which need more address space than that
+TEST(CErrors, ThreadsThatCannotBeStarted) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    const rlimit limit{std::size_t{1} << 30, std::size_t{1} << 30};
+    setrlimit(RLIMIT_AS, &limit);
+    melstream_engine_options options = MELSTREAM_ENGINE_OPTIONS_INIT;
+    options.n_threads = 256;
+    melstream_engine* engine = nullptr;
+    _exit(melstream_engine_create(&options, &engine) == MELSTREAM_OUT_OF_MEMORY ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+#endif
 
 TEST(CErrors, StreamsTakeNoNormalizationOfAWholeClip) {
   const CEngine engine = make_c_engine();

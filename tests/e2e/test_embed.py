@@ -40,6 +40,16 @@ class Embedding(unittest.TestCase):
         self.assertEqual(result.returncode, 1)
         self.assertIn(b"did you mean 'whisper-80'", result.stderr)
 
+    def test_the_library_has_its_own_symbols_alone_and_needs_nothing_of_the_daemon(self):
+        library = self.find("libmelstream_engine.so.1")
+        symbols = run_tool("nm", "-D", "--defined-only", library).split("\n")
+        names = {line.split()[-1] for line in symbols if " T " in line or " D " in line or " B " in line}
+        self.assertIn("melstream_extract@@MELSTREAM_ENGINE_1", names)
+        self.assertEqual([name for name in names if not name.startswith("melstream_")], [])
+        needed = run_tool("readelf", "-d", library)
+        for other in ("grpc", "protobuf", "boost", "portaudio", "soxr", "sndfile"):
+            self.assertNotIn(other, needed)
+
     def build_by_cmake(self, example, program=None):
         build = os.path.join(self.folder, example)
         run_tool("cmake", "-S", os.path.join(SOURCE, "examples", example), "-B", build, "-DCMAKE_PREFIX_PATH=" + self.prefix)

@@ -16,6 +16,8 @@
 namespace melstream::capi {
 namespace {
 
+constexpr int kMaxThreads = 256;
+
 namespace fs = std::filesystem;
 
 /// The folder of this library.
@@ -52,6 +54,9 @@ engine::EngineInstance make_cpu(const std::string& simd, int n_threads) {
 
 engine::EngineInstance make_backend(const std::string& backend, const std::string& simd, int n_threads,
                                     int cuda_device) {
+  if (n_threads < 1 || n_threads > kMaxThreads) {
+    refuse("n_threads", std::to_string(n_threads) + " is not in 1.." + std::to_string(kMaxThreads));
+  }
   if (backend == "cpu") return make_cpu(simd, n_threads);
   if (backend != "cuda" && backend != "auto") refuse("backend", "'" + backend + "' is none of cpu, cuda, auto");
   try {

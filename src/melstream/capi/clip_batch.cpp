@@ -13,29 +13,8 @@
 namespace melstream::capi {
 namespace {
 
-/// More than rows at the end of a clip read beyond it before they read nothing else: three rows' spans.
-constexpr std::size_t kMostZeros = 32768;
-
-std::span<const float> zeros(std::int64_t n) {
-  static const std::vector<float> all(kMostZeros);
-  return {all.data(), static_cast<std::size_t>(n)};
-}
-
 /// What is converted at once, unless one row needs more: as much as stays in a cache.
 constexpr std::int64_t kMostConverted = std::int64_t{1} << 18;
-
-void check_strides(const melstream_output& output, std::int64_t n_bins, const std::string& argument) {
-  const std::int64_t row = output.row_stride, bin = output.bin_stride, n_rows = output.n_rows;
-  const std::string given = "row_stride " + std::to_string(row) + " and bin_stride " + std::to_string(bin);
-  const std::string taken =
-      "; time-major is " + std::to_string(n_bins) + " and 1, mel-major 1 and " + std::to_string(n_rows);
-  if ((n_rows > 1 && row < 1) || (n_bins > 1 && bin < 1)) refuse(argument, given + ": strides must be above 0" + taken);
-  if (n_rows <= 1 || n_bins <= 1) return;
-  // Rows lie apart within the stride of a bin, or bins within that of a row.
-  if ((row - 1) / bin >= n_bins - 1 || (bin - 1) / row >= n_rows - 1) return;
-  refuse(argument, given + " put values of " + std::to_string(n_rows) + " rows of " + std::to_string(n_bins) +
-                       " bins over each other" + taken);
-}
 
 }  // namespace
 
@@ -50,7 +29,7 @@ ClipBatch::Shape ClipBatch::shape_of(std::size_t index, const melstream_clip& cl
                                      const melstream_output& output) const {
   Shape shape;
   shape.name = "clips[" + std::to_string(index) + "]";
-  check_samples(clip.samples, clip.n_samples, rules_.sample_type, shape.name);
+  check_samples(clip.samples, clip.n_samples, rules_.sample_type, shape.name + ".");
   shape.n_samples = rules_.pad_to_samples > 0 ? rules_.pad_to_samples : clip.n_samples;
   shape.n_given = std::min(clip.n_samples, shape.n_samples);
   const auto n = static_cast<std::size_t>(shape.n_given);
@@ -60,22 +39,10 @@ ClipBatch::Shape ClipBatch::shape_of(std::size_t index, const melstream_clip& cl
     shape.floats = {static_cast<const float*>(clip.samples), n};
   }
   const std::int64_t n_rows = engine::row_count(geometry_, shape.n_samples);
-  const std::string argument = "outputs[" + std::to_string(index) + "]";
-  if (output.n_rows < n_rows) {
-    throw core::Error(core::ErrorCode::kOutOfRange,
-                      argument + ".n_rows: room for " + std::to_string(output.n_rows) + " rows, the clip of " +
-                          std::to_string(shape.n_samples) + " samples has " + std::to_string(n_rows) + "",
-                      argument + ".n_rows");
-  }
+  check_output(output, n_rows, n_bins_, index, shape.n_samples);
   shape.n_room = output.n_rows;
   shape.place = {output.values, n_rows, n_bins_, output.row_stride, output.bin_stride};
   shape.maximum = -std::numeric_limits<float>::infinity();
-  if (output.n_rows == 0) return shape;
-  if (output.values == nullptr) refuse(argument + ".values", "is null");
-  if (reinterpret_cast<std::uintptr_t>(output.values) % sizeof(float) != 0) {
-    refuse(argument + ".values", "is not aligned to the 4 bytes of a float");
-  }
-  check_strides(output, n_bins_, argument);
   shape.copied_begin = shape.copied_end = n_rows;  // none
   find_copied_rows(shape);
   return shape;
@@ -134,6 +101,13 @@ void ClipBatch::add_rows(std::size_t index, std::int64_t begin, std::int64_t end
 
 void ClipBatch::add_part(std::size_t index, std::int64_t first_row, std::int32_t n_rows) {
   Shape& shape = shapes_[index];
+  const engine::IndexRange needed = engine::samples_of_rows(geometry_, first_row, n_rows, shape.n_samples);
+  const auto n_zeros =
+      static_cast<std::size_t>(std::max<std::int64_t>(0, needed.end - std::max(needed.begin, shape.n_given)));
+  if (n_zeros > worker_.zeros().size()) {
+    run_tick();  // whose lanes may hold those there are
+    worker_.reserve_zeros(n_zeros);
+  }
   Part part;
   part.shape = index;
   part.first_row = first_row;
@@ -143,7 +117,6 @@ void ClipBatch::add_part(std::size_t index, std::int64_t first_row, std::int32_t
   lane.first_row = first_row;
   lane.n_rows = n_rows;
   lane.segment_samples = shape.n_samples;
-  const engine::IndexRange needed = engine::samples_of_rows(geometry_, first_row, n_rows, shape.n_samples);
   lane.samples_begin = needed.begin;
   give_samples(shape, part, lane, needed);
   n_rows_ += n_rows;
@@ -154,7 +127,9 @@ void ClipBatch::add_part(std::size_t index, std::int64_t first_row, std::int32_t
 /// The caller's samples where they lie, then zeros; those that are converted get their place in run_tick().
 void ClipBatch::give_samples(Shape& shape, Part& part, engine::Lane& lane, const engine::IndexRange& needed) {
   const std::int64_t end = std::min(needed.end, shape.n_given), begin = std::min(needed.begin, end);
-  if (needed.end > end) lane.samples[1] = zeros(needed.end - std::max(needed.begin, end));
+  if (const auto n_zeros = static_cast<std::size_t>(needed.end - std::max(needed.begin, end)); n_zeros > 0) {
+    lane.samples[1] = worker_.zeros().first(n_zeros);
+  }
   const auto n = static_cast<std::size_t>(end - begin);
   if (rules_.sample_type == MELSTREAM_INT16) {
     part.samples_at = n_scratch_samples_;

@@ -60,6 +60,8 @@ melstream_status melstream_extract(melstream_engine* engine, const melstream_fro
     const auto taken = melstream::capi::taken(options, melstream_clip_options MELSTREAM_CLIP_OPTIONS_INIT, "options");
     const melstream::capi::ClipRules rules = melstream::capi::clip_rules(front_end->value, taken);
     if (n_clips == 0) return;
+    constexpr size_t kMostClips = size_t{1} << 31;
+    if (n_clips > kMostClips) melstream::capi::refuse("n_clips", std::to_string(n_clips) + " clips at once");
     require(clips, "clips");
     require(outputs, "outputs");
     if (taken.memory == MELSTREAM_CUDA) {
@@ -112,6 +114,9 @@ melstream_status melstream_stream_pull(melstream_stream* stream, float* rows, in
     *n_rows = 0;
     if (max_rows < 0) melstream::capi::refuse("max_rows", std::to_string(max_rows) + " is below 0");
     if (max_rows > 0) require(rows, "rows");
+    if (reinterpret_cast<uintptr_t>(rows) % sizeof(float) != 0) {
+      melstream::capi::refuse("rows", "is not aligned to the 4 bytes of a float");
+    }
     *n_rows = stream->value.pull(rows, max_rows);
   });
 }

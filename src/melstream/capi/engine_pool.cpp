@@ -76,14 +76,15 @@ void EnginePool::give_back(std::unique_ptr<Worker> worker) noexcept {
     if (worker->is_usable()) {
       try {
         idle_.push_back(std::move(worker));
-      } catch (...) {  // no memory to keep it: the next call makes another
+      } catch (...) {  // no memory to keep it: the next call makes another, but of a GPU's there is one
+        is_lost_ = info_.backend == "cuda";
       }
     } else if (info_.backend == "cuda") {
       is_lost_ = true;
       static_cast<void>(worker.release());  // a device that hangs may hang whoever tears it down
     }
   }
-  returned_.notify_one();
+  returned_.notify_all();  // if it is lost, all that wait must hear of it
 }
 
 }  // namespace melstream::capi

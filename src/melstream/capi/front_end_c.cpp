@@ -1,6 +1,5 @@
 // Front ends of the C ABI (engine.h).
 #include <memory>
-#include <string>
 
 #include "melstream/capi/handles.hpp"
 #include "melstream/capi/options.hpp"
@@ -18,7 +17,7 @@ using melstream::engine::FrontEndCatalog;
 using melstream::engine::Smoothing;
 
 const FrontEndCatalog& catalog() {
-  static const FrontEndCatalog all;
+  static const FrontEndCatalog& all = *new FrontEndCatalog;  // never destroyed: threads may outlive main()
   return all;
 }
 
@@ -36,18 +35,23 @@ extern "C" {
 
 uint32_t melstream_abi_version(void) { return MELSTREAM_ABI_VERSION; }
 
-const char* melstream_build_id(void) {
-  static const std::string id(melstream::engine::build_id());
-  return id.c_str();
-}
+const char* melstream_build_id(void) { return melstream::engine::build_id(); }
 
 const char* melstream_error_message(void) { return melstream::capi::last_message(); }
 const char* melstream_error_field(void) { return melstream::capi::last_field(); }
 
-size_t melstream_front_end_count(void) { return catalog().all().size(); }
+size_t melstream_front_end_count(void) {
+  size_t n = 0;
+  guarded([&] { n = catalog().all().size(); });
+  return n;
+}
 
 const char* melstream_front_end_name_at(size_t index) {
-  return index < catalog().all().size() ? catalog().all()[index]->name().c_str() : nullptr;
+  const char* name = nullptr;
+  guarded([&] {
+    if (index < catalog().all().size()) name = catalog().all()[index]->name().c_str();
+  });
+  return name;
 }
 
 melstream_status melstream_front_end_by_name(const char* name, melstream_front_end** front_end) {

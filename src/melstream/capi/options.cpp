@@ -1,5 +1,7 @@
 #include "melstream/capi/options.hpp"
 
+#include "melstream/core/error.hpp"
+
 namespace melstream::capi {
 engine::Smoothing smoothing_of(melstream_smoothing smoothing) {
   switch (smoothing) {
@@ -41,14 +43,48 @@ void check_sample_type(melstream_sample_type type) {
 void check_samples(const void* samples, std::int64_t n_samples, melstream_sample_type type,
                    const std::string& argument) {
   if (n_samples < 0 || n_samples > kMostSamples) {
-    refuse(argument + ".n_samples", std::to_string(n_samples) + " is not in 0.." + std::to_string(kMostSamples));
+    refuse(argument + "n_samples", std::to_string(n_samples) + " is not in 0.." + std::to_string(kMostSamples));
   }
   if (n_samples == 0) return;
-  if (samples == nullptr) refuse(argument + ".samples", "is null, with " + std::to_string(n_samples) + " samples");
+  if (samples == nullptr) refuse(argument + "samples", "is null, with " + std::to_string(n_samples) + " samples");
   const std::size_t size = type == MELSTREAM_INT16 ? sizeof(std::int16_t) : sizeof(float);
   if (reinterpret_cast<std::uintptr_t>(samples) % size != 0) {
-    refuse(argument + ".samples", "is not aligned to the " + std::to_string(size) + " bytes of a sample");
+    refuse(argument + "samples", "is not aligned to the " + std::to_string(size) + " bytes of a sample");
   }
+}
+
+namespace {
+
+void check_strides(const melstream_output& output, std::int64_t n_bins, const std::string& argument) {
+  const std::int64_t row = output.row_stride, bin = output.bin_stride, n_rows = output.n_rows;
+  const std::string given = "row_stride " + std::to_string(row) + " and bin_stride " + std::to_string(bin);
+  const std::string taken =
+      "; time-major is " + std::to_string(n_bins) + " and 1, mel-major 1 and " + std::to_string(n_rows);
+  if ((n_rows > 1 && row < 1) || (n_bins > 1 && bin < 1)) refuse(argument, given + ": strides must be above 0" + taken);
+  if (n_rows <= 1 || n_bins <= 1) return;
+  // Rows lie apart within the stride of a bin, or bins within that of a row.
+  if ((row - 1) / bin >= n_bins - 1 || (bin - 1) / row >= n_rows - 1) return;
+  refuse(argument, given + " put values of " + std::to_string(n_rows) + " rows of " + std::to_string(n_bins) +
+                       " bins over each other" + taken);
+}
+
+}  // namespace
+
+void check_output(const melstream_output& output, std::int64_t n_rows, std::int64_t n_bins, std::size_t index,
+                  std::int64_t n_samples) {
+  const std::string argument = "outputs[" + std::to_string(index) + "]";
+  if (output.n_rows < n_rows) {
+    throw core::Error(core::ErrorCode::kOutOfRange,
+                      argument + ".n_rows: room for " + std::to_string(output.n_rows) + " rows, the clip of " +
+                          std::to_string(n_samples) + " samples has " + std::to_string(n_rows),
+                      argument + ".n_rows");
+  }
+  if (output.n_rows == 0) return;
+  if (output.values == nullptr) refuse(argument + ".values", "is null");
+  if (reinterpret_cast<std::uintptr_t>(output.values) % sizeof(float) != 0) {
+    refuse(argument + ".values", "is not aligned to the 4 bytes of a float");
+  }
+  check_strides(output, n_bins, argument);
 }
 
 }  // namespace melstream::capi

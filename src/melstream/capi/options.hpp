@@ -26,6 +26,10 @@ Options taken(const Options* given, const Options& defaults, const char* argumen
   if (size < 2 * sizeof(std::uint32_t)) {
     refuse(argument, "struct_size is " + std::to_string(size) + ": begin with the MELSTREAM_..._INIT of its type");
   }
+  constexpr std::size_t kLargest = 4096;  // what no header will ever have: memory that nobody has set
+  if (size > kLargest || size % sizeof(std::uint32_t) != 0) {
+    refuse(argument, "struct_size is " + std::to_string(size) + ": begin with the MELSTREAM_..._INIT of its type");
+  }
   const auto* const bytes = reinterpret_cast<const unsigned char*>(given);
   const auto is_set = [](unsigned char byte) { return byte != 0; };
   if (size > sizeof(Options) && std::any_of(bytes + sizeof(Options), bytes + size, is_set)) {
@@ -42,8 +46,14 @@ engine::Smoothing smoothing_of(melstream_smoothing smoothing);
 engine::Normalization normalization_of(melstream_normalization normalization);
 void check_sample_type(melstream_sample_type type);
 
-/// Throws Error(kInvalidArgument) where samples are null, fewer than none, or not aligned. @param argument of the call.
+/// Throws Error(kInvalidArgument) where samples are null, fewer than none, or not aligned. @param argument what has
+/// them, as "clips[3]."; empty where they are arguments themselves.
 void check_samples(const void* samples, std::int64_t n_samples, melstream_sample_type type,
                    const std::string& argument);
+
+/// Throws Error(kOutOfRange) where an output has no room for its clip's rows, Error(kInvalidArgument) where it is null,
+/// not aligned, or puts values over each other.
+void check_output(const melstream_output& output, std::int64_t n_rows, std::int64_t n_bins, std::size_t index,
+                  std::int64_t n_samples);
 
 }  // namespace melstream::capi

@@ -11,6 +11,13 @@
 namespace melstream::capi {
 namespace {
 
+/// The most bytes up to n that do not end within a character of UTF-8.
+std::size_t whole_characters(std::string_view text, std::size_t n) noexcept {
+  if (n >= text.size()) return text.size();
+  while (n > 0 && (static_cast<unsigned char>(text[n]) & 0xC0U) == 0x80U) --n;
+  return n;
+}
+
 /// Fixed memory: the message of a failed allocation must have a place as well.
 struct LastError {
   std::array<char, 1024> message{};
@@ -21,7 +28,7 @@ thread_local LastError last_error;
 
 template <std::size_t N>
 void keep(std::array<char, N>& to, std::string_view text) noexcept {
-  const std::size_t n = std::min(text.size(), N - 1);
+  const std::size_t n = whole_characters(text, N - 1);
   std::copy_n(text.data(), n, to.data());
   to[n] = '\0';
 }

@@ -31,7 +31,7 @@ void Stream::push(const void* samples, std::int64_t n_samples) {
     throw core::Error(core::ErrorCode::kFailedPrecondition,
                       "samples after the flush: reset the stream to begin the next segment", "samples");
   }
-  check_samples(samples, n_samples, rules_.sample_type, "push");
+  check_samples(samples, n_samples, rules_.sample_type, "");
   const auto n = static_cast<std::size_t>(n_samples);
   if (n == 0) return;
   if (rules_.sample_type == MELSTREAM_FLOAT32) {

@@ -1,6 +1,7 @@
 // One engine and what it has prepared: computes lanes, each to a place of its own. Used by one thread at a time.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -30,11 +31,17 @@ class Worker {
 
   /// Memory that one call after another uses for converted samples. Only ever grows.
   std::vector<float>& scratch_samples() noexcept { return scratch_samples_; }
+  /// Makes n zeros, at least; zeros() that were handed out before are gone if they were fewer.
+  void reserve_zeros(std::size_t n) {
+    if (zeros_.size() < n) zeros_.assign(n, 0.0F);
+  }
+  std::span<const float> zeros() const noexcept { return zeros_; }
 
  private:
   engine::EngineInstance instance_;
   std::vector<std::shared_ptr<const engine::Prepared>> prepared_;  ///< the last one was asked for last
   std::vector<float> scratch_samples_;
+  std::vector<float> zeros_;
   bool is_usable_ = true;
 };
 

@@ -133,11 +133,12 @@ void add_list(nb::handle audio, nb::handle lengths, Clips& clips) {
     const AnyArray& array = clips.arrays.back();
     const melstream_sample_type type = sample_type_of(array, name.c_str());
     const melstream_memory memory = memory_of(array, name.c_str());
+    const bool is_elsewhere = array.device_id() != clips.arrays.front().device_id();
     if (clips.arrays.size() == 1) {
       clips.sample_type = type;
       clips.memory = memory;
     }
-    if (type != clips.sample_type || memory != clips.memory) {
+    if (type != clips.sample_type || memory != clips.memory || is_elsewhere) {
       raise_value_error(name + ": is of another dtype or device than audio[0]; all clips of a call are of one");
     }
     clips.clips.push_back({array.data(), static_cast<std::int64_t>(array.shape(0))});

@@ -19,6 +19,8 @@ namespace {
 
 Engine make_engine(int threads, const std::string& backend, const std::string& simd, int device) {
   if (threads < 1) raise_value_error("threads: " + std::to_string(threads) + " is not in 1..256");
+  refuse_zeros("backend", backend);
+  refuse_zeros("simd", simd);
   melstream_engine_options options = MELSTREAM_ENGINE_OPTIONS_INIT;
   options.n_threads = threads;
   options.backend = backend.c_str();

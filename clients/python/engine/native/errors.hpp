@@ -14,4 +14,7 @@ void check(melstream_status status);
 [[noreturn]] void raise_type_error(const std::string& message);
 [[noreturn]] void raise_value_error(const std::string& message);
 
+/// Raises ValueError for a text that C would see the beginning of alone.
+void refuse_zeros(const char* argument, const std::string& text);
+
 }  // namespace melstream::python

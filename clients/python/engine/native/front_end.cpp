@@ -18,12 +18,15 @@ namespace {
 constexpr std::int64_t kMostSamples = std::int64_t{1} << 40;
 
 FrontEnd by_name(const std::string& name) {
+  refuse_zeros("name", name);
   melstream_front_end* handle = nullptr;
   check(melstream_front_end_by_name(name.c_str(), &handle));
   return {decltype(FrontEnd::handle)(handle)};
 }
 
 FrontEnd by_spec(const std::string& spec, const std::string& name) {
+  refuse_zeros("spec", spec);
+  refuse_zeros("name", name);
   melstream_front_end* handle = nullptr;
   check(melstream_front_end_by_spec(name.c_str(), spec.c_str(), &handle));
   return {decltype(FrontEnd::handle)(handle)};

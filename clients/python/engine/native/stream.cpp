@@ -46,6 +46,9 @@ auto locked(Stream& self, const Call& call) {
 }
 
 void push(Stream& self, nb::handle samples) {
+  if (nb::hasattr(samples, "requires_grad") && nb::cast<bool>(samples.attr("requires_grad"))) {
+    raise_value_error("samples: require a gradient, which is not offered; push a detached tensor (.detach())");
+  }
   const AnyArray array = samples_of(samples, "samples");
   if (sample_type_of(array, "samples") != self.sample_type) {
     raise_type_error(std::string("samples: are not of the stream's dtype, ") +

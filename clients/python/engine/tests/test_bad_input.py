@@ -44,7 +44,7 @@ class BadInput(unittest.TestCase):
 
     def test_types_of_arguments(self):
         for name, value in (("pad_to_samples", 480_000.0), ("pad_to_samples", None), ("normalization", None), ("smoothing", 3),
-                            ("fill", None), ("fill", "0"), ("engine", "cpu"), ("engine", 2)):
+                            ("fill", None), ("fill", "0"), ("engine", "cpu"), ("engine", 2), ("engine", 0)):
             self.assert_refused(TypeError, "%s: is %r|taken is" % (name, value), CLIP, **{name: value})
         self.assert_refused(TypeError, "fixed_max: is '1'", CLIP, normalization="fixed_max", fixed_max="1")
         self.assert_refused(ValueError, "fixed_max|only there", CLIP, fixed_max=1.0)
@@ -102,6 +102,14 @@ class BadInput(unittest.TestCase):
             with self.assertRaises(ValueError) as raised:
                 engine.Engine(**arguments)
             self.assertIn(words, str(raised.exception))
+
+    def test_texts(self):
+        for name in ("whisper-80\0", "a" + "\u00fc" * 80, "\U0001f3a4" * 400):
+            self.assert_refused(ValueError, "", CLIP, name)
+        with self.assertRaisesRegex(ValueError, "zero byte"):
+            engine.FrontEnd.from_spec("n_mels=40\0n_fft=512")
+        with self.assertRaisesRegex(ValueError, "zero byte"):
+            engine.Engine(backend="cpu\0")
 
     def test_specs(self):
         for spec, words in (("", "has none"), ("n_mels=80\nsha256 00", "hash"), ("n_mel=80", "n_mels"), ("n_mels=x", "whole number"), ("sample_rate_hz=8000", "16000")):

@@ -3,6 +3,7 @@ graph, so that one graph serves many tests."""
 import importlib.util
 import json
 import os
+import types
 import unittest
 import wave
 
@@ -179,6 +180,16 @@ class WrongArguments(unittest.TestCase):
         with Graph("wrong", input_types=[input_type], custom_extensions=extensions) as graph:
             with self.assertRaisesRegex(error, message):
                 melstream.max.log_mel(graph.inputs[0].tensor, **arguments)
+
+    def test_rows_of_different_front_ends_are_different_dimensions(self):
+        wide = melstream.max._library.FrontEnd("whisper-80").spec.replace("hop_samples=160", "hop_samples=80")
+        front_end = types.SimpleNamespace(name="wide", spec=wide)
+        with Graph("sum", input_types=[tensor(DType.float32, "n")], custom_extensions=[melstream.max.OPS]) as graph:
+            clip = graph.inputs[0].tensor
+            same = melstream.max.log_mel(clip) + melstream.max.log_mel(clip, "whisper-80", normalization="whisper_window")
+            self.assertEqual(same.shape[1], 80)
+            with self.assertRaises(ValueError):
+                melstream.max.log_mel(clip, front_end) + same
 
     def test_an_unknown_front_end(self):
         self.assert_refused(ValueError, "whisper-81.*whisper-80", front_end="whisper-81")

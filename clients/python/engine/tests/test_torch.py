@@ -42,6 +42,14 @@ class Tensors(unittest.TestCase):
                 engine.log_mel(given)
             self.assertIn(words, str(raised.exception))
 
+    def test_streams_take_none_with_a_gradient(self):
+        stream = engine.Stream()
+        with self.assertRaisesRegex(ValueError, "gradient"):
+            stream.push(torch.zeros(100, requires_grad=True))
+        stream.push(torch.from_numpy(samples("espeak")))
+        stream.flush()
+        np.testing.assert_array_equal(stream.pull(), engine.log_mel(samples("espeak")))
+
     def test_lengths_are_whole_numbers(self):
         batch = torch.zeros(2, 16_000)
         for lengths in (torch.tensor([1.0, 0.5]), torch.tensor([True, True])):

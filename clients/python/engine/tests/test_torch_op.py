@@ -40,7 +40,7 @@ class Operator(unittest.TestCase):
 
     def test_opcheck(self):
         for arguments in ((batch(),), (batch()[0], "kaldi-80", "box3x3"), (batch(), "whisper-128", "none", "whisper_window"),
-                          (batch(), "paraformer-560"), (batch(), "nemo-80", "none", "per_feature_window", 0.0, torch.tensor([9_000, 100]))):
+                          (batch(), "paraformer-560"), (batch(), "nemo-80", "none", "per_feature_window", None, torch.tensor([9_000, 100]))):
             torch.library.opcheck(melstream.torch.log_mel, arguments)
 
     def test_shapes_are_those_of_the_engine(self):
@@ -54,6 +54,12 @@ class Operator(unittest.TestCase):
                 for n_samples in (*range(0, 1400), 16_000, 480_000, 480_159):
                     self.assertEqual(features_shape((n_samples,), name, smoothing, 0, "time"),
                                      (front_end.rows(n_samples, smoothing), bins), (name, smoothing, n_samples))
+
+    def test_fixed_max(self):
+        features = torch.ops.melstream.log_mel(batch(), normalization="fixed_max", fixed_max=1.0)
+        self.assert_same(features, engine.log_mel(batch(), normalization="fixed_max", fixed_max=1.0))
+        with self.assertRaisesRegex(ValueError, "fixed_max"):
+            torch.ops.melstream.log_mel(batch(), normalization="fixed_max")
 
     def test_compiles_without_a_break(self):
         def model(audio):

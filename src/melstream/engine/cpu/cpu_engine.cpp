@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include <pthread.h>
@@ -52,6 +53,7 @@ class CpuEngine final : public Engine {
   void register_host(std::span<std::byte>) override {}  // any memory will do
 
  private:
+  void stop() noexcept;
   void work(UnitWorker& worker, const std::string& name);
   TickUnderWay* oldest_with_units() noexcept;
   void compute_one(TickUnderWay& tick, UnitWorker& worker, std::unique_lock<std::mutex>& lock);
@@ -70,12 +72,25 @@ class CpuEngine final : public Engine {
 CpuEngine::CpuEngine(const Kernels& kernels, const Options& options) : prepared_(PreparedMaker(kernels.n_lanes)) {
   for (std::size_t i = 0; i < kTicksUnderWay; ++i) ticks_.push_back(std::make_unique<TickUnderWay>(options.limits));
   for (int i = 0; i < options.n_threads; ++i) workers_.push_back(std::make_unique<UnitWorker>(kernels));
-  for (std::size_t i = 1; i < workers_.size(); ++i) {
-    threads_.emplace_back(&CpuEngine::work, this, std::ref(*workers_[i]), "ms-engine-" + std::to_string(i));
+  try {
+    for (std::size_t i = 1; i < workers_.size(); ++i) {
+      threads_.emplace_back(&CpuEngine::work, this, std::ref(*workers_[i]), "ms-engine-" + std::to_string(i));
+    }
+  } catch (const std::system_error& error) {
+    stop();
+    throw core::Error(core::ErrorCode::kResourceExhausted,
+                      "cannot start thread " + std::to_string(threads_.size() + 2) + " of " +
+                          std::to_string(options.n_threads) + ": " + error.what(),
+                      "threads");
+  } catch (...) {
+    stop();
+    throw;
   }
 }
 
-CpuEngine::~CpuEngine() {
+CpuEngine::~CpuEngine() { stop(); }
+
+void CpuEngine::stop() noexcept {
   {
     const std::lock_guard lock(mutex_);
     is_stopping_ = true;

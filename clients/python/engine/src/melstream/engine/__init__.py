@@ -124,11 +124,11 @@ def log_mel(audio: _Any, front_end: _Union[str, FrontEnd] = "whisper-80", *, smo
         if out is None:
             out = _make_out(torch, first, _shape_of(audio, is_list, front_end, smoothing, lengths, pad_to_samples, layout))
         cuda_stream = 0 if device is None else torch.cuda.current_stream(device).cuda_stream
-        _native.extract(engine or default_engine(device), front_end, audio, lengths, out, smoothing, normalization,
+        _native.extract(default_engine(device) if engine is None else engine, front_end, audio, lengths, out, smoothing, normalization,
                         0.0 if fixed_max is None else fixed_max, fill, pad_to_samples, layout == "mel", cuda_stream)
     except TypeError:
         _check_types(smoothing=smoothing, normalization=normalization, fixed_max=fixed_max or 0.0, fill=fill,
-                     pad_to_samples=pad_to_samples, engine=engine or default_engine(device))
+                     pad_to_samples=pad_to_samples, engine=default_engine(device) if engine is None else engine)
         raise
     return out
 
@@ -217,5 +217,5 @@ class Stream(_native.Stream):
                  fixed_max: _Optional[float] = None, dtype: _Any = "float32", engine: _Optional[Engine] = None) -> None:
         if (fixed_max is None) == (normalization == "fixed_max"):
             raise ValueError("fixed_max: it is given with normalization='fixed_max', and only there")
-        super().__init__(engine or default_engine(), front_end_of(front_end), smoothing, normalization, fixed_max or 0.0,
+        super().__init__(default_engine() if engine is None else engine, front_end_of(front_end), smoothing, normalization, fixed_max or 0.0,
                          _numpy.dtype(dtype).name)

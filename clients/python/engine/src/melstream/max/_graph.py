@@ -1,4 +1,5 @@
 """The op's place in a graph: its operands, its parameters, and the type of what it gives."""
+import hashlib
 import pathlib
 
 import numpy as np
@@ -15,7 +16,7 @@ MAX_THREADS = 256
 
 
 def log_mel(samples, front_end="whisper-80", *, smoothing="none", normalization="none", fixed_max=None, lengths=None,
-            pad_to_samples=0, layout="time", fill=0.0, threads=1, rows="n_rows"):
+            pad_to_samples=0, layout="time", fill=0.0, threads=1, rows=None):
     """Features of whole clips, as a value of the graph.
 
     samples: a value [n] or [batch, n] of the graph on the CPU: float32 in -1..1, or int16. 16 kHz mono.
@@ -24,7 +25,8 @@ def log_mel(samples, front_end="whisper-80", *, smoothing="none", normalization=
         a clip are `fill`.
     pad_to_samples: zeros are added to a clip, or samples cut off, until there are that many (Whisper: 480000).
     threads: of the engine, for one call; all ops of a process with one front end and as many threads share an engine.
-    rows: name of the dimension, where n is not known while the graph is built.
+    rows: name of the dimension, where n is not known while the graph is built. Unless it is given, it says what the number
+        follows from, so that values of different front ends have the same name only where they have as many rows.
     Returns float32 [rows, bins] or [batch, rows, bins]; with layout "mel" [bins, rows] or [batch, bins, rows].
 
     Wrong arguments are a ValueError or a TypeError here. What is seen only as the graph runs (a sample that is not a
@@ -100,7 +102,16 @@ def _n_rows(definition, smoothing, n_samples, name):
     """Rows, or their dimension where the number of samples is a dimension with a name."""
     if isinstance(n_samples, (int, StaticDim)):
         return definition.rows(int(n_samples), smoothing)
-    return SymbolicDim(name)
+    return SymbolicDim(name or _name_of_rows(definition, smoothing, n_samples))
+
+
+_FRAMING = ("edge", "frame_count", "hop_samples", "left_samples", "lfr_n", "window_samples")
+
+
+def _name_of_rows(definition, smoothing, n_samples):
+    spec = dict(line.split("=", 1) for line in definition.spec.splitlines())
+    framing = [spec[key] for key in _FRAMING] + [str(smoothing == "box3x3-valid")]
+    return "rows_of_%s_%s" % (n_samples, hashlib.sha256(" ".join(framing).encode()).hexdigest()[:8])
 
 
 def _check_lengths(lengths, batch):

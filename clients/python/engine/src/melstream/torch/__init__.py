@@ -17,7 +17,7 @@ __all__ = ["LogMel", "log_mel"]
 
 @torch.library.custom_op("melstream::log_mel", mutates_args=(), device_types=("cpu", "cuda"))
 def log_mel(audio: torch.Tensor, front_end: str = "whisper-80", smoothing: str = "none", normalization: str = "none",
-            fixed_max: float = 0.0, lengths: Optional[torch.Tensor] = None, pad_to_samples: int = 0, layout: str = "time",
+            fixed_max: Optional[float] = None, lengths: Optional[torch.Tensor] = None, pad_to_samples: int = 0, layout: str = "time",
             fill: float = 0.0) -> torch.Tensor:
     """melstream.engine.log_mel() of a tensor [samples] or [clips, samples].
 
@@ -27,12 +27,12 @@ def log_mel(audio: torch.Tensor, front_end: str = "whisper-80", smoothing: str =
     shape = features_shape(audio.shape, front_end, smoothing, pad_to_samples, layout)
     out = torch.empty(shape, dtype=torch.float32, device=audio.device)
     return engine.log_mel(audio.detach(), front_end_of_text(front_end), smoothing=smoothing, normalization=normalization,
-                          fixed_max=fixed_max if normalization == "fixed_max" else None, lengths=None if lengths is None else lengths.tolist(), pad_to_samples=pad_to_samples,
+                          fixed_max=fixed_max, lengths=lengths, pad_to_samples=pad_to_samples,
                           layout=layout, fill=fill, out=out)
 
 
 @log_mel.register_fake
-def _(audio, front_end="whisper-80", smoothing="none", normalization="none", fixed_max=0.0, lengths=None, pad_to_samples=0,
+def _(audio, front_end="whisper-80", smoothing="none", normalization="none", fixed_max=None, lengths=None, pad_to_samples=0,
       layout="time", fill=0.0):
     shape = features_shape(audio.shape, front_end, smoothing, pad_to_samples, layout)
     return audio.new_empty(shape, dtype=torch.float32)
@@ -52,14 +52,14 @@ _NO_SAMPLES = torch.empty(0)
 class LogMel(torch.nn.Module):
     """log_mel() with its arguments, as a module without parameters: forward(audio, lengths=None)."""
 
-    def __init__(self, front_end="whisper-80", *, smoothing="none", normalization="none", fixed_max=0.0, pad_to_samples=0,
+    def __init__(self, front_end="whisper-80", *, smoothing="none", normalization="none", fixed_max=None, pad_to_samples=0,
                  layout="time", fill=0.0):
         super().__init__()
         if isinstance(front_end, engine.FrontEnd):
             front_end = front_end.spec
         # What is wrong is said here already.
         engine.log_mel(_NO_SAMPLES, front_end_of_text(front_end), smoothing=smoothing, normalization=normalization,
-                       fixed_max=fixed_max if normalization == "fixed_max" else None, pad_to_samples=0, layout=layout, fill=fill)
+                       fixed_max=fixed_max, pad_to_samples=0, layout=layout, fill=fill)
         self.arguments = dict(front_end=front_end, smoothing=smoothing, normalization=normalization, fixed_max=fixed_max,
                               pad_to_samples=pad_to_samples, layout=layout, fill=fill)
 
