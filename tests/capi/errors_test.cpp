@@ -73,7 +73,7 @@ TEST(CErrors, AnUnknownFrontEndNamesTheNearest) {
 TEST(CErrors, ABadSpecNamesItsKey) {
   const auto error_of_spec = [](const char* spec) {
     melstream_front_end* front_end = nullptr;
-    const CError error = error_of(melstream_front_end_by_spec(nullptr, spec, &front_end));
+    CError error = error_of(melstream_front_end_by_spec(nullptr, spec, &front_end));
     EXPECT_EQ(front_end, nullptr);
     EXPECT_EQ(error.status, MELSTREAM_INVALID_ARGUMENT) << spec;
     return error;
