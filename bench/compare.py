@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from compare import figures, report, rounds  # noqa: E402
 from compare.cases import FORMS, ROOT, Case  # noqa: E402
 from compare.contenders import CONTENDERS, OURS  # noqa: E402
+from compare.machine import processor  # noqa: E402
 
 BUILD = os.path.join(ROOT, "build", "compare")
 OVERHEAD_ROUNDS = 2  # times the rounds of the rest: differences of times need more of them
@@ -67,14 +68,6 @@ def parse_arguments(arguments):
     else:
         options.peers = list(CONTENDERS)
     return options
-
-
-def processor():
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        for line in file:
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.machine()
 
 
 def read_missing(path):

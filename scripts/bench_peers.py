@@ -21,6 +21,10 @@ import wave
 import numpy
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "bench"))
+
+from compare.machine import processor  # noqa: E402
+
 RUN_S = 0.3
 
 
@@ -162,14 +166,6 @@ def engine_times(program, runs, front_ends):
             times.setdefault(run["run_name"], []).append(run["ns_per_frame"])
             target = run.get("label", target)
     return times, target
-
-
-def processor():
-    with open("/proc/cpuinfo", encoding="utf-8") as file:
-        for line in file:
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.machine()
 
 
 PEERS = {peer.__name__: peer for peer in (whisper, kaldi_native_fbank, torchaudio, librosa)}

@@ -1,17 +1,14 @@
 """The op in graphs of a genuine MAX, on the CPU, against the golden features (--full). MAX takes a while to compile a
 graph, so that one graph serves many tests."""
 import importlib.util
-import json
 import os
 import types
 import unittest
-import wave
 
 import numpy as np
 
-REPOSITORY = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", ".."))
-GOLDEN = os.path.join(REPOSITORY, "tests", "golden")
-IS_FULL = os.environ.get("MELSTREAM_FULL") == "1"
+from engine_case import GOLDEN, IS_FULL, entries, golden_check, samples
+
 HAS_MAX = importlib.util.find_spec("max") is not None
 
 if IS_FULL and HAS_MAX:
@@ -30,29 +27,6 @@ PRESETS = {
     "whisper80_norm": {"front_end": "whisper-80", "normalization": "whisper_window"},
 }
 needs_max = unittest.skipUnless(IS_FULL and HAS_MAX, "needs --full" if not IS_FULL else "not installed: max")
-
-
-def load_check():
-    spec = importlib.util.spec_from_file_location("golden_check", os.path.join(GOLDEN, "check.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def entries(preset):
-    """Of the manifest: one a clip."""
-    with open(os.path.join(GOLDEN, "manifest.json"), encoding="utf-8") as file:
-        return [one for one in json.load(file)["entries"] if one["preset"] == preset]
-
-
-def samples(clip):
-    """Of 16 kHz, int16."""
-    with wave.open(os.path.join(GOLDEN, "audio", clip + ".wav")) as file:
-        return np.frombuffer(file.readframes(file.getnframes()), "<i2")
-
-
-def full_scale_one(integers):
-    return integers.astype(np.float32) / np.float32(32768)
 
 
 def tensor(dtype, *shape):
@@ -80,11 +54,10 @@ class OneClip(unittest.TestCase):
             return [melstream.max.log_mel(clip, rows="rows_of_" + name, **arguments)
                     for name, arguments in PRESETS.items()]
 
-        cls.check = load_check()
         cls.model = compiled("one_clip", [tensor(DType.float32, "n_samples")], outputs)
 
     def features(self, clip):
-        return dict(zip(PRESETS, run(self.model, full_scale_one(samples(clip)))))
+        return dict(zip(PRESETS, run(self.model, samples(clip))))
 
     def assert_golden(self, preset):
         clips = entries(preset)
@@ -92,7 +65,7 @@ class OneClip(unittest.TestCase):
         for entry in clips:
             with self.subTest(entry["audio"]):
                 golden = np.load(os.path.join(GOLDEN, entry["file"]), allow_pickle=False)
-                report = self.check.compare(golden, self.features(entry["audio"])[preset], entry["tolerance"])
+                report = golden_check.compare(golden, self.features(entry["audio"])[preset], entry["tolerance"])
                 self.assertTrue(report["pass"], report)
 
     def test_whisper(self):
@@ -108,7 +81,7 @@ class OneClip(unittest.TestCase):
         self.assert_golden("whisper80_norm")
 
     def test_what_the_engine_refuses_is_raised_with_its_message_and_harms_no_later_run(self):
-        clip = full_scale_one(samples("white"))
+        clip = samples("white")
         broken = clip.copy()
         broken[7] = np.nan
         before = run(self.model, clip)
@@ -137,7 +110,7 @@ class Batch(unittest.TestCase):
 
         inputs = [tensor(DType.int16, "batch", "n_samples"), tensor(DType.int64, "batch")]
         cls.model = compiled("batch", inputs, outputs)
-        cls.clips = [samples(clip) for clip in cls.CLIPS]
+        cls.clips = [samples(clip, "int16") for clip in cls.CLIPS]
         cls.lengths = np.array([len(one) for one in cls.clips], np.int64)
         # What lies behind a clip must not matter.
         cls.batch = np.full((len(cls.clips), cls.lengths.max()), 12345, np.int16)
@@ -149,7 +122,7 @@ class Batch(unittest.TestCase):
         self.assertEqual(windows.shape, (3, 80, 3000))
         entry = next(one for one in entries("whisper80_norm30s") if one["audio"] == "jfk")
         golden = np.load(os.path.join(GOLDEN, entry["file"]), allow_pickle=False)
-        report = load_check().compare(golden, windows[0].T, entry["tolerance"])
+        report = golden_check.compare(golden, windows[0].T, entry["tolerance"])
         self.assertTrue(report["pass"], report)
 
     def test_each_clip_has_the_bits_that_it_has_alone_and_then_fill(self):

@@ -30,6 +30,10 @@ class _Options:
 
     as_dict = asdict
 
+    @classmethod
+    def from_dict(cls, values):
+        return cls(**values)
+
     def __setattr__(self, name, value):
         if name not in self.__dataclass_fields__:
             raise AttributeError("%s has no option %r; there are: %s" % (
@@ -52,10 +56,6 @@ class FrameExtractionOptions(_Options):
     blackman_coeff: float = 0.42  # without effect: that window is refused
     snip_edges: bool = True
 
-    @classmethod
-    def from_dict(cls, values):
-        return cls(**values)
-
 
 @dataclass
 class MelBanksOptions(_Options):
@@ -72,10 +72,6 @@ class MelBanksOptions(_Options):
     norm: str = "slaney"
     use_slaney_mel_scale: bool = True
     floor_to_int_bin: bool = False
-
-    @classmethod
-    def from_dict(cls, values):
-        return cls(**values)
 
 
 @dataclass
