@@ -275,9 +275,9 @@ TEST_F(MicFailureTest, ACallThatHangsIsToldAndDisturbsNoOther) {
 }
 
 TEST(MicrophonesTest, ShutdownDoesNotWaitForACallThatHangs) {
-  // Outlive the thread that is left behind, which is released at the end.
-  static ManualClock clock;
-  static Script script(clock);
+  // Never destroyed: the thread that is left behind may still use them as the process ends.
+  static ManualClock& clock = *new ManualClock;
+  static Script& script = *new Script(clock);
   script.plug(device_of("desk"));
   script.hang_at_open("desk");
   audio::NetLoop net;
