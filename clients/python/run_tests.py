@@ -17,7 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.normpath(os.path.join(HERE, "..", ".."))
 
 ENGINE = os.path.join(HERE, "engine")
-BUILD = ["setuptools>=61", "wheel", "grpcio-tools>=1.51", "scikit-build-core>=0.10", "nanobind>=2.12"]
+BUILD = ["setuptools>=77", "wheel", "grpcio-tools>=1.51", "scikit-build-core>=0.11", "nanobind>=2.12"]
 # Of NeMo two files are compared with, which need nothing of what it depends on.
 FULL_ALONE = ["nemo_toolkit"]
 # torchaudio works with its own version of torch alone.
