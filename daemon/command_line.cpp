@@ -7,11 +7,25 @@
 
 #include <CLI/CLI.hpp>
 
+#include "melstream/core/nearest.hpp"
+
 #include "daemon/config_keys.hpp"
 #include "daemon/devices.hpp"
 
 namespace melstream::daemon {
 namespace {
+
+/// For an option that does not exist: the one that was likely meant.
+std::string hint_for(const CLI::App& app) {
+  const auto extras = app.remaining();
+  if (extras.empty() || !extras.front().starts_with("--")) return {};
+  const std::string given = extras.front().substr(2, extras.front().find('=') - 2);
+  std::vector<std::string_view> names;
+  for (const auto* option : app.get_options())
+    names.insert(names.end(), option->get_lnames().begin(), option->get_lnames().end());
+  const std::string_view nearest = core::nearest_name(given, names);
+  return nearest.empty() ? std::string{} : " (did you mean '--" + std::string(nearest) + "'?)";
+}
 
 std::vector<std::string> words(std::span<const std::string_view> views) { return {views.begin(), views.end()}; }
 
@@ -54,7 +68,7 @@ std::variant<CommandLine, EarlyEnd> parse_command_line(std::vector<std::string> 
   } catch (const CLI::CallForHelp&) {
     return EarlyEnd{ExitCode::kOk, app.help()};
   } catch (const CLI::ParseError& error) {
-    return EarlyEnd{ExitCode::kUsage, std::string("melstreamd: ") + error.what() + " (try --help)\n"};
+    return EarlyEnd{ExitCode::kUsage, std::string("melstreamd: ") + error.what() + hint_for(app) + " (try --help)\n"};
   }
   if (app.count("--config") > 0 && command.config.empty()) {
     return EarlyEnd{ExitCode::kUsage, "melstreamd: --config: the file name is empty (try --help)\n"};

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <utility>
 
-#include "melstream/engine/nearest.hpp"
+#include "melstream/core/nearest.hpp"
 
 #include "daemon/identity_definitions.hpp"
 #include "daemon/source_definitions.hpp"
@@ -205,8 +205,12 @@ Diagnostic wrong_value(const std::string& key, const TomlValue& value, const std
 }
 
 std::string did_you_mean(std::string_view name, std::span<const std::string_view> known) {
-  const std::string_view nearest = engine::nearest_name(name, known);
-  return nearest.empty() ? std::string{} : " (did you mean '" + std::string(nearest) + "'?)";
+  // What is meant, whatever is spelt alike.
+  constexpr std::pair<std::string_view, std::string_view> kSynonyms[] = {{"gpu", "cuda"}, {"nvidia", "cuda"}};
+  for (const auto& [word, meant] : kSynonyms) {
+    if (name == word && std::find(known.begin(), known.end(), meant) != known.end()) name = meant;
+  }
+  return core::did_you_mean(name, known);
 }
 
 std::string to_toml(const Config& config) {

@@ -43,6 +43,14 @@ TEST(CommandLine, UsageErrorsNameTheArgument) {
   EXPECT_EQ(ended({"--check-config", "--print-config"}).exit_code, ExitCode::kUsage);
 }
 
+TEST(CommandLine, AMistypedOptionIsToldWithTheNearest) {
+  EXPECT_EQ(
+      ended({"--check"}).text,
+      "melstreamd: The following argument was not expected: --check (did you mean '--check-config'?) (try --help)\n");
+  EXPECT_NE(ended({"--confg=x.toml"}).text.find("'--config'"), std::string::npos);
+  EXPECT_EQ(ended({"extra"}).text.find("did you mean"), std::string::npos);
+}
+
 TEST(CommandLine, HelpIsNoError) {
   const EarlyEnd end = ended({"--help"});
   EXPECT_EQ(end.exit_code, ExitCode::kOk);

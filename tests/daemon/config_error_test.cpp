@@ -202,6 +202,7 @@ TEST(ConfigError, EngineWords) {
           .rfind("m.toml:2:8: error: engine.wait = \"spn\": expected one of \"sleep\", \"spin\" (did you mean 'spin'?)",
                  0),
       0U);
+  EXPECT_NE(errors_of("[engine]\nbackend = \"gpu\"\n").find("(did you mean 'cuda'?)"), std::string::npos);
 }
 
 TEST(ConfigError, TargetThatTheMachineLacks) {

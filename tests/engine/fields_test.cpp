@@ -8,7 +8,6 @@
 
 #include "melstream/core/error.hpp"
 #include "melstream/engine/front_end.hpp"
-#include "melstream/engine/nearest.hpp"
 
 namespace melstream::engine {
 namespace {
@@ -118,15 +117,6 @@ TEST(Fields, AnUnknownKeyIsToldWithTheNearest) {
 }
 
 TEST(Fields, ALongValueIsCutInTheMessage) { EXPECT_LT(refusal("n_mels", std::string(10'000, '9')).size(), 120U); }
-
-TEST(NearestName, TakesTheSmallestEditDistanceAndRefusesStrangers) {
-  constexpr std::string_view kNames[] = {"kaldi-80", "kaldi-80-hf0", "nemo-80", "nemo-128"};
-  EXPECT_EQ(nearest_name("kaldy-80", kNames), "kaldi-80");
-  EXPECT_EQ(nearest_name("nemo128", kNames), "nemo-128");
-  EXPECT_EQ(nearest_name("kaldi-80-hf", kNames), "kaldi-80-hf0");
-  EXPECT_EQ(nearest_name("xyz", kNames), "");
-  EXPECT_EQ(nearest_name("kaldi-80", {}), "");
-}
 
 }  // namespace
 }  // namespace melstream::engine

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "melstream/core/error.hpp"
+#include "melstream/core/nearest.hpp"
 
 namespace melstream::audio {
 namespace {
@@ -151,7 +152,8 @@ std::int64_t UriParams::integer(std::string_view name, std::int64_t standard, st
   if (!given) return standard;
   const auto value = parsed<std::int64_t>(*given);
   if (!value || *value < low || *value > high) {
-    refuse(std::string(name) + "=" + *given + ": must be " + std::to_string(low) + " to " + std::to_string(high));
+    complain(std::string(name) + "=" + *given + ": must be " + std::to_string(low) + " to " + std::to_string(high));
+    return standard;
   }
   return *value;
 }
@@ -163,7 +165,8 @@ double UriParams::number(std::string_view name, double standard, double low, dou
   if (!value || !(*value >= low && *value <= high)) {
     std::array<char, 64> range{};
     std::snprintf(range.data(), range.size(), "%g to %g", low, high);
-    refuse(std::string(name) + "=" + *given + ": must be " + range.data());
+    complain(std::string(name) + "=" + *given + ": must be " + range.data());
+    return standard;
   }
   return *value;
 }
@@ -173,17 +176,29 @@ std::size_t UriParams::choice(std::string_view name, const std::vector<std::stri
   const auto given = text(name);
   if (!given) return standard;
   const auto found = std::find(accepted.begin(), accepted.end(), *given);
-  if (found == accepted.end()) refuse(std::string(name) + "=" + *given + ": must be " + joined(accepted));
+  if (found == accepted.end()) {
+    complain(std::string(name) + "=" + *given + ": must be " + joined(accepted));
+    return standard;
+  }
   return static_cast<std::size_t>(found - accepted.begin());
 }
 
-void UriParams::require_all_taken() const {
+void UriParams::require_valid() const {
+  std::vector<std::string> mistakes = mistakes_;
+  const std::vector<std::string_view> known(asked_.begin(), asked_.end());
   for (std::size_t i = 0; i < values_.size(); ++i) {
     if (taken_[i]) continue;
-    std::string known;
-    for (const std::string& name : asked_) known += (known.empty() ? "" : ", ") + name;
-    refuse("unknown parameter " + quoted(values_[i].first) + "; this kind of source has: " + known);
+    mistakes.push_back("unknown parameter " + quoted(values_[i].first) + core::did_you_mean(values_[i].first, known));
   }
+  if (mistakes.empty()) return;
+  std::string message;
+  for (const std::string& mistake : mistakes) message += (message.empty() ? "" : "; ") + mistake;
+  if (mistakes.size() > mistakes_.size()) {
+    std::string names;
+    for (const std::string& name : asked_) names += (names.empty() ? "" : ", ") + name;
+    message += "; this kind of source has: " + names;
+  }
+  refuse(message);
 }
 
 std::string scheme_of(std::string_view text) {
@@ -243,7 +258,7 @@ void take_channel(UriParams& params, core::PcmFormat& format) {
     format.channel_mode = core::ChannelMode::kIndex;
     format.channel_index = *index;
   } else {
-    refuse("channel=" + *given + ": must be mix, split, or a channel counted from 0");
+    params.complain("channel=" + *given + ": must be mix, split, or a channel counted from 0");
   }
 }
 
@@ -261,13 +276,15 @@ core::PcmFormat take_format(UriParams& params, const core::PcmFormat& standard) 
   format.n_channels = static_cast<int>(params.integer("channels", standard.n_channels, 1, core::kMaxChannels));
   take_channel(params, format);
   if (format.channel_mode == core::ChannelMode::kIndex && format.channel_index >= format.n_channels) {
-    refuse("channel=" + std::to_string(format.channel_index) + ": the audio has " + std::to_string(format.n_channels) +
-           (format.n_channels == 1 ? " channel" : " channels") + ", counted from 0 (say more with channels=)");
+    params.complain("channel=" + std::to_string(format.channel_index) + ": the audio has " +
+                    std::to_string(format.n_channels) + (format.n_channels == 1 ? " channel" : " channels") +
+                    ", counted from 0 (say more with channels=)");
+    return format;
   }
   try {
     core::validate(format);
   } catch (const core::Error& error) {
-    refuse(error.what());
+    params.complain(error.what());
   }
   return format;
 }

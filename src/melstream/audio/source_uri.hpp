@@ -15,8 +15,8 @@
 
 namespace melstream::audio {
 
-/// The parameters after '?', each taken once by its name; what nobody takes is a mistake that require_all_taken()
-/// tells. All throw core::Error(kInvalidArgument, "uri") with the value and what is accepted.
+/// The parameters after '?', each taken once by its name. A value that is not accepted counts as the standard one until
+/// require_valid() tells it: all mistakes at once.
 class UriParams {
  public:
   using Values = std::vector<std::pair<std::string, std::string>>;
@@ -29,13 +29,17 @@ class UriParams {
   double number(std::string_view name, double standard, double low, double high);
   /// Index of the value among `accepted`.
   std::size_t choice(std::string_view name, const std::vector<std::string_view>& accepted, std::size_t standard);
-  /// @param known names that the kind has, for "did you mean".
-  void require_all_taken() const;
+  /// For a value taken as text.
+  void complain(const std::string& mistake) { mistakes_.push_back(mistake); }
+  /// Throws core::Error(kInvalidArgument, "uri") with each value that was not accepted and what is, and each parameter
+  /// that nobody took.
+  void require_valid() const;
 
  private:
   Values values_;
   std::vector<bool> taken_;
   std::vector<std::string> asked_;  ///< names that were looked for
+  std::vector<std::string> mistakes_;
 };
 
 struct SourceUri {
@@ -58,7 +62,7 @@ std::string scheme_of(std::string_view text);
 SourceUri parse_source_uri(std::string_view text);
 
 /// Takes rate (8000..192000), encoding (s16le, s24le, s32le, f32le, mulaw, alaw), channels (1..8) and channel (an
-/// index, mix, split) from the parameters. Throws as they do.
+/// index, mix, split) from the parameters.
 core::PcmFormat take_format(UriParams& params, const core::PcmFormat& standard = {});
 /// Takes channel alone: for kinds that know the rest.
 void take_channel(UriParams& params, core::PcmFormat& format);

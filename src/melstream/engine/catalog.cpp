@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "melstream/core/error.hpp"
+#include "melstream/core/nearest.hpp"
 #include "melstream/engine/front_end.hpp"
-#include "melstream/engine/nearest.hpp"
 
 namespace melstream::engine {
 namespace {
@@ -153,11 +153,11 @@ std::shared_ptr<const FrontEnd> FrontEndCatalog::find(std::string_view name) con
     names.emplace_back(front_end->name());
     listed.append(listed.empty() ? "" : ", ").append(front_end->name());
   }
-  const std::string_view nearest = nearest_name(name, names);
   constexpr std::size_t kShown = 64;
-  std::string message = "unknown front end '" + std::string(name.substr(0, kShown)) + "'";
-  if (!nearest.empty()) message += " (did you mean '" + std::string(nearest) + "'?)";
-  throw core::Error(core::ErrorCode::kNotFound, message + "; known: " + listed, "front_end");
+  const std::string shown(name.substr(0, kShown));
+  throw core::Error(core::ErrorCode::kNotFound,
+                    "unknown front end '" + shown + "'" + core::did_you_mean(name, names) + "; known: " + listed,
+                    "front_end");
 }
 
 std::shared_ptr<const FrontEnd> FrontEndCatalog::with_cmvn(std::string_view name, Cmvn cmvn) const {

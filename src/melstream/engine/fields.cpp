@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "melstream/core/error.hpp"
+#include "melstream/core/nearest.hpp"
 #include "melstream/core/units.hpp"
-#include "melstream/engine/nearest.hpp"
 
 namespace melstream::engine {
 namespace {
@@ -248,10 +248,9 @@ std::string canonical_text(const FrontEndSpec& spec) {
 void set_field(FrontEndSpec& spec, std::string_view key, std::string_view value) {
   const auto it = std::find(kKeys.begin(), kKeys.end(), key);
   if (it == kKeys.end()) {
-    const std::string_view nearest = nearest_name(key, kKeys);
-    std::string message = "unknown key '" + std::string(key.substr(0, 60)) + "' of a front end";
-    if (!nearest.empty()) message += " (did you mean '" + std::string(nearest) + "'?)";
-    throw core::Error(core::ErrorCode::kInvalidArgument, message, std::string(key));
+    const std::string shown(key.substr(0, 60));
+    throw core::Error(core::ErrorCode::kInvalidArgument,
+                      "unknown key '" + shown + "' of a front end" + core::did_you_mean(key, kKeys), std::string(key));
   }
   kFields[static_cast<std::size_t>(it - kKeys.begin())].write(spec, key, value);
 }

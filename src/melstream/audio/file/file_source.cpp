@@ -46,7 +46,7 @@ FileOptions parse_options(SourceUri uri) {
   options.channel.n_channels = core::kMaxChannels;
   take_channel(uri.params, options.channel);
   options.conceal = take_conceal(uri.params);
-  uri.params.require_all_taken();
+  uri.params.require_valid();
   return options;
 }
 

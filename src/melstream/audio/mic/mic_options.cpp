@@ -46,7 +46,7 @@ MicOptions parse_mic_options(const SourceUri& uri) {
   options.always = params.choice("capture", {"on-demand", "always"}, 0) == 1;
   options.latency_s = static_cast<double>(params.integer("latency_ms", 20, 1, 1000)) / 1000;
   options.linger_ns = static_cast<std::int64_t>(params.number("linger_s", 5, 0, 3600) * core::kNsPerSecond);
-  params.require_all_taken();
+  params.require_valid();
   if (options.channel_mode == core::ChannelMode::kIndex && options.n_channels &&
       options.channel_index >= *options.n_channels) {
     refuse("channel=" + std::to_string(options.channel_index) + ": with channels=" +

@@ -24,7 +24,7 @@ TcpParams parse_tcp_params(const core::SourceSpec& spec, const SourceUri& uri) {
                 .options = {.format = take_format(params)}};
   tcp.options.header = static_cast<HeaderMode>(params.choice("header", {"auto", "none", "required"}, 0));
   tcp.options.fast = params.choice("pacing", {"live", "fast"}, 0) == 1;
-  params.require_all_taken();
+  params.require_valid();
   return tcp;
 }
 

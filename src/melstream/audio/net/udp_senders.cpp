@@ -18,13 +18,11 @@ UdpParams parse_udp_params(const core::SourceSpec& spec, const SourceUri& uri) {
   UriParams params = uri.params;
   UdpParams udp{.sender = take_sender_params(spec, uri, params, "max_senders"), .format = take_format(params)};
   if (const auto sequence = params.text("sequence"); sequence && *sequence != "none") {
-    throw core::Error(core::ErrorCode::kInvalidArgument,
-                      "sequence=" + *sequence +
-                          ": raw UDP has no sequence numbers, only none is taken; to see lost packets send RTP to an "
-                          "rtp:// source",
-                      "uri");
+    params.complain("sequence=" + *sequence +
+                    ": raw UDP has no sequence numbers, only none is taken; to see lost packets send RTP to an "
+                    "rtp:// source");
   }
-  params.require_all_taken();
+  params.require_valid();
   return udp;
 }
 

@@ -35,7 +35,8 @@ std::pair<std::int64_t, std::int64_t> take_jitter_ms(UriParams& params) {
   const auto low = number_of(std::string_view(text).substr(0, dash));
   const auto high = dash == std::string::npos ? low : number_of(std::string_view(text).substr(dash + 1));
   if (!low || !high || *low < 0 || *high < *low || *high > kLongestJitterMs) {
-    refuse("jitter_ms=" + text + ": write MIN-MAX in milliseconds, 0 to 2000, such as jitter_ms=20-200");
+    params.complain("jitter_ms=" + text + ": write MIN-MAX in milliseconds, 0 to 2000, such as jitter_ms=20-200");
+    return {0, kLongestJitterMs};
   }
   return {*low, *high};
 }
@@ -97,7 +98,7 @@ RtpOptions rtp_options(const core::SourceSpec& spec, const SourceUri& uri) {
   };
   take_channel(params, options.channels);
   if (!uri.path.empty() && uri.path != "/") refuse("'" + uri.text + "': rtp:// has no path; parameters follow a '?'");
-  params.require_all_taken();
+  params.require_valid();
   return options;
 }
 

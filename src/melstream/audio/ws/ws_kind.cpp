@@ -18,7 +18,7 @@ struct WsUri {
   WsUri(const core::SourceSpec& spec, const SourceUri& uri, UriParams params)
       : peers(take_sender_params(spec, uri, params, "max_connections")),
         options{WsAdmission(uri, params), take_format(params)} {
-    params.require_all_taken();
+    params.require_valid();
   }
 };
 

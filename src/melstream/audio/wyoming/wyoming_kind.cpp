@@ -132,7 +132,7 @@ struct WyomingUri {
   WyomingUri(const core::SourceSpec& spec, const SourceUri& uri, UriParams params)
       : peers(take_sender_params(spec, uri, params, "max_connections")) {
     take_channel(params, channels);
-    params.require_all_taken();
+    params.require_valid();
   }
 };
 

@@ -1,12 +1,12 @@
 // Edit distance (Levenshtein), one row at a time. Any thread; not for real-time code.
-#include "melstream/engine/nearest.hpp"
+#include "melstream/core/nearest.hpp"
 
 #include <algorithm>
 #include <cstddef>
 #include <numeric>
 #include <vector>
 
-namespace melstream::engine {
+namespace melstream::core {
 namespace {
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
@@ -22,6 +22,18 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     }
   }
   return row[b.size()];
+}
+
+/// The only one that begins with the name.
+std::string_view completed(std::string_view name, std::span<const std::string_view> candidates) {
+  constexpr std::size_t kShortest = 3;
+  std::string_view found;
+  for (const std::string_view candidate : candidates) {
+    if (name.size() < kShortest || !candidate.starts_with(name)) continue;
+    if (!found.empty()) return {};
+    found = candidate;
+  }
+  return found;
 }
 
 }  // namespace
@@ -40,7 +52,12 @@ std::string_view nearest_name(std::string_view name, std::span<const std::string
       best_distance = distance;
     }
   }
-  return best;
+  return best.empty() ? completed(name, candidates) : best;
 }
 
-}  // namespace melstream::engine
+std::string did_you_mean(std::string_view name, std::span<const std::string_view> candidates) {
+  const std::string_view nearest = nearest_name(name, candidates);
+  return nearest.empty() ? std::string{} : " (did you mean '" + std::string(nearest) + "'?)";
+}
+
+}  // namespace melstream::core
