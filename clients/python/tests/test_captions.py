@@ -2,12 +2,14 @@
 import io
 import json
 import unittest
+from contextlib import redirect_stderr
 
 import numpy as np
 
 import melstream
 from case import DaemonTest, audio
 from melstream.captions import Caption, Captioner, LocalAgreement, Word
+from melstream.captions.__main__ import main
 from melstream.captions.formats import WRITERS
 from melstream.captions.recogniser import normalise
 
@@ -169,6 +171,13 @@ class Live(DaemonTest):
             captioner.add(event)
         captioner.finish()
         self.assertEqual([word.text for word in captioner.words], [" w%d" % at for at in range(11)])
+
+    def test_without_a_daemon_no_model_is_loaded(self):
+        err = io.StringIO()
+        with redirect_stderr(err):
+            self.assertEqual(main(["live", "--model", "/nonexistent/model", "--server", "unix:/nonexistent/socket"]), 1)
+        self.assertIn("/nonexistent/socket", err.getvalue())
+        self.assertNotIn("/nonexistent/model", err.getvalue())
 
 
 if __name__ == "__main__":

@@ -132,13 +132,12 @@ class FasterWhisper(TranscriptTest):
         print("captions:%s" % out.getvalue().rstrip())
         self.assertIn("what your country can do for you", out.getvalue().lower())
 
-
     def test_a_model_that_is_not_there(self):
         from melstream.captions.__main__ import main
 
         err = io.StringIO()
         with redirect_stderr(err):
-            self.assertEqual(main(["live", "--model", "/nonexistent/model"]), 1)
+            self.assertEqual(main(["live", "--model", "/nonexistent/model", "--server", self.daemon.server]), 1)
         self.assertIn("cannot be loaded", err.getvalue())
 
 

@@ -8,7 +8,7 @@ import argparse
 import sys
 from typing import Any, List, Optional
 
-from ..client import connect
+from ..client import Client, connect
 from ..errors import Error
 from .captioner import Captioner
 from .formats import WRITERS
@@ -32,17 +32,15 @@ def parse(arguments: Optional[List[str]]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def follow(options: argparse.Namespace, captioner: Captioner, front_end: str, writer: Any) -> None:
+def follow(client: Client, options: argparse.Namespace, captioner: Captioner, front_end: str, writer: Any) -> None:
     """To the stream's end, or Ctrl-C. Raises Error."""
-    with connect(options.server, token_file=options.token_file, tls_ca=options.tls_ca) as client:
-        subscription = client.subscribe(
-            options.stream, front_end=front_end, start=options.start, wait=True, block_frames=10)
-        try:
-            for event in subscription:
-                for caption in captioner.add(event):
-                    writer.write(caption)
-        except KeyboardInterrupt:
-            subscription.close()
+    subscription = client.subscribe(options.stream, front_end=front_end, start=options.start, wait=True, block_frames=10)
+    try:
+        for event in subscription:
+            for caption in captioner.add(event):
+                writer.write(caption)
+    except KeyboardInterrupt:
+        subscription.close()
     for caption in captioner.finish():
         writer.write(caption)
     writer.finish()
@@ -51,9 +49,12 @@ def follow(options: argparse.Namespace, captioner: Captioner, front_end: str, wr
 def main(arguments: Optional[List[str]] = None) -> int:
     options = parse(arguments)
     try:
-        recogniser = FasterWhisper(
-            options.model, options.language, device=options.device, compute_type=options.compute_type)
-        follow(options, Captioner(recogniser, options.every), recogniser.front_end, WRITERS[options.format](sys.stdout))
+        with connect(options.server, token_file=options.token_file, tls_ca=options.tls_ca) as client:
+            client.info()  # a daemon that is not there is told at once, not after a model was loaded
+            recogniser = FasterWhisper(
+                options.model, options.language, device=options.device, compute_type=options.compute_type)
+            captioner = Captioner(recogniser, options.every)
+            follow(client, options, captioner, recogniser.front_end, WRITERS[options.format](sys.stdout))
     except (Error, ImportError, ModelError) as error:
         print("melstream.captions: %s" % error, file=sys.stderr)
         return 1
