@@ -112,8 +112,8 @@ MELSTREAM_API int32_t melstream_front_end_hop(const melstream_front_end* front_e
 /* ---- engines */
 
 /* What computes. Any number of threads may call one engine at once: each call gets n_threads processors of its own, and
- * waits for nobody ("cuda": calls take turns). A child process may use an engine that its parent made ("cpu" only), if
- * no call was under way when it was forked. */
+ * waits for nobody ("cuda": calls take turns). A child that is forked may use an engine of its parent's ("cpu" only),
+ * whatever the parent's other threads were doing. */
 typedef struct melstream_engine melstream_engine;
 
 typedef struct {

@@ -1,10 +1,12 @@
 // What the C ABI refuses: a code, a line that says what was given and what is taken, the field; and structs of other
 // sizes.
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <sys/resource.h>
@@ -322,6 +324,31 @@ TEST(CErrors, AChildProcessUsesItsParentsEngine) {
   int status = -1;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
+}
+
+TEST(CErrors, AChildOfAProcessWhoseThreadsComputeCanCall) {
+  const CEngine engine = make_c_engine(2);
+  const CFrontEnd front_end = front_end_by_name("whisper-80");
+  const auto clip = made_up_audio(400, 2);
+  melstream_clip_options options = MELSTREAM_CLIP_OPTIONS_INIT;
+  const auto expected = extract(*engine, *front_end, options, {clip});
+  std::atomic<bool> stop = false;
+  std::thread other([&] {
+    while (!stop) static_cast<void>(extract(*engine, *front_end, options, {clip}));
+  });
+  for (int i = 0; i < 200; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(60);
+      _exit(extract(*engine, *front_end, options, {clip}) == expected ? 0 : 1);
+    }
+    int status = -1;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0) << "fork " << i;
+    if (status != 0) break;
+  }
+  stop = true;
+  other.join();
 }
 #endif
 

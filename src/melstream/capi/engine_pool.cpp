@@ -47,8 +47,11 @@ engine::ClipEngine& EnginePool::clip_engine() {
            "is that of a GPU, and the engine computes on the CPU: create one with backend cuda, or bring the "
            "samples to the host");
   }
-  const std::lock_guard lock(mutex_);
-  check_process();
+  {
+    const std::lock_guard lock(mutex_);
+    check_process();
+  }
+  const std::lock_guard lock(clip_mutex_);
   if (!clip_engine_.engine) clip_engine_ = make_clip_backend(options_.cuda_device);
   return *clip_engine_.engine;
 }

@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 
+#include "melstream/capi/held_across_fork.hpp"
 #include "melstream/capi/worker.hpp"
 #include "melstream/engine/clip_engine.hpp"
 
@@ -62,10 +63,12 @@ class EnginePool {
   engine::EngineInfo info_;
   std::mutex mutex_;
   std::condition_variable returned_;
+  const HeldAcrossFork held_{mutex_};          // a child that was forked during a call of another thread can call
   std::vector<std::unique_ptr<Worker>> idle_;  // by mutex_
-  engine::ClipEngineInstance clip_engine_;     // by mutex_, as long as it is not made
   pid_t process_;                              // by mutex_; whose threads the idle workers have
   bool is_lost_ = false;                       // by mutex_; the only engine failed (cuda)
+  std::mutex clip_mutex_;                      // CUDA's driver may fork as it starts, so not held across that
+  engine::ClipEngineInstance clip_engine_;     // by clip_mutex_, as long as it is not made
 };
 
 }  // namespace melstream::capi
