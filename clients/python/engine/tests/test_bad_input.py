@@ -139,6 +139,16 @@ class Exit(unittest.TestCase):
         result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual((result.returncode, result.stdout.strip(), result.stderr), (0, "0", ""))
 
+    def test_of_children_that_are_forked_while_threads_compute(self):
+        program = ("import os, signal, threading, numpy\nfrom melstream import engine\nclip = numpy.zeros(400, 'float32')\n"
+                   "def work():\n    while True:\n        engine.log_mel(clip)\n"
+                   "threading.Thread(target=work, daemon=True).start()\n"
+                   "for _ in range(100):\n    child = os.fork()\n    if not child:\n        signal.alarm(30)\n"
+                   "        engine.log_mel(clip)\n        os._exit(0)\n    assert os.waitpid(child, 0)[1] == 0\n")
+        result = subprocess.run([sys.executable, "-W", "ignore::DeprecationWarning", "-c", program], capture_output=True, text=True,
+                                timeout=60, check=False)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
 
 @unittest.skipUnless(shutil.which("cc"), "no C compiler")
 class OtherLibrary(unittest.TestCase):

@@ -33,6 +33,15 @@ _engines = {}
 _engines_lock = _threading.Lock()
 
 
+def _renew_lock() -> None:
+    """Of a child that is forked: another thread of its parent's may have held it."""
+    global _engines_lock
+    _engines_lock = _threading.Lock()
+
+
+_os.register_at_fork(after_in_child=_renew_lock)
+
+
 def front_end_of(front_end: _Union[str, FrontEnd]) -> FrontEnd:
     """A FrontEnd, of its name too; names are looked up once."""
     if isinstance(front_end, FrontEnd):
