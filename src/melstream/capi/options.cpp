@@ -61,6 +61,11 @@ void check_strides(const melstream_output& output, std::int64_t n_bins, const st
   const std::string taken =
       "; time-major is " + std::to_string(n_bins) + " and 1, mel-major 1 and " + std::to_string(n_rows);
   if ((n_rows > 1 && row < 1) || (n_bins > 1 && bin < 1)) refuse(argument, given + ": strides must be above 0" + taken);
+  // The last value must have an address: memory ends at PTRDIFF_MAX bytes.
+  constexpr std::int64_t kMostFloats = PTRDIFF_MAX / static_cast<std::int64_t>(sizeof(float)) - 1;
+  const bool is_far = (n_rows > 1 && row > kMostFloats / (n_rows - 1)) ||
+                      (n_bins > 1 && bin > (kMostFloats - (n_rows > 1 ? (n_rows - 1) * row : 0)) / (n_bins - 1));
+  if (is_far) refuse(argument, given + " with " + std::to_string(n_rows) + " rows reach beyond any memory" + taken);
   if (n_rows <= 1 || n_bins <= 1) return;
   // Rows lie apart within the stride of a bin, or bins within that of a row.
   if ((row - 1) / bin >= n_bins - 1 || (bin - 1) / row >= n_rows - 1) return;

@@ -72,8 +72,10 @@ void Stream::compute(Worker& worker, float* rows, std::int32_t n_rows) {
   lane.segment_samples = is_flushed_ ? n_samples_ : engine::kOpenEnd;
   const engine::IndexRange needed = engine::samples_of_rows(geometry_, next_row_, n_rows, lane.segment_samples);
   lane.samples_begin = needed.begin;
-  lane.samples[0] = std::span<const float>(samples_).subspan(static_cast<std::size_t>(needed.begin - samples_begin_),
-                                                             static_cast<std::size_t>(needed.size()));
+  if (needed.size() > 0) {  // else a row of nothing but zeros behind the end
+    lane.samples[0] = std::span<const float>(samples_).subspan(static_cast<std::size_t>(needed.begin - samples_begin_),
+                                                               static_cast<std::size_t>(needed.size()));
+  }
   maxima_.resize(static_cast<std::size_t>(n_rows));
   const engine::RowsPlace place{rows, n_bins_, 1};
   worker.run({&lane, 1}, {&place, 1}, maxima_);

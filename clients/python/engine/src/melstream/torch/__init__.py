@@ -46,7 +46,7 @@ def _no_gradient(ctx, gradient):
 log_mel.register_autograd(_no_gradient)
 
 
-_NO_SAMPLES = torch.empty(0)
+_NO_SAMPLES = torch.empty(0, dtype=torch.float32, device="cpu")
 
 
 class LogMel(torch.nn.Module):
