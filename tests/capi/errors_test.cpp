@@ -1,5 +1,6 @@
 // What the C ABI refuses: a code, a line that says what was given and what is taken, the field; and structs of other
 // sizes.
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <cstdint>
@@ -87,7 +88,8 @@ TEST(CErrors, ABadSpecNamesItsKey) {
   EXPECT_EQ(error_of_spec("whisper").field, "spec");
   EXPECT_NE(error_of_spec("n_mels=80\nn_mels=81").message.find("once"), std::string::npos);
   EXPECT_EQ(error_of_spec("\n# nothing\n").field, "spec");
-  EXPECT_NE(error_of_spec("n_mels=80\nsha256 00ff").message.find("the hash of the lines"), std::string::npos);
+  EXPECT_NE(error_of_spec("n_mels=80\nsha256 00ff").message.find("the hash of its lines"), std::string::npos);
+  EXPECT_NE(error_of_spec("sha256 00ff\nn_mels=80\nsha256 00ff").message.find("one sha256 line"), std::string::npos);
 }
 
 TEST(CErrors, ASpecReadsBackWithItsHash) {
@@ -225,15 +227,18 @@ TEST(CErrors, AnOutputThatIsTooSmallSaysHowLargeItMustBe) {
 
 TEST(CErrors, StructsOfOtherVersions) {
   GoodCall call;
-  for (const std::uint32_t size : {0U, 4U, 10U, 1U << 20, UINT32_MAX}) {  // memory that nobody has set
+  // Memory that nobody has set, and structs that end within a field.
+  for (const std::uint32_t size : {0U, 4U, 10U, 12U, 20U, 44U, 1U << 20, UINT32_MAX}) {
     call.options.struct_size = size;
     call.expect(MELSTREAM_INVALID_ARGUMENT, "struct_size is " + std::to_string(size), "options");
   }
-  // An older header: a shorter struct, what it does not have is at its default.
-  GoodCall older;
-  older.options.struct_size = offsetof(melstream_clip_options, pad_to_samples);
-  older.options.pad_to_samples = 1;
-  EXPECT_EQ(older.run(), MELSTREAM_OK) << melstream_error_message();
+  for (const std::uint32_t size : {12U, 20U}) {  // half a pointer
+    melstream_engine_options options = MELSTREAM_ENGINE_OPTIONS_INIT;
+    options.backend = options.simd = "auto";
+    options.struct_size = size;
+    melstream_engine* engine = nullptr;
+    EXPECT_EQ(melstream_engine_create(&options, &engine), MELSTREAM_INVALID_ARGUMENT);
+  }
   // A newer one: more fields, fine as long as they are not used.
   struct Newer {
     melstream_clip_options known;
@@ -247,6 +252,17 @@ TEST(CErrors, StructsOfOtherVersions) {
   EXPECT_EQ(melstream_extract(good.engine.get(), good.front_end.get(), &newer.known, 1, &good.clip, &good.output),
             MELSTREAM_INVALID_ARGUMENT);
   EXPECT_NE(std::string(melstream_error_message()).find("does not know"), std::string::npos);
+}
+
+TEST(CErrors, StridesThatReachBeyondMemory) {
+  for (const auto& [n_rows, row_stride, bin_stride] :
+       {std::array<std::int64_t, 3>{100, INT64_MAX, 1}, {INT64_MAX, 80, 1}, {100, 1, INT64_MAX / 8}}) {
+    GoodCall call;
+    call.output.n_rows = n_rows;
+    call.output.row_stride = row_stride;
+    call.output.bin_stride = bin_stride;
+    call.expect(MELSTREAM_INVALID_ARGUMENT, "beyond any memory", "outputs[0]");
+  }
 }
 
 TEST(CErrors, PointersOfStreams) {

@@ -302,7 +302,8 @@ INSTANTIATE_TEST_SUITE_P(
         {"f_max_below_f_min", [](auto& s) { s.mel.f_max_hz = 10.0; }, "f_max_hz", "above f_min_hz = 20"},
         {"f_min_nan", [](auto& s) { s.mel.f_min_hz = std::numeric_limits<double>::quiet_NaN(); }, "f_min_hz", "nan"},
         {"kaldi_with_area_norm", [](auto& s) { s.mel.norm = MelNorm::kSlaney; }, "mel_norm", "must be none"},
-        {"floor_zero", [](auto& s) { s.log.floor_value = 0.0F; }, "log_floor", "above 0"},
+        {"floor_zero", [](auto& s) { s.log.floor_value = 0.0F; }, "log_floor", "at least"},
+        {"floor_denormal", [](auto& s) { s.log.floor_value = 1e-40F; }, "log_floor", "at least"},
         {"cepstra_beyond_mels", [](auto& s) { s.cepstrum.emplace().n_ceps = 81; }, "cepstra", "81 is not in 1..80"},
         {"cepstra_without_natural_log",
          [](auto& s) {

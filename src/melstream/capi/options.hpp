@@ -17,17 +17,28 @@ namespace melstream::capi {
 /// Two years of audio: far from where sums of positions could overflow.
 inline constexpr std::int64_t kMostSamples = std::int64_t{1} << 40;
 
+/// Bytes of each struct in ABI version 1, the first: no header knows less.
+template <typename Options>
+inline constexpr std::size_t kFirstSize = 0;
+template <>
+inline constexpr std::size_t kFirstSize<melstream_engine_options> = offsetof(melstream_engine_options, reserved) +
+                                                                    sizeof(std::int32_t);
+template <>
+inline constexpr std::size_t kFirstSize<melstream_clip_options> = offsetof(melstream_clip_options, cuda_stream) +
+                                                                  sizeof(void*);
+template <>
+inline constexpr std::size_t kFirstSize<melstream_stream_options> = offsetof(melstream_stream_options, fixed_max) +
+                                                                    sizeof(float);
+
 /// The caller's options; what their header did not know is at its default. Throws Error(kInvalidArgument) if they have
-/// more than this library knows.
+/// more than this library knows, or less than any header.
 template <typename Options>
 Options taken(const Options* given, const Options& defaults, const char* argument) {
   if (given == nullptr) return defaults;
   const std::size_t size = given->struct_size;
-  if (size < 2 * sizeof(std::uint32_t)) {
-    refuse(argument, "struct_size is " + std::to_string(size) + ": begin with the MELSTREAM_..._INIT of its type");
-  }
+  static_assert(kFirstSize<Options> > 0);
   constexpr std::size_t kLargest = 4096;  // what no header will ever have: memory that nobody has set
-  if (size > kLargest || size % sizeof(std::uint32_t) != 0) {
+  if (size < kFirstSize<Options> || size > kLargest || size % sizeof(std::uint32_t) != 0) {
     refuse(argument, "struct_size is " + std::to_string(size) + ": begin with the MELSTREAM_..._INIT of its type");
   }
   const auto* const bytes = reinterpret_cast<const unsigned char*>(given);

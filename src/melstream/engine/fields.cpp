@@ -267,6 +267,7 @@ FrontEndSpec parse_spec(std::string name, std::string_view text) {
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.empty() || line.front() == '#') continue;
     if (line.starts_with(kHash)) {
+      if (!hash.empty()) refuse("spec", line, "one sha256 line");
       hash = trimmed(line.substr(kHash.size()));
       continue;
     }
@@ -279,7 +280,7 @@ FrontEndSpec parse_spec(std::string name, std::string_view text) {
   }
   if (seen.empty()) refuse("spec", text, "lines of key=value: it has none");
   if (!hash.empty() && FrontEnd(spec).sha256() != hash) {
-    refuse("spec", hash, "the hash of the lines before it, " + FrontEnd(spec).sha256());
+    refuse("spec", hash, "the hash of its lines, " + FrontEnd(spec).sha256());
   }
   return spec;
 }

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -101,8 +102,9 @@ void check_mel(const Checker& check, const MelSpec& mel) {
 
 void check_values(const Checker& check, const FrontEndSpec& spec) {
   if (spec.log.base != LogBase::kNone) {
-    check.require(spec.log.floor_value > 0.0F && std::isfinite(spec.log.floor_value), "log_floor",
-                  "must be above 0 where a log is taken");
+    // The kernels' logarithm is that of normal numbers.
+    check.require(spec.log.floor_value >= std::numeric_limits<float>::min() && std::isfinite(spec.log.floor_value),
+                  "log_floor", "must be at least 1.1754944e-38 where a log is taken");
   }
   if (spec.cepstrum) {
     check.require(spec.log.base == LogBase::kE, "log", "must be e with cepstra");
