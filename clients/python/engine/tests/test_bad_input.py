@@ -40,7 +40,9 @@ class BadInput(unittest.TestCase):
         self.assert_refused(ValueError, "audio[1]|(2, 1600)", [CLIP, BATCH])
 
     def test_stereo(self):
-        self.assert_refused(ValueError, "(46536, 2)|channels|mean", np.stack([CLIP, CLIP], axis=1))
+        stereo = np.stack([CLIP, CLIP], axis=1)
+        self.assert_refused(ValueError, "(46536, 2)|channels|mean", stereo)
+        self.assert_refused(ValueError, "(46536, 2)|channels|mean", stereo, out=np.empty((46536, 0, 80), np.float32))
 
     def test_types_of_arguments(self):
         for name, value in (("pad_to_samples", 480_000.0), ("pad_to_samples", None), ("normalization", None), ("smoothing", 3),

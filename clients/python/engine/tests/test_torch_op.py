@@ -1,4 +1,6 @@
 """torch.ops.melstream.log_mel: eager, compiled, exported (--full: torch is big)."""
+import subprocess
+import sys
 import unittest
 
 import numpy as np
@@ -85,11 +87,19 @@ class Operator(unittest.TestCase):
         with torch.no_grad():
             self.assertFalse(torch.ops.melstream.log_mel(audio).requires_grad)
 
+    def test_is_made_under_any_default_dtype(self):
+        program = ("import torch\ntorch.set_default_dtype(torch.bfloat16)\nfrom melstream.torch import LogMel\n"
+                   "print(LogMel()(torch.zeros(1600, dtype=torch.float32)).dtype)\n")
+        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual((result.returncode, result.stdout.strip()), (0, "torch.float32"), result.stderr)
+
     def test_refuses(self):
         for arguments, words in (((batch(), "whisper-81"), "did you mean"), ((batch()[None],), r"\(samples,\)"),
                                  ((batch().double(),), "float64"), ((batch(), "whisper-80", "3x3"), "box3x3"),
                                  ((batch() * float("nan"),), "NaN")):
             with self.assertRaisesRegex((ValueError, TypeError), words):
                 torch.ops.melstream.log_mel(*arguments)
+        with self.assertRaisesRegex(ValueError, "looks like .samples, channels."):
+            melstream.torch.LogMel(pad_to_samples=480_000)(torch.zeros(16000, 2))
         with self.assertRaisesRegex(ValueError, "did you mean"):
             melstream.torch.LogMel("wisper-80")

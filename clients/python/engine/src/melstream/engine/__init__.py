@@ -121,6 +121,8 @@ def log_mel(audio: _Any, front_end: _Union[str, FrontEnd] = "whisper-80", *, smo
         audio = _viewed(audio)
     first = audio[0] if is_list and audio else audio
     torch = _torch_of(first)
+    if not is_list:
+        check_is_mono(audio)
     if torch is not None:
         _check_gradients(audio if is_list else (audio,), out)
     if lengths is not None:
@@ -184,9 +186,6 @@ def _shape_of(audio, is_list, front_end, smoothing, lengths, pad_to_samples, lay
         shape = getattr(audio, "shape", ()) or (0,)
         clips = tuple(shape[:-1])
         n_samples = shape[-1] if lengths is None else max(lengths, default=0)
-        if len(shape) == 2 and 1 <= shape[1] <= _MOST_CHANNELS and shape[0] > _FEWEST_FRAMES:
-            raise ValueError("audio: has the shape %s, which looks like (samples, channels); taken is (clips, samples), mono: mix the "
-                             "channels first, audio.mean(1)" % (tuple(shape),))
     n_rows = front_end.rows(max(0, pad_to_samples or n_samples), smoothing)
     n_bins = front_end.bins(smoothing)
     return clips + ((n_rows, n_bins) if layout == "time" else (n_bins, n_rows))
@@ -195,6 +194,14 @@ def _shape_of(audio, is_list, front_end, smoothing, lengths, pad_to_samples, lay
 #: An array of more clips than this with fewer samples each is none of clips.
 _FEWEST_FRAMES = 100
 _MOST_CHANNELS = 8
+
+
+def check_is_mono(audio: _Any) -> None:
+    """Raises ValueError for what looks like [samples, channels]."""
+    shape = getattr(audio, "shape", ())
+    if len(shape) == 2 and 1 <= shape[1] <= _MOST_CHANNELS and shape[0] > _FEWEST_FRAMES:
+        raise ValueError("audio: has the shape %s, which looks like (samples, channels); taken is (clips, samples), mono: mix the "
+                         "channels first, of float32 audio.mean(1), of int16 audio.mean(1).astype('float32') / 32768" % (tuple(shape),))
 
 
 def _whole_numbers(lengths):

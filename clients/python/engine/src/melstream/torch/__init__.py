@@ -24,6 +24,7 @@ def log_mel(audio: torch.Tensor, front_end: str = "whisper-80", smoothing: str =
     front_end: a name, or a spec (lines of key=value). lengths: samples of each clip, whole numbers on the CPU. Frames are those of
     the samples that `audio` has room for, so that the shape does not depend on values; those behind a clip's own are filled up.
     """
+    engine.check_is_mono(audio)  # before there is an output for as many clips
     shape = features_shape(audio.shape, front_end, smoothing, pad_to_samples, layout)
     out = torch.empty(shape, dtype=torch.float32, device=audio.device)
     return engine.log_mel(audio.detach(), front_end_of_text(front_end), smoothing=smoothing, normalization=normalization,
