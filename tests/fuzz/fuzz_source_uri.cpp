@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     melstream::audio::SourceUri uri = melstream::audio::parse_source_uri({reinterpret_cast<const char*>(data), size});
     static_cast<void>(melstream::audio::take_format(uri.params));
     static_cast<void>(melstream::audio::take_conceal(uri.params));
-    uri.params.require_all_taken();
+    uri.params.require_valid();
   } catch (const melstream::core::Error&) {
   }
   return 0;
