@@ -195,6 +195,7 @@ NpyWriter::~NpyWriter() {
 void NpyWriter::fail(const char* what) const { refuse(path_, std::string(what) + ": " + std::strerror(errno)); }
 
 void NpyWriter::append(std::span<const float> rows) {
+  if (rows.empty()) return;
   if (std::fwrite(rows.data(), sizeof(float), rows.size(), file_.get()) != rows.size()) fail("cannot be written");
   n_values_ += static_cast<std::int64_t>(rows.size());
 }
