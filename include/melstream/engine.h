@@ -8,6 +8,8 @@
  * is taken. A call that fails may have written some of its output. No exception crosses this border, and nothing
  * aborts. What is null where the text does not allow it is MELSTREAM_INVALID_ARGUMENT.
  *
+ * Rows have the same bits whatever the calling thread's floating-point environment is (rounding, denormal numbers).
+ *
  * Structs begin with struct_size: set it by the *_INIT macros, which leave everything else at its default, 0. So a
  * program keeps working with later libraries, whose structs have more fields. */
 #ifndef MELSTREAM_ENGINE_H
@@ -185,7 +187,8 @@ typedef struct {
 
 /* The features of clips[i] in outputs[i]; outputs do not overlap. Clips do not influence each other: each has the bits
  * that it has alone. float32 samples on the host are read where they lie; int16 samples are converted in small pieces.
- * Samples on the host that are not finite are INVALID_ARGUMENT; on the GPU they are not looked at and give NaN.
+ * Samples on the host that are not finite are INVALID_ARGUMENT; on the GPU they are not looked at and give NaN. Beyond
+ * 1e15 times full scale their energy overflows, and rows mean nothing.
  * @param options null: the defaults. OUT_OF_RANGE: an output has fewer rows than its clip. */
 MELSTREAM_API melstream_status melstream_extract(melstream_engine* engine, const melstream_front_end* front_end,
                                                  const melstream_clip_options* options, size_t n_clips,

@@ -1,10 +1,15 @@
 // Clips through the C ABI: the bits of the engine's seam, whatever the batch, the sample type, the padding and the
 // layout; and normalizations as engine/normalization.hpp has them.
 #include <algorithm>
+#include <cfenv>
 #include <cmath>
 #include <cstdint>
 #include <thread>
 #include <vector>
+
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
 
 #include <gtest/gtest.h>
 
@@ -244,6 +249,36 @@ TEST(CClips, NoneIsNoError) {
   const CEngine engine = make_c_engine();
   EXPECT_EQ(melstream_extract(engine.get(), front_end_by_name("whisper-80").get(), nullptr, 0, nullptr, nullptr),
             MELSTREAM_OK);
+}
+
+/// What programs do to the floating point of their threads.
+void round_up() { std::fesetround(FE_UPWARD); }
+#if defined(__SSE__)
+void flush_denormals() { _mm_setcsr(_mm_getcsr() | 0x8040); }
+#else
+void flush_denormals() {}
+#endif
+
+TEST(CClips, BitsDoNotDependOnTheCallersFloatingPoint) {
+  std::vector<float> clip = made_up_audio(48000, 3);
+  for (std::size_t i = 0; i < clip.size() / 2; ++i) clip[i] *= 1e-20F;  // whose energy is denormal
+  for (const char* name : {"librosa-80", "whisper-80"}) {
+    const CFrontEnd front_end = front_end_by_name(name);
+    const auto expected = extract(*make_c_engine(), *front_end, kDefaults, {clip});
+    for (void (*const change)() : {round_up, flush_denormals}) {
+      for (const int n_threads : {1, 3}) {
+        std::fenv_t before;
+        std::fegetenv(&before);
+        change();
+        const int rounding = std::fegetround();
+        const CEngine engine = make_c_engine(n_threads);  // whose threads begin with what this one has
+        const auto found = extract(*engine, *front_end, kDefaults, {clip});
+        EXPECT_EQ(std::fegetround(), rounding) << "it is the caller's";
+        std::fesetenv(&before);
+        EXPECT_TRUE(found == expected) << name << ", " << n_threads;
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -22,6 +22,20 @@
 namespace melstream::test {
 namespace {
 
+#if !defined(__SANITIZE_THREAD__)  // which does not follow into a child with threads
+/// Whether `check` says so in a forked child, within a minute.
+template <typename Check>
+bool holds_in_a_child(const Check& check) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    _exit(check() ? 0 : 1);
+  }
+  int status = -1;
+  return waitpid(child, &status, 0) == child && status == 0;
+}
+#endif
+
 /// A call with one good clip, of which each test breaks one thing.
 struct GoodCall {
   CEngine engine = make_c_engine();
@@ -296,9 +310,7 @@ TEST(CErrors, AMessageIsCutBetweenCharacters) {
 
 #if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)  // which need more address space than that
 TEST(CErrors, ThreadsThatCannotBeStarted) {
-  const pid_t child = fork();
-  if (child == 0) {
-    alarm(60);
+  EXPECT_TRUE(holds_in_a_child([] {
     const rlimit limit{std::size_t{1} << 30, std::size_t{1} << 30};
     setrlimit(RLIMIT_AS, &limit);
     melstream_engine_options options = MELSTREAM_ENGINE_OPTIONS_INIT;
@@ -306,11 +318,8 @@ TEST(CErrors, ThreadsThatCannotBeStarted) {
     melstream_engine* engine = nullptr;
     // With small stacks there is room for all of them.
     const melstream_status status = melstream_engine_create(&options, &engine);
-    _exit(status == MELSTREAM_OUT_OF_MEMORY || status == MELSTREAM_OK ? 0 : 1);
-  }
-  int status = -1;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
+    return status == MELSTREAM_OUT_OF_MEMORY || status == MELSTREAM_OK;
+  }));
 }
 #endif
 
@@ -325,21 +334,14 @@ TEST(CErrors, StreamsTakeNoNormalizationOfAWholeClip) {
   EXPECT_NE(std::string(melstream_error_message()).find("running_max"), std::string::npos);
 }
 
-#if !defined(__SANITIZE_THREAD__)  // which does not follow into a child with threads
+#if !defined(__SANITIZE_THREAD__)
 TEST(CErrors, AChildProcessUsesItsParentsEngine) {
   const CEngine engine = make_c_engine(2);
   const CFrontEnd front_end = front_end_by_name("whisper-80");
   const auto clip = made_up_audio(16000, 2);
   melstream_clip_options options = MELSTREAM_CLIP_OPTIONS_INIT;
   const auto expected = extract(*engine, *front_end, options, {clip});
-  const pid_t child = fork();
-  if (child == 0) {
-    alarm(60);
-    _exit(extract(*engine, *front_end, options, {clip}) == expected ? 0 : 1);
-  }
-  int status = -1;
-  ASSERT_EQ(waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(holds_in_a_child([&] { return extract(*engine, *front_end, options, {clip}) == expected; }));
 }
 
 TEST(CErrors, AChildOfAProcessWhoseThreadsComputeCanCall) {
@@ -352,16 +354,10 @@ TEST(CErrors, AChildOfAProcessWhoseThreadsComputeCanCall) {
   std::thread other([&] {
     while (!stop) static_cast<void>(extract(*engine, *front_end, options, {clip}));
   });
-  for (int i = 0; i < 200; ++i) {
-    const pid_t child = fork();
-    if (child == 0) {
-      alarm(60);
-      _exit(extract(*engine, *front_end, options, {clip}) == expected ? 0 : 1);
-    }
-    int status = -1;
-    EXPECT_EQ(waitpid(child, &status, 0), child);
-    EXPECT_EQ(status, 0) << "fork " << i;
-    if (status != 0) break;
+  bool held = true;
+  for (int i = 0; i < 200 && held; ++i) {
+    held = holds_in_a_child([&] { return extract(*engine, *front_end, options, {clip}) == expected; });
+    EXPECT_TRUE(held) << "fork " << i;
   }
   stop = true;
   other.join();

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "melstream/capi/default_floats.hpp"
 #include "melstream/engine.h"
 
 namespace melstream::capi {
@@ -21,6 +22,7 @@ const char* last_field() noexcept;
 
 template <typename Call>
 melstream_status guarded(const Call& call) noexcept {
+  const DefaultFloats floats;
   try {
     call();
     return MELSTREAM_OK;

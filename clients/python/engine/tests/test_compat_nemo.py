@@ -97,9 +97,12 @@ class CompatNemo(NemoTest):
         preprocessor = self.ours(**PRESETS["nemo80_norm"])
         wanted, _ = self.features(preprocessor, ["espeak"])
         model = self.torch.nn.Sequential(preprocessor)
-        checkpoint = {"0.featurizer.window": self.torch.zeros(400), "0.featurizer.fb": self.torch.zeros(1, 80, 257)}
+        checkpoint = model.state_dict()
+        self.assertEqual({"0.featurizer.window": (400,), "0.featurizer.fb": (1, 80, 257)},
+                         {name: tuple(value.shape) for name, value in checkpoint.items()})
         model.load_state_dict(checkpoint, strict=True)
-        self.assertEqual({}, dict(model.state_dict()))
+        with self.assertRaisesRegex(RuntimeError, "featurizer.window: is another"):
+            model.load_state_dict({**checkpoint, "0.featurizer.window": self.torch.zeros(400)})
         for copied in (copy.deepcopy(preprocessor), pickle.loads(pickle.dumps(preprocessor))):
             np.testing.assert_array_equal(wanted, self.features(copied, ["espeak"])[0])
         model.half()
@@ -178,7 +181,11 @@ class GenuineNemo(NemoTest):
 
     def test_loads_the_originals_state(self):
         wanted = self.genuine(**WINDOW)
-        self.ours(**WINDOW).load_state_dict(wanted.state_dict(), strict=True)
+        ours = self.ours(**WINDOW)
+        ours.load_state_dict(wanted.state_dict(), strict=True)
+        wanted.load_state_dict(ours.state_dict(), strict=True)
+        with self.assertRaisesRegex(RuntimeError, "featurizer.fb: is another"):
+            self.ours(**WINDOW, mel_norm=None).load_state_dict(wanted.state_dict())
 
 
 if __name__ == "__main__":

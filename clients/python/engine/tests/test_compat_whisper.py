@@ -1,5 +1,6 @@
 """melstream.compat.whisper: the golden features, and the genuine log_mel_spectrogram."""
 import os
+import shutil
 import tempfile
 import unittest
 from unittest import mock
@@ -55,6 +56,20 @@ class CompatWhisper(WhisperTest):
             self.ours(other)
         with self.assert_refused(FileNotFoundError, "nowhere.wav"):
             self.ours("nowhere.wav")
+
+    def test_files_that_are_cut_off_or_were_streamed(self):
+        folder = tempfile.mkdtemp(prefix="melstream-wav-")
+        self.addCleanup(shutil.rmtree, folder)
+        with open(path_of("espeak"), "rb") as file:
+            whole = file.read()
+        cut, streamed = os.path.join(folder, "cut.wav"), os.path.join(folder, "streamed.wav")
+        with open(cut, "wb") as file:
+            file.write(whole[:44 + 2 * 16_000 + 1])
+        with open(streamed, "wb") as file:
+            file.write(whole[:40] + bytes(4) + whole[44:])
+        self.assertTrue(self.ours(samples("espeak")[:16_000]).equal(self.ours(cut)))
+        with mock.patch.dict(os.environ, PATH=""), self.assert_refused(RuntimeError, "streamed.wav", "ffmpeg"):
+            self.ours(streamed)
 
     def test_what_is_not_taken_is_said(self):
         with self.assert_refused(ValueError, "n_mels", "64", "80 and 128"):

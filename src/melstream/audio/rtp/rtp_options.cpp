@@ -36,7 +36,7 @@ std::pair<std::int64_t, std::int64_t> take_jitter_ms(UriParams& params) {
   const auto high = dash == std::string::npos ? low : number_of(std::string_view(text).substr(dash + 1));
   if (!low || !high || *low < 0 || *high < *low || *high > kLongestJitterMs) {
     params.complain("jitter_ms=" + text + ": write MIN-MAX in milliseconds, 0 to 2000, such as jitter_ms=20-200");
-    return {0, kLongestJitterMs};
+    return {0, kLongestJitterMs};  // until that is told
   }
   return {*low, *high};
 }

@@ -24,7 +24,9 @@ def _read_wav(path):
         with wave.open(path, "rb") as file:
             if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (RATE_HZ, 1, 2):
                 return None
-            return np.frombuffer(file.readframes(file.getnframes()), "<i2")
+            pcm = file.readframes(file.getnframes())
+            # Half a sample at the end is none. Who streams WAV does not know its length; ffmpeg reads on.
+            return np.frombuffer(pcm, "<i2", len(pcm) // 2) if file.getnframes() > 0 else None
     except (wave.Error, EOFError):
         return None
 
@@ -33,7 +35,7 @@ def _read_by_ffmpeg(path):
     """Mixed down, resampled and rounded to 16 bits by ffmpeg, as openai-whisper has it done."""
     program = shutil.which("ffmpeg")
     if program is None:
-        raise RuntimeError("audio: %r is not WAV with 16 kHz, mono, PCM of 16 bits, and there is no ffmpeg to decode it; install "
+        raise RuntimeError("audio: %r is not WAV with 16 kHz, mono, PCM of 16 bits and its length, and there is no ffmpeg to decode it; install "
                            "ffmpeg, or pass samples" % path)
     command = [program, "-nostdin", "-loglevel", "error", "-i", path, "-f", "s16le", "-acodec", "pcm_s16le", "-ac", "1",
                "-ar", str(RATE_HZ), "-"]

@@ -4,6 +4,8 @@
     model.preprocessor = AudioToMelSpectrogramPreprocessor(**config)        # config: model.cfg.preprocessor without _target_
     features, lengths = model.preprocessor(input_signal=signal, length=length)
 """
+import logging
+
 import torch
 
 from melstream import engine
@@ -14,11 +16,15 @@ from ._specs import SAMPLE_RATE_HZ, front_end, require, require_rate
 
 __all__ = ["AudioToMelSpectrogramPreprocessor", "FilterbankFeatures"]
 
+_log = logging.getLogger(__name__)
 _WINDOWS = {"hann": "hann_symmetric", "hamming": "hamming_symmetric"}
+_WINDOW_FUNCTIONS = {"hann": torch.hann_window, "hamming": torch.hamming_window}
 _GUARDS = {"add": "add", "clamp": "max"}
 # What the engine takes.
 _MOST_WINDOW_SAMPLES = 4096
 _MOST_HOP_SAMPLES = 8192
+# Of a window's and the filters' weights, to the largest: checkpoints may be of 16 bits.
+_LARGEST_DIFFERENCE = 5e-3
 # Added to a standard deviation: silence has none.
 _NORMALIZE_GUARD = 1e-5
 
@@ -62,6 +68,8 @@ class AudioToMelSpectrogramPreprocessor(torch.nn.Module):
         Returns features [clips, features, frames], of a number of frames that pad_to divides, and each clip's own frames [clips];
         behind those it is pad_value.
         """
+        if input_signal.dtype != torch.float32:
+            _log.warning("input_signal is %s; its values are taken as float32, as they are", input_signal.dtype)
         features, lengths = self.featurizer(input_signal.to(torch.float32), length)
         return features.to(self.dtype_sentinel_tensor.dtype), lengths
 
@@ -71,12 +79,6 @@ class AudioToMelSpectrogramPreprocessor(torch.nn.Module):
     @property
     def filter_banks(self):
         return self.featurizer.filter_banks
-
-    def _load_from_state_dict(self, state_dict, prefix, *arguments):
-        """Checkpoints of NeMo have its window and filters, which are the engine's own here."""
-        for name in ("featurizer.window", "featurizer.fb"):
-            state_dict.pop(prefix + name, None)
-        super()._load_from_state_dict(state_dict, prefix, *arguments)
 
 
 class FilterbankFeatures(torch.nn.Module):
@@ -105,8 +107,11 @@ class FilterbankFeatures(torch.nn.Module):
         self.mag_power = 2.0
         self.log_zero_guard_type = log_zero_guard_type
         self.log_zero_guard_value = log_zero_guard_value
-        self._filters = (self.n_fft, nfilt, lowfreq, highfreq or SAMPLE_RATE_HZ / 2, mel_norm is not None)
         self._front_end = self._make_front_end(window, lowfreq, highfreq, mel_norm)
+        # The engine has its own; these are for checkpoints and for who looks at them.
+        filters = _mel_filters.slaney(self.n_fft, nfilt, lowfreq, highfreq or SAMPLE_RATE_HZ / 2, mel_norm is not None)
+        self.register_buffer("window", _WINDOW_FUNCTIONS[window](self.win_length, periodic=False))
+        self.register_buffer("fb", torch.from_numpy(filters).to(torch.float32)[None])
 
     @torch.no_grad()
     def forward(self, x, seq_len):
@@ -132,9 +137,17 @@ class FilterbankFeatures(torch.nn.Module):
     @property
     def filter_banks(self):
         """The mel filters, [1, nfilt, n_fft / 2 + 1]."""
-        return torch.from_numpy(_mel_filters.slaney(*self._filters)).to(torch.float32)[None]
+        return self.fb
 
-    fb = filter_banks
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs):
+        """A window and filters of a checkpoint that are others than the engine's are told, as nothing would compute with them."""
+        for name, own in (("window", self.window), ("fb", self.fb)):
+            given = state_dict.get(prefix + name)
+            if given is not None and given.shape == own.shape and (
+                    (given.to(own) - own).abs().max() > _LARGEST_DIFFERENCE * own.abs().max()):
+                error_msgs.append("%s: is another than that of these arguments; taken are checkpoints of the same preprocessor" % (
+                    prefix + name))
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)
 
     def _n_columns(self, n_samples):
         """NeMo has a frame more than clips have, which it blanks; then it fills up."""
