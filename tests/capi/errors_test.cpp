@@ -308,6 +308,21 @@ TEST(CErrors, AMessageIsCutBetweenCharacters) {
   EXPECT_NE(error.message.back(), '\xC3');
 }
 
+TEST(CErrors, AMessageIsOneLineOfUtf8) {
+  const auto message = [](const std::string& name) {
+    melstream_front_end* front_end = nullptr;
+    return error_of(melstream_front_end_by_name(name.c_str(), &front_end)).message;
+  };
+  EXPECT_NE(message("a\nb\x7F").find("'a?b?'"), std::string::npos);
+  EXPECT_NE(message("\xC3\xBC \xE2\x82\xAC \xF0\x9F\x8E\xA4").find("'\xC3\xBC \xE2\x82\xAC \xF0\x9F\x8E\xA4'"),
+            std::string::npos);
+  // A byte alone, an overlong form, half of a pair, beyond Unicode.
+  EXPECT_NE(message("\x80 \xC0\x80 \xED\xA0\x80 \xF4\x90\x80\x80").find("? ?? ??? ????"), std::string::npos);
+  std::string longer = "a";
+  for (int i = 0; i < 60; ++i) longer += "\xC3\xBC";  // of which 64 bytes are shown
+  EXPECT_NE(message(longer).find("\xC3\xBC?'"), std::string::npos);
+}
+
 #if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)  // which need more address space than that
 TEST(CErrors, ThreadsThatCannotBeStarted) {
   EXPECT_TRUE(holds_in_a_child([] {

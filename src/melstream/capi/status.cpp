@@ -11,11 +11,20 @@
 namespace melstream::capi {
 namespace {
 
-/// The most bytes up to n that do not end within a character of UTF-8.
-std::size_t whole_characters(std::string_view text, std::size_t n) noexcept {
-  if (n >= text.size()) return text.size();
-  while (n > 0 && (static_cast<unsigned char>(text[n]) & 0xC0U) == 0x80U) --n;
-  return n;
+/// Bytes of the character that `text` begins with; 0 if that is a control character or no UTF-8 (RFC 3629 section 4).
+std::size_t character_size(std::string_view text) noexcept {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  const unsigned first = byte(0);
+  if (first < 0x80U) return first >= 0x20U && first != 0x7FU ? 1 : 0;
+  if (first < 0xC2U || first > 0xF4U) return 0;
+  const std::size_t size = first < 0xE0U ? 2 : first < 0xF0U ? 3 : 4;
+  const unsigned low = first == 0xE0U ? 0xA0U : first == 0xF0U ? 0x90U : 0x80U;
+  const unsigned high = first == 0xEDU ? 0x9FU : first == 0xF4U ? 0x8FU : 0xBFU;
+  if (byte(1) < low || byte(1) > high) return 0;
+  for (std::size_t i = 2; i < size; ++i) {
+    if ((byte(i) & 0xC0U) != 0x80U) return 0;
+  }
+  return size;
 }
 
 /// Fixed memory: the message of a failed allocation must have a place as well.
@@ -26,10 +35,17 @@ struct LastError {
 
 thread_local LastError last_error;
 
+/// One line of UTF-8, whatever names of callers are quoted in it; cut between characters.
 template <std::size_t N>
 void keep(std::array<char, N>& to, std::string_view text) noexcept {
-  const std::size_t n = whole_characters(text, N - 1);
-  std::copy_n(text.data(), n, to.data());
+  std::size_t n = 0;
+  while (!text.empty()) {
+    const std::size_t size = character_size(text);
+    const std::string_view shown = size > 0 ? text.substr(0, size) : "?";
+    if (n + shown.size() >= N) break;
+    n += shown.copy(to.data() + n, shown.size());
+    text.remove_prefix(std::max<std::size_t>(size, 1));
+  }
   to[n] = '\0';
 }
 

@@ -93,6 +93,14 @@ class CompatNemo(NemoTest):
         one, two = (preprocessor.eval()(signal, length)[0] for _ in range(2))
         self.assertTrue(one.equal(two))
 
+    def test_whole_numbers_are_taken_as_they_are_with_a_warning_as_by_the_original(self):
+        signal, length = self.batch(["espeak"])
+        preprocessor = self.ours(**PRESETS["nemo80_norm"]).eval()
+        whole = (signal * 32768).to(self.torch.int16)
+        with self.assertLogs("melstream.compat.nemo", "WARNING"):
+            found, _ = preprocessor(whole, length)
+        self.assertTrue(found.equal(preprocessor(whole.to(self.torch.float32), length)[0]))
+
     def test_stands_where_the_original_does(self):
         preprocessor = self.ours(**PRESETS["nemo80_norm"])
         wanted, _ = self.features(preprocessor, ["espeak"])
