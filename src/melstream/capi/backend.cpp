@@ -1,5 +1,6 @@
 #include "melstream/capi/backend.hpp"
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <system_error>
@@ -47,7 +48,9 @@ engine::EngineInstance make_cuda(int device) {
 }
 
 engine::EngineInstance make_cpu(const std::string& simd, int n_threads) {
-  return engine::cpu::make_engine({.simd = simd, .n_threads = n_threads, .limits = kTickLimits});
+  // A clip's ticks follow each other closely, and so do the calls of who computes a data set.
+  constexpr std::chrono::microseconds kPatience{200};
+  return engine::cpu::make_engine({.simd = simd, .n_threads = n_threads, .patience = kPatience, .limits = kTickLimits});
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
@@ -24,9 +25,13 @@ using std::chrono::steady_clock;
 /// Ticks that can be under way; submit() finishes the oldest before it takes one more.
 constexpr std::size_t kTicksUnderWay = 4;
 constexpr int kMaxThreads = 256;
+/// Waking a thread takes as long as a few units; for fewer than these nobody is woken.
+constexpr std::size_t kFewestSharedUnits = 6;
+/// How long the caller looks whether the last units of others are done before it sleeps: what waking it would take.
+constexpr std::chrono::microseconds kPatience{50};
 
 /// A tick under way. `plan` belongs to the caller's thread until n_units is set, then it is only read; the counters
-/// belong to the engine's mutex.
+/// are written under the engine's mutex.
 struct TickUnderWay {
   explicit TickUnderWay(const Limits& limits) : plan(limits) {}
   bool has_units_left() const noexcept { return n_claimed < n_units; }
@@ -36,7 +41,7 @@ struct TickUnderWay {
   Ticket ticket = 0;
   std::size_t n_units = 0;
   std::size_t n_claimed = 0;
-  std::size_t n_done = 0;
+  std::atomic<std::size_t> n_done = 0;  ///< also read without the mutex
 };
 
 class CpuEngine final : public Engine {
@@ -55,13 +60,16 @@ class CpuEngine final : public Engine {
  private:
   void stop() noexcept;
   void work(UnitWorker& worker, const std::string& name);
+  void look_until_done(const TickUnderWay& tick, steady_clock::time_point deadline) const noexcept;
+  bool look_for_work(std::unique_lock<std::mutex>& lock);
   TickUnderWay* oldest_with_units() noexcept;
   void compute_one(TickUnderWay& tick, UnitWorker& worker, std::unique_lock<std::mutex>& lock);
 
   PreparedCache<PreparedMaker> prepared_;
   std::vector<std::unique_ptr<UnitWorker>> workers_;  ///< [n_threads]; the first is the caller's
   std::vector<std::unique_ptr<TickUnderWay>> ticks_;  ///< [kTicksUnderWay], by ticket
-  Ticket last_ticket_ = 0;                            // caller's thread
+  const std::chrono::nanoseconds patience_;           ///< of threads that have nothing to do
+  std::atomic<Ticket> last_ticket_ = 0;               ///< written by the caller's thread
   std::mutex mutex_;
   std::condition_variable work_arrived_;
   std::condition_variable tick_done_;
@@ -69,7 +77,8 @@ class CpuEngine final : public Engine {
   std::vector<std::thread> threads_;  // last: they use all of the above
 };
 
-CpuEngine::CpuEngine(const Kernels& kernels, const Options& options) : prepared_(PreparedMaker(kernels.n_lanes)) {
+CpuEngine::CpuEngine(const Kernels& kernels, const Options& options)
+    : prepared_(PreparedMaker(kernels.n_lanes)), patience_(options.patience) {
   for (std::size_t i = 0; i < kTicksUnderWay; ++i) ticks_.push_back(std::make_unique<TickUnderWay>(options.limits));
   for (int i = 0; i < options.n_threads; ++i) workers_.push_back(std::make_unique<UnitWorker>(kernels));
   try {
@@ -105,8 +114,8 @@ Ticket CpuEngine::submit(const Tick& tick) {
   while (!poll(slot.ticket, std::chrono::seconds(1))) {
   }
   slot.plan.build(tick);
-  last_ticket_ = ticket;
   std::unique_lock lock(mutex_);
+  last_ticket_ = ticket;
   slot.ticket = ticket;
   slot.n_claimed = 0;
   slot.n_done = 0;
@@ -116,7 +125,7 @@ Ticket CpuEngine::submit(const Tick& tick) {
     workers_.front()->wipe();
   } else {
     lock.unlock();
-    work_arrived_.notify_all();
+    if (slot.n_units >= kFewestSharedUnits) work_arrived_.notify_all();
   }
   return ticket;
 }
@@ -132,7 +141,28 @@ bool CpuEngine::poll(Ticket ticket, std::chrono::nanoseconds wait) {
     if (steady_clock::now() >= deadline) return is_done();
   }
   workers_.front()->wipe();  // the caller's
+  if (!is_done()) {
+    lock.unlock();
+    look_until_done(slot, deadline);
+    lock.lock();
+  }
   return tick_done_.wait_until(lock, deadline, is_done);
+}
+
+void CpuEngine::look_until_done(const TickUnderWay& tick, steady_clock::time_point deadline) const noexcept {
+  const auto end = std::min(deadline, steady_clock::now() + kPatience);
+  while (!tick.is_done() && steady_clock::now() < end) std::this_thread::yield();
+}
+
+/// Without the mutex, for as long as the patience lasts. @return whether a tick was submitted or the end has come.
+bool CpuEngine::look_for_work(std::unique_lock<std::mutex>& lock) {
+  if (patience_.count() == 0) return false;
+  const Ticket seen = last_ticket_;
+  lock.unlock();
+  const auto end = steady_clock::now() + patience_;
+  while (last_ticket_ == seen && steady_clock::now() < end) std::this_thread::yield();
+  lock.lock();
+  return is_stopping_ || oldest_with_units() != nullptr;
 }
 
 TickUnderWay* CpuEngine::oldest_with_units() noexcept {
@@ -160,7 +190,7 @@ void CpuEngine::work(UnitWorker& worker, const std::string& name) {
       compute_one(*tick, worker, lock);
     } else {
       worker.wipe();  // under the mutex: a microsecond
-      work_arrived_.wait(lock);
+      if (!look_for_work(lock)) work_arrived_.wait(lock);
     }
   }
 }

@@ -1,6 +1,7 @@
 // The CPU engine: rows of different streams, and of one stream, lie across SIMD lanes.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,9 @@ struct Options {
   std::string simd = "auto";
   /// Threads that compute, the caller of submit() included. 1: submit() computes and poll() returns at once.
   int n_threads = 1;
+  /// How long a thread without work looks for more before it sleeps, from which it wakes late: for ticks that follow
+  /// each other closely.
+  std::chrono::nanoseconds patience{0};
   Limits limits;
 };
 
