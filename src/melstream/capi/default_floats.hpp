@@ -19,7 +19,7 @@ class DefaultFloats {
   ~DefaultFloats() { std::fesetenv(&caller_); }
 
  private:
-  std::fenv_t caller_;
+  std::fenv_t caller_{};
 };
 
 }  // namespace melstream::capi
